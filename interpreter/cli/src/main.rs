@@ -1,0 +1,2 @@
+//! The `llmp` binary.
+fn main() {}

@@ -1,0 +1,151 @@
+//! The `def!` macro: one declaration gives the settings struct, its signature and its reader.
+
+/// Declares a step or a constructor.
+///
+/// ```
+/// llmp_stdlib::def! {
+///     /// Keeps documents whose word count lies in a range.
+///     WordCount = "word_count", rev 1, rows Docs -> Docs {
+///         /// Fewest words kept.
+///         min: u64,
+///         /// Most words kept.
+///         max: u64 = "100_000",
+///     }
+/// }
+/// use llmp_stdlib::Settings;
+/// assert_eq!(WordCount::SIGNATURE.params[1].default, Some("100_000"));
+/// ```
+///
+/// After the name, in this order, each part optional: `, source To` for a source, `, rows From -> To` for a row-wise
+/// step, `, whole From -> To` for a step that needs the whole set; `, to path` (a function `&Record -> State` in place of the fixed state);
+/// `, needs [column]`; `, adds [column: Type]`; `, parts [name]`; `, check path` (a function `&Self -> Vec<Problem>`).
+/// A parameter with `@binary` before its name takes values that are usually powers of two. Defaults are literals of
+/// the language, as text.
+#[macro_export]
+macro_rules! def {
+    (
+        $(#[doc = $doc:literal])*
+        $Ty:ident = $name:literal, rev $rev:literal
+        $(, source $source:ident)? $(, rows $from:ident -> $to:ident)? $(, whole $bfrom:ident -> $bto:ident)?
+        $(, to $state:path)? $(, needs [$($need:literal),*])? $(, adds [$($col:ident : $cty:ident),*])?
+        $(, parts [$($part:literal),*])? $(, check $check:path)?
+        { $( $(#[doc = $pdoc:literal])* $(@ $flag:ident)? $p:ident : $pty:ty $(= $default:literal)? ),* $(,)? }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $Ty { $( $(#[doc = $pdoc])* pub $p: $pty ),* }
+
+        impl $crate::Settings for $Ty {
+            const SIGNATURE: &'static $crate::Signature = {
+                static SIGNATURE: $crate::Signature = $crate::Signature {
+                    name: $name,
+                    doc: concat!($($doc, "\n"),*),
+                    rev: $rev,
+                    params: &[ $( $crate::Param {
+                        name: $crate::signature::plain_name(stringify!($p)),
+                        doc: concat!($($pdoc, "\n"),*),
+                        ty: <$pty as $crate::Arg>::TY,
+                        default: $crate::def!(@default $($default)?),
+                        binary: $crate::def!(@flag $($flag)?),
+                    } ),* ],
+                    flow: $crate::def!(@flow
+                        [$(source $source)? $(rows $from $to)? $(whole $bfrom $bto)?] [$($state)?]
+                        [$($($need),*)?] [$($($col : $cty),*)?] [$($($part),*)?]),
+                    check: |_args| {
+                        $( return match <$Ty as $crate::Settings>::read(_args) { Ok(it) => $check(&it), Err(problems) => problems }; )?
+                        #[allow(unreachable_code)]
+                        Vec::new()
+                    },
+                    site: (file!(), line!()),
+                };
+                &SIGNATURE
+            };
+
+            fn read(args: &$crate::Record) -> Result<Self, Vec<$crate::Problem>> {
+                #[allow(unused_mut)]
+                let mut problems = Vec::new();
+                $( let $p = $crate::def::take::<$pty>(args, $crate::signature::plain_name(stringify!($p)), &mut problems); )*
+                match ($($p,)*) {
+                    ($(Some($p),)*) => Ok($Ty { $($p),* }),
+                    #[allow(unreachable_patterns)]
+                    _ => Err(problems),
+                }
+            }
+        }
+    };
+    (@default) => { None };
+    (@default $default:literal) => { Some($default) };
+    (@flag) => { false };
+    (@flag binary) => { true };
+    (@flow [] [] [] [] []) => { None };
+    (@flow [source $to:ident] [] [$($n:tt)*] [$($a:tt)*] [$($p:tt)*]) => {
+        $crate::def!(@some None, true, (|_| $crate::State::$to), [$($n)*] [$($a)*] [$($p)*]) };
+    (@flow [source $to:ident] [$state:path] [$($n:tt)*] [$($a:tt)*] [$($p:tt)*]) => {
+        $crate::def!(@some None, true, $state, [$($n)*] [$($a)*] [$($p)*]) };
+    (@flow [rows $from:ident $to:ident] [] [$($n:tt)*] [$($a:tt)*] [$($p:tt)*]) => {
+        $crate::def!(@some Some($crate::State::$from), true, (|_| $crate::State::$to), [$($n)*] [$($a)*] [$($p)*]) };
+    (@flow [whole $from:ident $to:ident] [] [$($n:tt)*] [$($a:tt)*] [$($p:tt)*]) => {
+        $crate::def!(@some Some($crate::State::$from), false, (|_| $crate::State::$to), [$($n)*] [$($a)*] [$($p)*]) };
+    (@some $from:expr, $rows:literal, $to:expr, [$($need:literal),*] [$($col:ident : $cty:ident),*] [$($part:literal),*]) => {
+        Some($crate::Flow {
+            from: $from,
+            to: $to,
+            needs: &[$($need),*],
+            adds: &[$((stringify!($col), $crate::Column::$cty)),*],
+            parts: &[$($part),*],
+            row_wise: $rows,
+        })
+    };
+}
+
+/// Takes one argument out of a complete record.
+#[doc(hidden)]
+pub fn take<T: crate::Arg>(args: &crate::Record, name: &str, problems: &mut Vec<crate::Problem>) -> Option<T> {
+    let Some(value) = args.get(name) else {
+        problems.push(crate::Problem::error("LLMP0103", name, format!("`{name}` is missing")));
+        return None;
+    };
+    T::read(value).map_err(|words| problems.push(crate::Problem::error("LLMP0201", name, words))).ok()
+}
+
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "the macro declares public structs")]
+mod tests {
+    use crate::{Problem, Record, Settings, State, Value};
+
+    def! {
+        /// Keeps documents whose word count lies in a range.
+        WordCount = "word_count", rev 2, rows Docs -> Docs, adds [words: Num], check ordered {
+            /// Fewest words kept.
+            min: u64,
+            /// Most words kept.
+            max: u64 = "100_000",
+            /// A name that is a keyword in Rust.
+            r#as: Option<String> = "none",
+        }
+    }
+
+    fn ordered(it: &WordCount) -> Vec<Problem> {
+        if it.min > it.max { vec![Problem::error("LLMP0209", "min", "min is above max")] } else { Vec::new() }
+    }
+
+    def! {
+        /// Without parameters or data.
+        Plain = "plain", rev 1 {}
+    }
+
+    #[test]
+    fn one_statement_gives_struct_signature_and_reader() {
+        let signature = WordCount::SIGNATURE;
+        assert_eq!((signature.name, signature.rev, signature.params.len()), ("word_count", 2, 3));
+        assert_eq!(signature.params[2].name, "as");
+        let flow = signature.flow.unwrap();
+        assert_eq!((flow.from, (flow.to)(&Record::new()), flow.adds.len()), (Some(State::Docs), State::Docs, 1));
+        let args: Record =
+            [("min", Value::number(2)), ("max", Value::number(1)), ("as", Value::None)].map(|(k, v)| (k.to_owned(), v)).into();
+        assert_eq!(WordCount::read(&args).unwrap().min, 2);
+        assert_eq!((signature.check)(&args)[0].message, "min is above max");
+        assert_eq!(WordCount::read(&Record::new()).unwrap_err().len(), 3);
+        assert!(Plain::SIGNATURE.flow.is_none() && Plain::read(&Record::new()).is_ok());
+    }
+}

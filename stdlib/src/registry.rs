@@ -1,0 +1,138 @@
+//! The registry: sorted tables of everything that a program can name.
+
+use std::collections::BTreeMap;
+
+use crate::kind::Kind;
+use crate::signature::Signature;
+use crate::ty::{Family, Ty};
+
+/// A pure function over text columns, for predicates.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// What it gives, with its unit.
+    pub doc: &'static str,
+    /// Types of its arguments.
+    pub params: &'static [Ty],
+    /// Type of its result.
+    pub result: crate::Column,
+}
+
+/// Everything that a program can name, by family.
+#[derive(Default)]
+pub struct Registry {
+    kinds: BTreeMap<&'static str, &'static Kind>,
+    steps: BTreeMap<&'static str, &'static Signature>,
+    functions: BTreeMap<&'static str, &'static Function>,
+    families: BTreeMap<&'static str, &'static Family>,
+    doubles: Vec<String>,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds kinds, and the families that their members use.
+    pub fn kinds(mut self, kinds: &[&'static Kind]) -> Self {
+        for kind in kinds {
+            self.add_families(kind.signature);
+            if let crate::Form::Value(ty) | crate::Form::Either(ty) | crate::Form::Open(ty) = &kind.form {
+                self.add_ty(ty);
+            }
+            if self.kinds.insert(kind.signature.name, kind).is_some() {
+                self.doubles.push(format!("kind {}", kind.signature.name));
+            }
+        }
+        self
+    }
+
+    /// Adds data steps, and the families that their parameters use.
+    pub fn steps(mut self, steps: &[&'static Signature]) -> Self {
+        for step in steps {
+            self.add_families(step);
+            if self.steps.insert(step.name, step).is_some() {
+                self.doubles.push(format!("step {}", step.name));
+            }
+        }
+        self
+    }
+
+    /// Adds text functions.
+    pub fn functions(mut self, functions: &'static [Function]) -> Self {
+        for function in functions {
+            if self.functions.insert(function.name, function).is_some() {
+                self.doubles.push(format!("function {}", function.name));
+            }
+        }
+        self
+    }
+
+    fn add_families(&mut self, signature: &'static Signature) {
+        signature.params.iter().for_each(|p| self.add_ty(&p.ty));
+    }
+
+    fn add_ty(&mut self, ty: &Ty) {
+        match ty {
+            Ty::Optional(ty) | Ty::List(ty) | Ty::Range(ty) | Ty::Map(ty) => self.add_ty(ty),
+            Ty::OneOf(tys) => tys.iter().for_each(|ty| self.add_ty(ty)),
+            Ty::Record(fields) => fields.iter().for_each(|p| self.add_ty(&p.ty)),
+            Ty::Family(family) => {
+                match self.families.insert(family.name, family) {
+                    None => family.members.iter().for_each(|s| self.add_families(s)),
+                    Some(known) if !std::ptr::eq(known, *family) => self.doubles.push(format!("family {}", family.name)),
+                    Some(_) => {}
+                }
+            }
+            Ty::Bool | Ty::Text | Ty::Path | Ty::Int | Ty::Num | Ty::Quantity(_) | Ty::Choice(_) => {}
+            Ty::Item(_) | Ty::Data(_) | Ty::Predicate | Ty::Formula => {}
+        }
+    }
+
+    /// The kind called `name`.
+    pub fn kind(&self, name: &str) -> Option<&'static Kind> {
+        self.kinds.get(name).copied()
+    }
+
+    /// The step called `name`.
+    pub fn step(&self, name: &str) -> Option<&'static Signature> {
+        self.steps.get(name).copied()
+    }
+
+    /// The text function called `name`.
+    pub fn function(&self, name: &str) -> Option<&'static Function> {
+        self.functions.get(name).copied()
+    }
+
+    /// All kinds, by name.
+    pub fn all_kinds(&self) -> impl Iterator<Item = &'static Kind> {
+        self.kinds.values().copied()
+    }
+
+    /// All steps, by name.
+    pub fn all_steps(&self) -> impl Iterator<Item = &'static Signature> {
+        self.steps.values().copied()
+    }
+
+    /// All text functions, by name.
+    pub fn all_functions(&self) -> impl Iterator<Item = &'static Function> {
+        self.functions.values().copied()
+    }
+
+    /// All families of constructors, by name.
+    pub fn all_families(&self) -> impl Iterator<Item = &'static Family> {
+        self.families.values().copied()
+    }
+
+    /// Constructors called `name`, each with its family.
+    pub fn constructors(&self, name: &str) -> Vec<(&'static Family, &'static Signature)> {
+        self.families.values().filter_map(|f| f.get(name).map(|s| (*f, s))).collect()
+    }
+
+    /// Names that were added twice in one family: must be empty.
+    pub fn doubles(&self) -> &[String] {
+        &self.doubles
+    }
+}
