@@ -1,0 +1,100 @@
+//! The fused operations take their place on the CPU; the doors to the data of a CPU tensor.
+#![expect(unsafe_code, reason = "dfdx shows one element of a CPU tensor; kernels need the slice behind it")]
+
+use dfdx::prelude::*;
+
+use super::{Kernels, Positions, Res, T0, T1, T2, add, attention, embed, head, linear, rms_norm, swiglu};
+use crate::LossSums;
+
+impl Kernels for Cpu {
+    fn embed<T: Tape<f32, Self> + Merge<T>>(table_vc: T2<Self, T>, ids: &[u32]) -> Res<T2<Self, T>, Self> {
+        embed::cpu::embed(table_vc, ids)
+    }
+
+    fn rms_norm<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        gain_c: &T1<Self>,
+        eps: f32,
+    ) -> Res<T2<Self, T>, Self> {
+        rms_norm::cpu::rms_norm(x_nc, gain_c, eps)
+    }
+
+    fn linear<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, w_oc: &T2<Self>) -> Res<T2<Self, T>, Self> {
+        linear::cpu::linear(x_nc, w_oc)
+    }
+
+    fn attention<T: Tape<f32, Self> + Merge<T>>(
+        qkv: T2<Self, T>,
+        positions: &Positions<Self>,
+    ) -> Res<T2<Self, T>, Self> {
+        attention::cpu::attention(qkv, positions)
+    }
+
+    fn swiglu<T: Tape<f32, Self> + Merge<T>>(gate_up: T2<Self, T>) -> Res<T2<Self, T>, Self> {
+        swiglu::cpu::swiglu(gate_up)
+    }
+
+    fn add<T: Tape<f32, Self> + Merge<T>>(a_nc: T2<Self, T>, b_nc: T2<Self, T>) -> Res<T2<Self, T>, Self> {
+        add::cpu::add(a_nc, b_nc)
+    }
+
+    fn head_loss<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_vc: &T2<Self>,
+        targets: &[u32],
+        normaliser: f64,
+    ) -> Res<(T0<Self, T>, LossSums), Self> {
+        head::cpu::head_loss(x_nc, w_vc, targets, normaliser)
+    }
+
+    fn drain<S: Shape>(
+        gradients: &mut Gradients<f32, Self>,
+        parameter: &Tensor<S, f32, Self>,
+        into: &mut [f32],
+    ) -> Res<(), Self> {
+        super::rows::par_add(into, &take(gradients.get_or_alloc_mut(parameter)?));
+        Ok(())
+    }
+}
+
+/// Takes a finished gradient out of its slot: only of the op's own output, when all its consumers have run.
+pub(crate) fn take(slot: &mut <Cpu as Storage<f32>>::Vec) -> Vec<f32> {
+    std::mem::take(&mut **slot)
+}
+
+/// The elements of a contiguous CPU tensor in physical order, without a copy.
+pub(crate) fn view<S: Shape, T>(tensor: &Tensor<S, f32, Cpu, T>) -> &[f32] {
+    let n = tensor.shape().num_elements();
+    if n == 0 {
+        return &[];
+    }
+    let first: *const f32 = &tensor[S::Concrete::default()];
+    debug_assert!(is_contiguous(tensor), "a kernel was given a permuted or broadcast tensor");
+    // SAFETY: `Index` borrows from the tensor's one backing vector, `first` is its element 0 because the
+    // tensor is contiguous (every tensor of this crate is an op's fresh output or a parameter), so n elements
+    // follow; the borrow of `tensor` keeps them alive and unchanged.
+    unsafe { std::slice::from_raw_parts(first, n) }
+}
+
+/// The same for writing; copies the data first when another tensor shares it.
+pub(crate) fn view_mut<S: Shape, T>(tensor: &mut Tensor<S, f32, Cpu, T>) -> &mut [f32] {
+    let n = tensor.shape().num_elements();
+    if n == 0 {
+        return &mut [];
+    }
+    debug_assert!(is_contiguous(tensor), "a kernel was given a permuted or broadcast tensor");
+    let first: *mut f32 = &mut tensor[S::Concrete::default()];
+    // SAFETY: as in `view`; `IndexMut` has made the backing vector unique and the borrow is exclusive.
+    unsafe { std::slice::from_raw_parts_mut(first, n) }
+}
+
+/// Whether the last element lies where a row-major layout has it.
+fn is_contiguous<S: Shape, T>(tensor: &Tensor<S, f32, Cpu, T>) -> bool {
+    let mut last = S::Concrete::default();
+    let sizes = tensor.shape().concrete();
+    for dim in 0..S::NUM_DIMS {
+        last[dim] = sizes[dim] - 1;
+    }
+    let (first, last): (*const f32, *const f32) = (&tensor[S::Concrete::default()], &tensor[last]);
+    last as usize - first as usize == (tensor.shape().num_elements() - 1) * size_of::<f32>()
+}

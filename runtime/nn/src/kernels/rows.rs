@@ -1,0 +1,296 @@
+//! Small kernels over rows, shared by the fused operations; sums run over a fixed number of lanes.
+#![expect(unsafe_code, reason = "calls to the variant that the processor has")]
+
+use super::dispatch::row_kernel;
+use rayon::prelude::*;
+
+/// Lanes of a sum: one AVX-512 register, two of AVX2.
+const LANES: usize = 16;
+
+/// Elements that one task of an elementwise kernel covers.
+pub(crate) const CHUNK: usize = 1 << 15;
+
+/// Rows that one task of a row kernel covers.
+pub(crate) const ROWS: usize = 64;
+
+/// `a * b + c`, fused where that is one instruction.
+#[inline(always)]
+pub(crate) fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// e^x to about 1 ulp by range reduction and a polynomial of degree 7; saturates at -87 and 88, keeps NaN.
+#[inline(always)]
+pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+    const LN2_HI: f32 = 0.693_359_4; // few bits, so that n * LN2_HI is exact
+    const LN2_LO: f32 = -2.121_944_4e-4;
+    let x = if x < -87.0 { -87.0 } else { x };
+    let x = if x > 88.0 { 88.0 } else { x };
+    let shifted = fma::<FMA>(x, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = fma::<FMA>(n, -LN2_LO, fma::<FMA>(n, -LN2_HI, x));
+    let mut p = 1.0 / 5040.0;
+    for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        p = fma::<FMA>(p, r, c);
+    }
+    f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
+}
+
+/// Sum of `term(0..n)` over the lanes.
+#[inline(always)]
+fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let whole = n / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        for (j, lane) in lanes.iter_mut().enumerate() {
+            *lane += term(start + j);
+        }
+    }
+    (whole..n).fold(lanes.iter().sum(), |s, i| s + term(i))
+}
+
+/// Dot product over the lanes.
+#[inline(always)]
+fn inner<const FMA: bool>(x: &[f32], y: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let tail = xs.remainder().iter().zip(ys.remainder());
+    for (x, y) in xs.zip(ys) {
+        for j in 0..LANES {
+            lanes[j] = fma::<FMA>(x[j], y[j], lanes[j]);
+        }
+    }
+    tail.fold(lanes.iter().sum(), |s, (x, y)| fma::<FMA>(*x, *y, s))
+}
+
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let chunks = x.chunks_exact(LANES);
+    let tail = chunks.remainder();
+    for chunk in chunks {
+        for j in 0..LANES {
+            lanes[j] = if chunk[j] > lanes[j] { chunk[j] } else { lanes[j] };
+        }
+    }
+    lanes.iter().chain(tail).fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m })
+}
+
+row_kernel! {
+    /// Dot product.
+    fn dot(x: &[f32], y: &[f32]) -> f32 {
+        inner::<FMA>(x, y)
+    }
+}
+
+/// Dot products of one vector with `R` others; each has the order of sums of [`inner`], whatever R is.
+#[inline(always)]
+fn inner_many<const FMA: bool, const R: usize>(w: &[f32], x: &[f32]) -> [f32; R] {
+    let c = w.len();
+    let mut lanes = [[0.0f32; LANES]; R];
+    let whole = c / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        let w = &w[start..start + LANES];
+        for (r, lanes) in lanes.iter_mut().enumerate() {
+            let x = &x[r * c + start..][..LANES];
+            for j in 0..LANES {
+                lanes[j] = fma::<FMA>(w[j], x[j], lanes[j]);
+            }
+        }
+    }
+    std::array::from_fn(|r| {
+        let tail = w[whole..].iter().zip(&x[r * c + whole..][..c - whole]);
+        tail.fold(lanes[r].iter().sum(), |s, (w, x)| fma::<FMA>(*w, *x, s))
+    })
+}
+
+row_kernel! {
+    /// Products of weight rows (o, c) with inputs (n, c), as (o, n).
+    fn project_rows(w: &[f32], x: &[f32], c: usize, out: &mut [f32]) {
+        let n = x.len() / c;
+        for (w, out) in w.chunks_exact(c).zip(out.chunks_exact_mut(n)) {
+            let mut fours = x.chunks_exact(4 * c);
+            let mut outs = out.chunks_exact_mut(4);
+            for (x, out) in fours.by_ref().zip(outs.by_ref()) {
+                out.copy_from_slice(&inner_many::<FMA, 4>(w, x));
+            }
+            for (x, out) in fours.remainder().chunks_exact(c).zip(outs.into_remainder()) {
+                *out = inner_many::<FMA, 1>(w, x)[0];
+            }
+        }
+    }
+}
+
+row_kernel! {
+    /// `out += x`
+    fn add_to(out: &mut [f32], x: &[f32]) {
+        for (o, x) in out.iter_mut().zip(x) { *o += x }
+    }
+}
+
+row_kernel! {
+    /// `out += scale * x`
+    fn add_scaled(out: &mut [f32], x: &[f32], scale: f32) {
+        for (o, x) in out.iter_mut().zip(x) { *o = fma::<FMA>(*x, scale, *o) }
+    }
+}
+
+row_kernel! {
+    /// `out = x + y`
+    fn add_into(out: &mut [f32], x: &[f32], y: &[f32]) {
+        for ((o, x), y) in out.iter_mut().zip(x).zip(y) { *o = x + y }
+    }
+}
+
+row_kernel! {
+    /// Normalises a row; returns the inverse root of its mean square.
+    fn rms_row(x: &[f32], gain: &[f32], out: &mut [f32], eps: f32) -> f32 {
+        let inverse = 1.0 / (inner::<FMA>(x, x) / x.len() as f32 + eps).sqrt();
+        for ((o, x), g) in out.iter_mut().zip(x).zip(gain) { *o = x * inverse * g }
+        inverse
+    }
+}
+
+row_kernel! {
+    /// Adds the gradients of a normalised row to `gx` and `gg`.
+    fn rms_grad_row(x: &[f32], gain: &[f32], inverse: f32, go: &[f32], gx: &mut [f32], gg: &mut [f32]) {
+        let n = x.len();
+        let (gain, go, gx, gg) = (&gain[..n], &go[..n], &mut gx[..n], &mut gg[..n]);
+        let along = sum(n, |i| go[i] * gain[i] * x[i]) * inverse * inverse * inverse / n as f32;
+        for i in 0..n {
+            gg[i] += go[i] * x[i] * inverse;
+            gx[i] += go[i] * gain[i] * inverse - x[i] * along;
+        }
+    }
+}
+
+row_kernel! {
+    /// `out = gate * sigmoid(gate) * up`
+    fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [f32]) {
+        for ((o, g), u) in out.iter_mut().zip(gate).zip(up) { *o = g / (1.0 + exp::<FMA>(-g)) * u }
+    }
+}
+
+row_kernel! {
+    /// Adds the gradients of a gated row to `dg` and `du`.
+    fn swiglu_grad_row(gate: &[f32], up: &[f32], go: &[f32], dg: &mut [f32], du: &mut [f32]) {
+        let n = gate.len();
+        let (up, go, dg, du) = (&up[..n], &go[..n], &mut dg[..n], &mut du[..n]);
+        for i in 0..n {
+            let s = 1.0 / (1.0 + exp::<FMA>(-gate[i]));
+            let silu = gate[i] * s;
+            du[i] += go[i] * silu;
+            dg[i] += go[i] * up[i] * (s + silu * (1.0 - s));
+        }
+    }
+}
+
+row_kernel! {
+    /// `x = softmax(scale * x)` inside `from..to`, zero outside; returns the logsumexp.
+    fn softmax_row(x: &mut [f32], from: usize, to: usize, scale: f32) -> f32 {
+        x[..from].fill(0.0);
+        x[to..].fill(0.0);
+        let x = &mut x[from..to];
+        let top = largest(x) * scale;
+        for v in x.iter_mut() { *v = exp::<FMA>(fma::<FMA>(*v, scale, -top)) }
+        let total = sum(x.len(), |i| x[i]);
+        let inverse = 1.0 / total;
+        for v in x.iter_mut() { *v *= inverse }
+        top + total.ln()
+    }
+}
+
+row_kernel! {
+    /// The softmax of a row again, from its scores and saved logsumexp.
+    fn softmax_again_row(x: &mut [f32], from: usize, to: usize, scale: f32, logsumexp: f32) {
+        x[..from].fill(0.0);
+        x[to..].fill(0.0);
+        for v in &mut x[from..to] { *v = exp::<FMA>(fma::<FMA>(*v, scale, -logsumexp)) }
+    }
+}
+
+row_kernel! {
+    /// Gradient of scores from the gradient of weights: `d = p * (d - delta) * scale`.
+    fn score_grad_row(d: &mut [f32], p: &[f32], delta: f32, scale: f32) {
+        for (d, p) in d.iter_mut().zip(p) { *d = p * (*d - delta) * scale }
+    }
+}
+
+row_kernel! {
+    /// Turns logits into their gradient `(softmax - onehot) * scale`; returns the negative log-likelihood.
+    fn cross_entropy_row(x: &mut [f32], target: usize, scale: f32) -> f32 {
+        let (top, own) = (largest(x), x[target]);
+        for v in x.iter_mut() { *v = exp::<FMA>(*v - top) }
+        let total = sum(x.len(), |i| x[i]);
+        let k = scale / total;
+        for v in x.iter_mut() { *v *= k }
+        x[target] -= scale;
+        top + total.ln() - own
+    }
+}
+
+row_kernel! {
+    /// Logsumexp of a row.
+    fn logsumexp_row(x: &[f32]) -> f32 {
+        let top = largest(x);
+        top + sum(x.len(), |i| exp::<FMA>(x[i] - top)).ln()
+    }
+}
+
+row_kernel! {
+    /// Turns the pairs (i, i + half) by the angles; `sign` -1 turns them back.
+    fn rope_row(x: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+        let half = cos.len();
+        let sin = &sin[..half];
+        let (a, b) = x.split_at_mut(half);
+        let b = &mut b[..half];
+        for i in 0..half {
+            let (p, q, s) = (a[i], b[i], sin[i] * sign);
+            a[i] = p * cos[i] - q * s;
+            b[i] = q * cos[i] + p * s;
+        }
+    }
+}
+
+/// `out += x` over the pool.
+pub(crate) fn par_add(out: &mut [f32], x: &[f32]) {
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(o, x)| add_to(o, x));
+}
+
+/// `out += scale * x` over the pool.
+pub(crate) fn par_add_scaled(out: &mut [f32], x: &[f32], scale: f32) {
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(o, x)| add_scaled(o, x, scale));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_right_to_two_ulp_and_keeps_nan() {
+        for i in -86_000..88_000 {
+            let x = i as f32 / 1000.0 + 0.000_37;
+            for y in [exp::<true>(x), exp::<false>(x)] {
+                let want = f64::from(x).exp();
+                assert!((f64::from(y) / want - 1.0).abs() < 2.5e-7, "exp({x}) = {y}, {want}");
+            }
+        }
+        assert!(exp::<true>(f32::NAN).is_nan());
+        assert!(exp::<true>(-1000.0) < 2e-38);
+    }
+
+    #[test]
+    fn softmax_of_a_range_is_zero_outside_and_sums_to_one() {
+        let mut x: Vec<f32> = (0..37).map(|i| (i * 7 % 11) as f32 * 4.0 - 20.0).collect();
+        let raw = x.clone();
+        let lse = softmax_row(&mut x, 3, 30, 0.7);
+        assert!(x[..3].iter().chain(&x[30..]).all(|&v| v == 0.0));
+        assert!((x.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        let mut again = raw;
+        softmax_again_row(&mut again, 3, 30, 0.7, lse);
+        for (a, b) in again.iter().zip(&x) {
+            assert!((a - b).abs() < 1e-6);
+        }
+    }
+}

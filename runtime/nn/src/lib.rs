@@ -1,0 +1,34 @@
+//! Tensors: what a decoder is and costs, its kernels, its training step, its weights on disk, its decoding.
+//!
+//! Without the feature `kernels` only plain data compile: [`DecoderSpec`] with its shapes and costs,
+//! [`MicroBatch`], [`Grads`]. This is the only crate that names dfdx or cudarc.
+
+mod batch;
+mod error;
+mod grads;
+pub mod spec;
+
+#[cfg(feature = "kernels")]
+mod blocks;
+#[cfg(feature = "kernels")]
+pub mod decode;
+#[cfg(feature = "kernels")]
+pub mod kernels;
+#[cfg(feature = "kernels")]
+mod model;
+
+pub use batch::{IGNORE, LossSums, MicroBatch};
+pub use error::NnError;
+pub use grads::Grads;
+pub use spec::{DecoderSpec, ParamInfo};
+
+#[cfg(feature = "kernels")]
+pub use decode::Decoder;
+#[cfg(feature = "kernels")]
+pub use dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+pub use dfdx::tensor::Cuda;
+#[cfg(feature = "kernels")]
+pub use kernels::{Kernels, Path, optim};
+#[cfg(feature = "kernels")]
+pub use model::Model;
