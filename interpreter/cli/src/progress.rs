@@ -1,0 +1,144 @@
+//! Events of a run on a terminal: a bar for what is going on, a line for what is done, the funnel of documents.
+
+use std::collections::BTreeMap;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use llmp_stdlib::Event;
+use llmp_stdlib::event::Funnel;
+use llmp_stdlib::number::human;
+
+use crate::output;
+
+/// Bad records that are shown one by one; the rest is counted.
+const BAD_SHOWN: u64 = 5;
+
+/// Shows events to a person.
+pub(crate) struct Terminal {
+    bar: Option<ProgressBar>,
+    totals: BTreeMap<String, u64>,
+    bad: BTreeMap<String, u64>,
+    cached: u64,
+    ran: u64,
+}
+
+impl Terminal {
+    pub(crate) fn new() -> Terminal {
+        Terminal { bar: None, totals: BTreeMap::new(), bad: BTreeMap::new(), cached: 0, ran: 0 }
+    }
+
+    /// Shows one event.
+    pub(crate) fn show(&mut self, event: &Event) {
+        match event {
+            Event::Started { step, op, total, unit } => self.start(step, op, *total, unit),
+            Event::Progress { done, .. } => self.with_bar(|bar| bar.set_position(*done)),
+            Event::Cached { .. } => self.cached += 1,
+            Event::Resumed { step, at } => self.line(&format!("  resumed {step} at {at}")),
+            Event::BadRecord { step, file, place, what } => {
+                let seen = self.bad.entry(step.clone()).or_default();
+                *seen += 1;
+                if *seen <= BAD_SHOWN {
+                    self.line(&format!("  bad record: {file}{place}: {what}"));
+                }
+            }
+            Event::Funnel { funnel } => self.line(&funnel_line(funnel)),
+            Event::Loss { at, tokens, loss, rate, gradient_norm, tokens_per_second, step } => {
+                let left = self.totals.get(step).map(|total| total.saturating_sub(*tokens));
+                let eta = left.map(|left| left as f64 / tokens_per_second.max(1.0));
+                let text = format!(
+                    "step {at} · loss {loss:.4} · lr {rate:.2e} · norm {gradient_norm:.2} · {} tok/s{}",
+                    human(*tokens_per_second),
+                    eta.map(|s| format!(" · {} left", clock(s))).unwrap_or_default()
+                );
+                let tokens = *tokens;
+                self.with_bar(|bar| {
+                    bar.set_position(tokens);
+                    bar.set_message(text.clone());
+                });
+            }
+            Event::Metric { name, value, .. } => self.line(&format!("  {name} = {value:.4}")),
+            Event::Sample { text, .. } => self.line(&format!("\n{}\n", indent(text))),
+            Event::Saved { what, .. } => self.with_bar(|bar| bar.set_prefix(format!("saved {what}"))),
+            Event::Finished { step, op, seconds } => self.finish(step, op, *seconds),
+            Event::Waiting { step, what } => self.line(&format!("  {step} waits for {what}")),
+        }
+    }
+
+    /// Ends the bar and says how much there was to do.
+    pub(crate) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if self.ran == 0 {
+            output::note(&format!("nothing to do: all {} results are in the store", self.cached));
+        } else if self.cached > 0 {
+            output::note(&format!("{} of {} results were in the store already", self.cached, self.cached + self.ran));
+        }
+    }
+
+    fn start(&mut self, step: &str, op: &str, total: Option<u64>, unit: &str) {
+        let bar = match total {
+            Some(total) => {
+                self.totals.insert(step.to_owned(), total);
+                let bar = ProgressBar::new(total);
+                let template = "{spinner} {prefix} {wide_bar} {human_pos}/{human_len} {msg}";
+                bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+                bar
+            }
+            None => ProgressBar::new_spinner(),
+        };
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(4));
+        bar.set_prefix(format!("{step} ({op}, {unit})"));
+        bar.enable_steady_tick(std::time::Duration::from_millis(250));
+        self.bar = Some(bar);
+    }
+
+    fn finish(&mut self, step: &str, op: &str, seconds: f64) {
+        self.ran += 1;
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let bad = self.bad.get(step).copied().unwrap_or(0);
+        let more = if bad > BAD_SHOWN { format!(", {bad} bad records") } else { String::new() };
+        self.line(&format!("✓ {step} ({op}) in {}{more}", clock(seconds)));
+    }
+
+    fn with_bar(&self, change: impl FnOnce(&ProgressBar)) {
+        if let Some(bar) = &self.bar {
+            change(bar);
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) if !bar.is_hidden() => bar.println(text),
+            _ => output::note(text),
+        }
+    }
+}
+
+/// `gopher_quality   312 → 287 documents   25 dropped: too_short 20, symbols 5`.
+fn funnel_line(funnel: &Funnel) -> String {
+    let dropped = funnel.documents_in.saturating_sub(funnel.documents_out);
+    let mut reasons: Vec<_> = funnel.reasons.iter().collect();
+    reasons.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    let reasons: Vec<String> = reasons.iter().map(|(why, n)| format!("{why} {n}")).collect();
+    let why = if dropped == 0 { String::new() } else { format!("   −{dropped}: {}", reasons.join(", ")) };
+    let (from, to) = (funnel.documents_in, funnel.documents_out);
+    format!("  {:<28} {from:>7} → {to:<7} {:>8}{why}", funnel.step, bytes(funnel.bytes_out))
+}
+
+fn bytes(count: u64) -> String {
+    format!("{}B", human(count as f64))
+}
+
+fn clock(seconds: f64) -> String {
+    match seconds {
+        s if s < 60.0 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{} min {:02} s", (s / 60.0) as u64, (s % 60.0) as u64),
+        s => format!("{} h {:02} min", (s / 3600.0) as u64, (s % 3600.0 / 60.0) as u64),
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,26 @@
+//! Codes of failures while running, one file each.
+
+mod e1001_bad_record;
+mod e1002_no_files;
+mod e1003_bad_data;
+mod e1101_bad_model;
+mod e1201_training;
+mod e1202_requirement;
+mod e1301_store;
+mod e1303_files;
+mod e1304_stopped;
+
+use llmp_grammar::Info;
+
+/// All codes of this crate, in order.
+pub const ALL: &[&Info] = &[
+    &e1001_bad_record::INFO,
+    &e1002_no_files::INFO,
+    &e1003_bad_data::INFO,
+    &e1101_bad_model::INFO,
+    &e1201_training::INFO,
+    &e1202_requirement::INFO,
+    &e1301_store::INFO,
+    &e1303_files::INFO,
+    &e1304_stopped::INFO,
+];

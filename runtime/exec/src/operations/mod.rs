@@ -1,0 +1,120 @@
+//! What each op of a plan does. An operation reads finished inputs and writes into its work folder.
+
+mod documents;
+mod models;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use llmp_data::Context;
+use llmp_stdlib::event::Funnel;
+use llmp_stdlib::{Event, Plan, Problem, Settings, Step};
+
+use crate::failure::Failure;
+use crate::resolve::Results;
+use crate::run::Options;
+use crate::store::{BadRecords, Content};
+use crate::task::Task;
+
+/// One task at work.
+pub(crate) struct Work<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) task: &'a Task<'a>,
+    /// Where the result is made; what an interrupted run left is still there.
+    pub(crate) folder: &'a Path,
+    pub(crate) results: &'a Results,
+    pub(crate) options: &'a Options<'a>,
+    pub(crate) emit: &'a (dyn Fn(Event) + Sync),
+}
+
+/// What an operation made.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) parts: BTreeMap<String, Content>,
+    pub(crate) funnels: Vec<Funnel>,
+    pub(crate) bad_records: BadRecords,
+    pub(crate) metrics: BTreeMap<String, f64>,
+}
+
+impl Made {
+    /// A result with one part.
+    pub(crate) fn whole(path: &str, hash: String, counts: &[(&str, u64)]) -> Made {
+        let counts = counts.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        let content = Content { hash, path: path.to_owned(), counts };
+        Made { parts: BTreeMap::from([(String::new(), content)]), ..Made::default() }
+    }
+}
+
+impl Work<'_> {
+    /// The only step of a task that is not fused.
+    pub(crate) fn step(&self) -> &Step {
+        self.task.last()
+    }
+
+    /// Name of the task for people.
+    pub(crate) fn name(&self) -> String {
+        self.task.name.clone()
+    }
+
+    /// Typed settings of the step.
+    pub(crate) fn settings<S: Settings>(&self) -> Result<S, Failure> {
+        S::read(&self.step().args).map_err(|problems| argument_failure(&self.step().op, &problems))
+    }
+
+    /// Folder or file of the n-th input of the step.
+    pub(crate) fn input(&self, index: usize) -> Result<PathBuf, Failure> {
+        let port = self.step().inputs.get(index);
+        let found = port.and_then(|p| self.results.get(&p.step)?.part(p.part.as_deref().unwrap_or("")));
+        found.ok_or_else(|| Failure::new("LLMP1301", format!("`{}` lacks input {index}", self.step().op)))
+    }
+
+    /// The runtime's view of stop flag, progress and failpoints.
+    pub(crate) fn context<'b>(&'b self, progress: &'b (dyn Fn(llmp_data::Progress) + Sync)) -> Context<'b> {
+        Context { stop: Some(self.options.stop), progress: Some(progress), failpoint: Some(self.options.hook) }
+    }
+
+    /// Says that the task begins.
+    pub(crate) fn started(&self, total: Option<u64>, unit: &str) {
+        (self.emit)(Event::Started { step: self.name(), op: self.step().op.clone(), total, unit: unit.to_owned() });
+    }
+}
+
+/// Arguments that the checker let through but a settings struct refuses: a defect, said plainly.
+pub(crate) fn argument_failure(op: &str, problems: &[Problem]) -> Failure {
+    let words: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.message)).collect();
+    Failure::new("LLMP1003", format!("`{op}`: {}", words.join("; ")))
+}
+
+/// A data error as a failure.
+pub(crate) fn data_failure(error: llmp_data::DataError) -> Failure {
+    use llmp_data::DataError;
+    match &error {
+        DataError::Stopped => Failure::stopped(),
+        DataError::Bad(_) => Failure::new("LLMP1001", error.to_string())
+            .help("set `on_error = count` on the source to count such records and go on"),
+        DataError::Source { .. } => Failure::new("LLMP1002", error.to_string()),
+        DataError::Io { .. } => Failure::new("LLMP1303", error.to_string()),
+        DataError::Step { .. } | DataError::Artifact { .. } => Failure::new("LLMP1003", error.to_string()),
+    }
+}
+
+/// Does what the task says.
+pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
+    match work.step().op.as_str() {
+        "bpe" | "tokenizer_file" => tokens::tokenizer(work),
+        "tokenize" => tokens::tokenize(work),
+        "pretrain" => models::pretrain(work),
+        "eval" => models::eval(work),
+        "release" => models::release(work),
+        "hf" => models::folder(work),
+        _ => documents::documents(work),
+    }
+}
+
+/// Versions of outside crates that decide bytes.
+pub(crate) fn versions() -> BTreeMap<String, String> {
+    [("tokenizers", "0.22"), ("dom_smoothie", "0.19"), ("encoding_rs", "0.8"), ("unicode-normalization", "0.1"), ("gemm", "0.19"), ("dfdx", "0.13.0")]
+        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .into()
+}

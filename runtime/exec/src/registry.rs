@@ -1,0 +1,13 @@
+//! The only list of lists: everything that a program can name.
+
+use llmp_stdlib::Registry;
+
+/// The registry of this build.
+pub fn registry() -> Registry {
+    Registry::new()
+        .kinds(llmp_data::kinds::ALL)
+        .kinds(llmp_nn::kinds::ALL)
+        .kinds(llmp_train::kinds::ALL)
+        .steps(llmp_data::steps::SIGNATURES)
+        .functions(llmp_data::functions::ALL)
+}

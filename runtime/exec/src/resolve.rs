@@ -1,0 +1,94 @@
+//! From tasks to definitions: canonical arguments and the content of every input, external files included.
+
+use std::collections::BTreeMap;
+
+use llmp_data::readers::Roots;
+use llmp_stdlib::value::canonical_record;
+use llmp_stdlib::{Port, Registry, Signature, Step, StepId, Ty, Value};
+
+use crate::failure::Failure;
+use crate::store::files::Index;
+use crate::store::{Definition, Input, Manifest, Member};
+use crate::task::Task;
+
+/// A finished result: where it lies and what it holds.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Folder in the store.
+    pub folder: std::path::PathBuf,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+impl Finished {
+    /// Folder or file of a part; `""` is the main one.
+    pub fn part(&self, part: &str) -> Option<std::path::PathBuf> {
+        self.manifest.parts.get(part).map(|content| self.folder.join(&content.path))
+    }
+}
+
+/// Results by the step that gave them.
+pub type Results = BTreeMap<StepId, Finished>;
+
+/// Signature of a step, whether it is a data step or a constructor.
+pub fn signature(registry: &Registry, op: &str) -> Option<&'static Signature> {
+    registry.step(op).or_else(|| registry.all_families().find_map(|family| family.get(op)))
+}
+
+/// External files that a step names: parameter, path as written, content.
+fn external(registry: &Registry, step: &Step, roots: &Roots, index: &mut Index) -> Result<Vec<Input>, Failure> {
+    let mut inputs = Vec::new();
+    let params = signature(registry, &step.op).map_or(&[][..], |s| s.params);
+    for param in params.iter().filter(|p| is_path(&p.ty)) {
+        let Some(Value::Text(written)) = step.args.get(param.name) else { continue };
+        let files = roots.files(written).map_err(|e| {
+            Failure::new("LLMP1002", e.to_string())
+                .at(&step.id)
+                .help("paths are relative to the program; `name:…` paths lie where --root name=FOLDER says")
+        })?;
+        let mut hasher = blake3::Hasher::new();
+        for file in files {
+            let hash = index.hash(&file.path).map_err(|f| f.at(&step.id))?;
+            hasher.update(format!("{}\n{hash}\n", file.label).as_bytes());
+        }
+        inputs.push(Input { name: format!("files {written}"), content: hasher.finalize().to_hex().to_string() });
+    }
+    Ok(inputs)
+}
+
+fn is_path(ty: &Ty) -> bool {
+    match ty {
+        Ty::Path => true,
+        Ty::Optional(ty) => is_path(ty),
+        _ => false,
+    }
+}
+
+/// The definition of a task, once all its inputs are there; `None` while one is not.
+pub fn definition(
+    task: &Task<'_>,
+    results: &Results,
+    registry: &Registry,
+    roots: &Roots,
+    index: &mut Index,
+    name: impl Fn(&StepId) -> String,
+) -> Result<Option<Definition>, Failure> {
+    let mut inputs = Vec::new();
+    for port in task.inputs() {
+        let Some(content) = content(results, port) else { return Ok(None) };
+        let part = port.part.as_ref().map(|p| format!(".{p}")).unwrap_or_default();
+        inputs.push(Input { name: format!("{}{part}", name(&port.step)), content });
+    }
+    let mut members = Vec::new();
+    for step in &task.steps {
+        inputs.extend(external(registry, step, roots, index)?);
+        let args = canonical_record(&step.args);
+        members.push(Member { name: name(&step.id), op: step.op.clone(), rev: step.rev, args });
+    }
+    Ok(Some(Definition { members, inputs }))
+}
+
+fn content(results: &Results, port: &Port) -> Option<String> {
+    let part = port.part.as_deref().unwrap_or("");
+    results.get(&port.step)?.manifest.parts.get(part).map(|c| c.hash.clone())
+}

@@ -1,0 +1,89 @@
+//! Tasks: steps of a plan that run together and store one result.
+//!
+//! Row-wise steps that follow each other run fused over one read. A task ends where its result is read more than
+//! once, in parts, or by something that is not row-wise.
+
+use std::collections::BTreeMap;
+
+use llmp_stdlib::{Plan, Port, Registry, Step, StepId};
+
+/// Steps that run together.
+#[derive(Debug, Clone)]
+pub struct Task<'p> {
+    /// The steps in order; each reads the one before it.
+    pub steps: Vec<&'p Step>,
+    /// Name of its last step for people: the name of the task.
+    pub name: String,
+}
+
+impl Task<'_> {
+    /// The step whose result is stored.
+    pub fn last(&self) -> &Step {
+        self.steps[self.steps.len() - 1]
+    }
+
+    /// Inputs from outside the task: for each step in order, those that are not the step before it.
+    pub fn inputs(&self) -> Vec<&Port> {
+        let mut inputs = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let skip = usize::from(index > 0);
+            inputs.extend(step.inputs.iter().skip(skip));
+        }
+        inputs
+    }
+}
+
+/// Groups the steps of a plan, in an order in which they can run.
+pub fn tasks<'p>(plan: &'p Plan, registry: &Registry) -> Vec<Task<'p>> {
+    let mut readers: BTreeMap<&StepId, Vec<&Port>> = BTreeMap::new();
+    for port in plan.steps.iter().flat_map(|s| &s.inputs) {
+        readers.entry(&port.step).or_default().push(port);
+    }
+    let row_wise = |step: &Step| registry_flow(registry, step).is_some_and(|flow| flow.row_wise && flow.from.is_some());
+    let ends_in_parts = |step: &Step| registry_flow(registry, step).is_none_or(|flow| !flow.parts.is_empty());
+    let mut tasks: Vec<Task<'p>> = Vec::new();
+    let mut task_of: BTreeMap<&StepId, usize> = BTreeMap::new();
+    for step in &plan.steps {
+        let before = step.inputs.first().filter(|port| row_wise(step) && port.part.is_none()).and_then(|port| {
+            let index = *task_of.get(&port.step)?;
+            let last = tasks[index].last();
+            let alone = last.id == port.step && readers[&port.step].len() == 1 && !ends_in_parts(last);
+            alone.then_some(index)
+        });
+        let name = plan.name(&step.id);
+        match before {
+            Some(index) => {
+                tasks[index].steps.push(step);
+                tasks[index].name = name;
+                task_of.insert(&step.id, index);
+            }
+            None => {
+                task_of.insert(&step.id, tasks.len());
+                tasks.push(Task { steps: vec![step], name });
+            }
+        }
+    }
+    order(tasks, &task_of)
+}
+
+fn registry_flow(registry: &Registry, step: &Step) -> Option<llmp_stdlib::Flow> {
+    let source = || registry.all_families().find_map(|f| f.get(&step.op)).and_then(|s| s.flow);
+    registry.step(&step.op).and_then(|s| s.flow).or_else(source)
+}
+
+/// Topological order of tasks: fused steps may stand later in the plan than steps that do not depend on them.
+fn order<'p>(tasks: Vec<Task<'p>>, task_of: &BTreeMap<&StepId, usize>) -> Vec<Task<'p>> {
+    let needs: Vec<Vec<usize>> =
+        tasks.iter().map(|t| t.inputs().iter().filter_map(|p| task_of.get(&p.step).copied()).collect()).collect();
+    let mut placed = vec![false; tasks.len()];
+    let mut sequence = Vec::with_capacity(tasks.len());
+    while sequence.len() < tasks.len() {
+        let ready = (0..tasks.len()).find(|&i| !placed[i] && needs[i].iter().all(|&n| placed[n]));
+        // A plan has no cycles, so one is always ready.
+        let Some(next) = ready else { break };
+        placed[next] = true;
+        sequence.push(next);
+    }
+    let mut slots: Vec<Option<Task<'p>>> = tasks.into_iter().map(Some).collect();
+    sequence.into_iter().filter_map(|i| slots[i].take()).collect()
+}
