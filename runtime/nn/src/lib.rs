@@ -16,6 +16,8 @@ pub mod decode;
 pub mod kernels;
 #[cfg(feature = "kernels")]
 mod model;
+#[cfg(feature = "kernels")]
+pub mod weights;
 
 pub use batch::{IGNORE, LossSums, MicroBatch};
 pub use error::NnError;
@@ -32,3 +34,5 @@ pub use dfdx::tensor::Cuda;
 pub use kernels::{Kernels, Path, optim};
 #[cfg(feature = "kernels")]
 pub use model::Model;
+#[cfg(feature = "kernels")]
+pub use weights::{SaveOptions, StorageType};

@@ -131,7 +131,9 @@ mod tests {
     use super::*;
 
     fn numbers(n: usize, seed: u32) -> Vec<f32> {
-        (0..n as u32).map(|i| ((i * 2654435761u32.wrapping_add(seed)) >> 8) as f32 / 1e7 - 0.8).collect()
+        (0..n as u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 8) as f32 / 1e7 - 0.8)
+            .collect()
     }
 
     #[test]

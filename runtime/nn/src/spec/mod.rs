@@ -8,6 +8,12 @@ pub use params::ParamInfo;
 
 use serde::{Deserialize, Serialize};
 
+/// No size of a model is larger, so that counts of parameters and FLOPs fit their integers.
+const LARGEST: usize = 1 << 22;
+
+/// No model is deeper, for the same reason.
+const MOST_LAYERS: usize = 1 << 12;
+
 /// A Llama-style decoder: RMSNorm before attention and feed-forward, rotary positions, grouped queries,
 /// SwiGLU, an output head that may share the embedding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,9 +61,18 @@ impl DecoderSpec {
         for (name, size) in sizes {
             if size == 0 {
                 problems.push(format!("`{name}` is 0"));
-            } else if size > u32::MAX as usize / 2 {
-                problems.push(format!("`{name}` is {size}, more than {}", u32::MAX / 2));
+            } else if size > LARGEST {
+                problems.push(format!("`{name}` is {size}, more than {LARGEST}"));
             }
+        }
+        if self.layers > MOST_LAYERS {
+            problems.push(format!("`layers` is {}, more than {MOST_LAYERS}", self.layers));
+        }
+        if self.heads.saturating_mul(self.head_dim) > LARGEST {
+            problems.push(format!(
+                "heads ({}) times head_dim ({}) is more than {LARGEST}",
+                self.heads, self.head_dim
+            ));
         }
         if self.kv_heads != 0 && !self.heads.is_multiple_of(self.kv_heads) {
             problems.push(format!("kv_heads ({}) does not divide heads ({})", self.kv_heads, self.heads));

@@ -1,0 +1,21 @@
+//! Models on disk: a Hugging Face folder with `config.json` and `model.safetensors` (or shards with their index).
+
+mod config;
+mod names;
+mod read;
+mod write;
+
+pub use config::{read_config, write_config};
+pub use write::{SaveOptions, StorageType};
+
+use std::path::Path;
+
+use crate::NnError;
+
+pub(crate) fn io_error(path: &Path) -> impl Fn(std::io::Error) -> NnError {
+    move |source| NnError::Io { path: path.to_owned(), source }
+}
+
+pub(crate) fn file_error(path: &Path, reason: impl std::fmt::Display) -> NnError {
+    NnError::File { path: path.to_owned(), reason: reason.to_string() }
+}

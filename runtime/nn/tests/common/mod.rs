@@ -1,0 +1,121 @@
+//! Models with every weight and gain perturbed, and batches with documents and masked targets.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use llmp_nn::{Cpu, DecoderSpec, Grads, IGNORE, LossSums, MicroBatch, Model};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+pub(crate) fn spec() -> DecoderSpec {
+    DecoderSpec {
+        vocab: 61,
+        layers: 2,
+        width: 20,
+        heads: 4,
+        kv_heads: 2,
+        head_dim: 6,
+        ffn_hidden: 27,
+        norm_eps: 1e-5,
+        rope_base: 10_000.0,
+        tied: true,
+        context: 300,
+        init_std: 0.02,
+    }
+}
+
+/// Shapes that differ in what can go wrong: grouping, ties, odd sizes, widths beyond a register.
+pub(crate) fn specs() -> Vec<DecoderSpec> {
+    vec![
+        spec(),
+        DecoderSpec { tied: false, kv_heads: 4, rope_base: 500.0, ..spec() },
+        DecoderSpec {
+            heads: 6,
+            kv_heads: 2,
+            head_dim: 10,
+            width: 33,
+            ffn_hidden: 70,
+            norm_eps: 1e-3,
+            ..spec()
+        },
+        DecoderSpec {
+            heads: 3,
+            kv_heads: 1,
+            head_dim: 16,
+            width: 48,
+            ffn_hidden: 64,
+            layers: 1,
+            vocab: 257,
+            ..spec()
+        },
+    ]
+}
+
+/// Weights and gains far from their initial values.
+pub(crate) fn model(spec: &DecoderSpec, seed: u64) -> Model {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut flat = Vec::new();
+    for info in spec.params() {
+        let scale = if info.shape.len() == 1 { 0.4 } else { 0.35 };
+        let base = if info.shape.len() == 1 { 1.0 } else { 0.0 };
+        flat.extend((0..info.count()).map(|_| base + scale * random.random_range(-1.0f32..1.0)));
+    }
+    Model::from_flat(Cpu::default(), spec.clone(), &flat).expect("a valid spec")
+}
+
+/// Random ids; with `documents` also document ranges and masked targets.
+pub(crate) fn batch(
+    spec: &DecoderSpec,
+    rows: usize,
+    length: usize,
+    documents: bool,
+    seed: u64,
+) -> MicroBatch {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let n = rows * length;
+    let ids = |random: &mut ChaCha8Rng| (0..n).map(|_| random.random_range(0..spec.vocab as u32)).collect();
+    let (inputs, mut targets): (Vec<u32>, Vec<u32>) = (ids(&mut random), ids(&mut random));
+    let mut doc_start = vec![0; n];
+    if documents {
+        for at in 0..n {
+            let position = at % length;
+            let fresh = position > 0 && random.random_range(0..9) == 0;
+            doc_start[at] = match position {
+                0 => 0,
+                _ if fresh => position as u32,
+                _ => doc_start[at - 1],
+            };
+            if random.random_range(0..5) == 0 {
+                targets[at] = IGNORE;
+            }
+        }
+        targets[0] = 1;
+    }
+    MicroBatch { rows, length, inputs, targets, doc_start }
+}
+
+pub(crate) fn step(model: &Model, batch: &MicroBatch, normaliser: f64) -> (LossSums, Grads) {
+    let mut grads = Grads::zeros(model.spec());
+    let sums = model.loss_and_grads(batch, normaliser, &mut grads).expect("a valid batch");
+    (sums, grads)
+}
+
+/// Largest difference between parameters, relative to the largest entry of the reference, over parameters.
+pub(crate) fn relative(a: &Grads, b: &Grads) -> f64 {
+    a.iter().zip(b.iter()).map(|(a, b)| difference(a, b)).fold(0.0, f64::max)
+}
+
+/// Relative L2 distance of two vectors.
+pub(crate) fn difference(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let (mut distance, mut norm) = (0.0, 0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        distance += (f64::from(a) - f64::from(b)).powi(2);
+        norm += f64::from(b).powi(2);
+    }
+    assert!(norm > 0.0, "a gradient that is all zero proves nothing");
+    (distance / norm).sqrt()
+}
+
+/// Runs `f` on a rayon pool of so many threads.
+pub(crate) fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool").install(f)
+}
