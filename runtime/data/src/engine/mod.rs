@@ -1,0 +1,159 @@
+//! The segment engine: one read of the input, all following maps fused over it, parts written as they are finished.
+//!
+//! Work goes chunk by chunk. A chunk is a fixed amount of input ([`CHUNK_BYTES`], [`CHUNK_RECORDS`]) and gives at most
+//! one part, so parts do not depend on threads; after each part a line is added to the journal, and a run that was
+//! killed goes on after its last line.
+
+mod chunks;
+mod journal;
+mod run;
+mod sketches;
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    document::Document,
+    error::{BadRecord, DataError, Result},
+    readers::{FileFacts, Reader, SourceFile},
+    steps::{Barrier, Count, Map},
+};
+
+pub use run::run;
+
+/// Input bytes (decompressed) after which a chunk ends.
+pub const CHUNK_BYTES: u64 = 16 << 20;
+/// Input records after which a chunk ends.
+pub const CHUNK_RECORDS: u64 = 1 << 16;
+/// Bad records that are kept with their place; all are counted.
+pub const BAD_RECORDS_KEPT: usize = 1000;
+
+/// Where a segment's documents come from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Files through readers, in order.
+    Source(Vec<(Arc<dyn Reader>, Vec<SourceFile>)>),
+    /// Folders of parts that earlier segments wrote, in order.
+    Stored(Vec<PathBuf>),
+}
+
+/// A map with the folder that its dropped documents go to.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// The step.
+    pub map: Arc<dyn Map>,
+    /// Folder for dropped documents: `part-NNNNN.jsonl.zst` with `step` and `reason` added to each document.
+    pub rejects: Option<PathBuf>,
+}
+
+/// A barrier with the folder that its dropped documents go to.
+#[derive(Clone, Debug)]
+pub struct BarrierStage {
+    /// The step.
+    pub barrier: Arc<dyn Barrier>,
+    /// As [`Stage::rejects`].
+    pub rejects: Option<PathBuf>,
+}
+
+/// One run from an input to a folder of documents.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Where documents come from.
+    pub input: Input,
+    /// A step over the whole set, before the maps. Its input must be [`Input::Stored`]: it is read twice.
+    pub barrier: Option<BarrierStage>,
+    /// Maps in order.
+    pub maps: Vec<Stage>,
+    /// The folder that gets `part-NNNNN.jsonl.zst` and `journal.jsonl`. Give the same folder again to resume.
+    pub out: PathBuf,
+}
+
+/// One stored part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// File name in the folder.
+    pub name: String,
+    /// Documents in it.
+    pub documents: u64,
+    /// Bytes of its lines before compression.
+    pub bytes: u64,
+}
+
+/// What a segment did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Identity of the documents: `h = BLAKE3(h || BLAKE3(line))` over all lines in order, from 32 zero bytes. It does
+    /// not depend on how lines are cut into parts.
+    pub hash: String,
+    /// Documents kept.
+    pub documents: u64,
+    /// Bytes of their lines before compression.
+    pub bytes: u64,
+    /// The parts, in order.
+    pub parts: Vec<Part>,
+    /// Counts of the reader or store, then the barrier, then the maps.
+    pub counts: Vec<Count>,
+    /// The first [`BAD_RECORDS_KEPT`] bad records, with their places.
+    pub bad: Vec<BadRecord>,
+    /// How many bad records there were.
+    pub bad_records: u64,
+    /// Source files that were read, with their hashes.
+    pub files: Vec<FileFacts>,
+}
+
+/// The documents stored in a folder, in order.
+///
+/// Errors: a part that cannot be read or is not what [`run`] writes.
+pub fn documents(folder: &Path) -> Result<impl Iterator<Item = Result<Document>> + Send + use<>> {
+    Ok(lines(folder)?.map(|line| {
+        let (path, line) = line?;
+        serde_json::from_slice(&line).map_err(|e| DataError::artifact(&path, e))
+    }))
+}
+
+/// The stored lines of a folder, with the part that each lies in.
+pub(crate) fn lines(
+    folder: &Path,
+) -> Result<impl Iterator<Item = Result<(Arc<PathBuf>, Vec<u8>)>> + Send + use<>> {
+    let mut parts = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|e| DataError::io("open", folder, e))? {
+        let path = entry.map_err(|e| DataError::io("open", folder, e))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("part-") && name.ends_with(".jsonl.zst") {
+            parts.push(path);
+        }
+    }
+    // Part numbers have at least five digits: longer names are later ones.
+    parts.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+    Ok(parts.into_iter().flat_map(|path| {
+        let path = Arc::new(path);
+        let opened = File::open(&*path).and_then(zstd::Decoder::new).map(BufReader::new);
+        let (mut reader, mut failed) = match opened {
+            Ok(reader) => (Some(reader), None),
+            Err(e) => (None, Some(DataError::io("open", &path, e))),
+        };
+        std::iter::from_fn(move || {
+            if let Some(error) = failed.take() {
+                return Some(Err(error));
+            }
+            let mut line = Vec::new();
+            match reader.as_mut()?.read_until(b'\n', &mut line) {
+                Ok(0) => None,
+                Ok(_) => {
+                    line.pop_if(|byte| *byte == b'\n');
+                    Some(Ok((path.clone(), line)))
+                }
+                Err(e) => {
+                    reader = None;
+                    Some(Err(DataError::io("read", &path, e)))
+                }
+            }
+        })
+    }))
+}

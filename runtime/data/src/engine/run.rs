@@ -1,0 +1,311 @@
+//! The run of a segment: chunks in, every document through the maps on all cores, one part and one journal line out.
+
+use std::{borrow::Cow, fs, path::Path, sync::mpsc};
+
+use rayon::prelude::*;
+use serde_json::{Map as JsonMap, Value};
+
+use super::{
+    BAD_RECORDS_KEPT, Input, Part, Segment, Summary,
+    chunks::{Chunk, Chunks, Item},
+    journal::{Entry, Journal},
+    sketches,
+};
+use crate::{
+    context::{Context, Progress},
+    document::Document,
+    error::{At, BadRecord, DataError, Result},
+    readers::{Body, OnError},
+    steps::{Count, Mark, Outcome},
+};
+
+/// Uncompressed bytes per Zstandard frame of a part; frames are compressed in parallel.
+const FRAME_BYTES: usize = 1 << 20;
+const LEVEL: i32 = 3;
+
+/// Runs a segment to its end, or goes on with one that was interrupted; a finished one only gives its summary.
+///
+/// Errors: what the operating system refuses, a bad record of a source with `on_error = stop`, a damaged store, the
+/// stop flag. What was finished before an error is kept.
+pub fn run(segment: &Segment, ctx: &Context<'_>) -> Result<Summary> {
+    fs::create_dir_all(&segment.out).map_err(|e| DataError::io("create", &segment.out, e))?;
+    for folder in reject_folders(segment).into_iter().flatten() {
+        fs::create_dir_all(folder).map_err(|e| DataError::io("create", folder, e))?;
+    }
+    let mut journal = Journal::open(&segment.out, counts(segment))?;
+    if !journal.done {
+        let marks = match &segment.barrier {
+            Some(stage) => Some(sketches::marks(&*stage.barrier, segment, ctx)?),
+            None => None,
+        };
+        each_chunk(segment, journal.next, |chunk| {
+            finish(segment, marks.as_deref(), &mut journal, chunk, ctx)
+        })?;
+    }
+    if segment.barrier.is_some() {
+        sketches::remove(&segment.out)?;
+    }
+    Ok(journal.summary)
+}
+
+/// Calls `work` with every chunk from `from` on, while a second thread reads the next one.
+pub(super) fn each_chunk(
+    segment: &Segment,
+    from: super::chunks::Position,
+    mut work: impl FnMut(Chunk) -> Result<()>,
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel(1);
+        scope.spawn(move || {
+            for chunk in Chunks::new(&segment.input, from) {
+                // A send fails when the other side has stopped.
+                if send.send(chunk).is_err() {
+                    break;
+                }
+            }
+        });
+        receive.into_iter().try_for_each(|chunk| work(chunk?))
+    })
+}
+
+/// The counts of a segment at its beginning: one per reader (or one for the store), the barrier, the maps.
+fn counts(segment: &Segment) -> Vec<Count> {
+    let mut counts = match &segment.input {
+        Input::Source(sources) => sources.iter().map(|(reader, _)| Count::new(reader.name())).collect(),
+        Input::Stored(_) => vec![Count::new("stored")],
+    };
+    counts.extend(segment.barrier.iter().map(|stage| Count::new(stage.barrier.name())));
+    counts.extend(segment.maps.iter().map(|stage| Count::new(stage.map.name())));
+    counts
+}
+
+/// What became of one record.
+struct Fate {
+    /// Which reader's count it belongs to.
+    reader: usize,
+    /// Bytes before the reader, after it, and after each step that kept the document.
+    bytes: Vec<u64>,
+    end: End,
+}
+
+enum End {
+    Kept { line: Vec<u8>, hash: blake3::Hash },
+    Dropped { reason: Cow<'static, str>, rejected: Option<Vec<u8>> },
+    Skipped(&'static str),
+    Bad(BadRecord),
+}
+
+/// Takes a chunk through all steps, writes its part and its rejects, adds its journal line.
+fn finish(
+    segment: &Segment,
+    marks: Option<&[Mark]>,
+    journal: &mut Journal,
+    chunk: Chunk,
+    ctx: &Context<'_>,
+) -> Result<()> {
+    let first = journal.records;
+    let taken = chunk.items.len() as u64;
+    let fates = chunk.items.into_par_iter().enumerate().map(|(k, item)| {
+        ctx.check()?;
+        // Every record of a store is a document, so records number the marks.
+        let mark = marks.and_then(|marks| marks.get(first as usize + k).copied());
+        follow(segment, mark, item)
+    });
+    let fates: Vec<Fate> = fates.collect::<Result<_>>()?;
+    let summary = &journal.summary;
+    let mut entry = Entry {
+        after: chunk.after,
+        records: first + taken,
+        hash: String::new(),
+        part: None,
+        counts: summary.counts.clone(),
+        bad_records: summary.bad_records,
+        bad: Vec::new(),
+        files: chunk.finished,
+        done: chunk.done,
+    };
+    let tallied = tally(segment, fates, &mut entry, summary)?;
+    for (stage, folder) in reject_folders(segment).into_iter().enumerate() {
+        let lines: Vec<&[u8]> =
+            tallied.rejected.iter().filter(|(k, _)| *k == stage).map(|(_, line)| &line[..]).collect();
+        if let Some(folder) = folder.filter(|_| !lines.is_empty()) {
+            ctx.write_whole(&folder.join(part_name(journal.chunks)), &compress(&lines)?)?;
+        }
+    }
+    if !tallied.kept.is_empty() {
+        let name = part_name(summary.parts.len() as u64);
+        let lines: Vec<&[u8]> = tallied.kept.iter().map(|line| &line[..]).collect();
+        ctx.write_whole(&segment.out.join(&name), &compress(&lines)?)?;
+        let bytes = lines.iter().map(|line| line.len() as u64).sum();
+        entry.part = Some(Part { name, documents: lines.len() as u64, bytes });
+    }
+    journal.add(ctx, entry)?;
+    let bytes_total = match &segment.input {
+        Input::Source(sources) => sources.iter().flat_map(|(_, files)| files).map(|file| file.bytes).sum(),
+        Input::Stored(_) => 0,
+    };
+    let kept = journal.summary.documents;
+    ctx.report(Progress { records: journal.records, bytes: chunk.bytes, bytes_total, kept });
+    Ok(())
+}
+
+/// Reads one record and takes it through the barrier's decision and the maps.
+fn follow(segment: &Segment, mark: Option<Mark>, item: Item) -> Result<Fate> {
+    let mut fate = Fate { reader: 0, bytes: vec![item.bytes()], end: End::Skipped("") };
+    let mut doc = match read(segment, item, &mut fate.reader)? {
+        Ok(doc) => doc,
+        Err(end) => return Ok(Fate { end, ..fate }),
+    };
+    fate.bytes.push(doc.bytes());
+    let barrier = segment.barrier.as_ref().zip(mark);
+    let first = barrier.map(|(stage, mark)| {
+        let outcome = stage.barrier.apply(&mut doc, mark);
+        (outcome, stage.barrier.name(), stage.rejects.is_some())
+    });
+    if let Some((Outcome::Drop(reason), step, keep)) = first {
+        fate.end = dropped(doc, step, reason, keep);
+        return Ok(fate);
+    }
+    fate.bytes.extend(barrier.map(|_| doc.bytes()));
+    for stage in &segment.maps {
+        if let Outcome::Drop(reason) = stage.map.apply(&mut doc) {
+            fate.end = dropped(doc, stage.map.name(), reason, stage.rejects.is_some());
+            return Ok(fate);
+        }
+        fate.bytes.push(doc.bytes());
+    }
+    let mut line = doc.to_line();
+    let hash = blake3::hash(&line);
+    line.push(b'\n');
+    fate.end = End::Kept { line, hash };
+    Ok(fate)
+}
+
+/// The document of a record, or the end of a record that holds none.
+fn read(segment: &Segment, item: Item, number: &mut usize) -> Result<Result<Document, End>> {
+    let (reader, file, record) = match item {
+        Item::Stored { path, line } => {
+            return serde_json::from_slice(&line).map(Ok).map_err(|e| DataError::artifact(&path, e));
+        }
+        Item::Source { reader, file, record } => (reader, file, record),
+    };
+    *number = reader;
+    let Input::Source(sources) = &segment.input else { return Ok(Err(End::Skipped("no source"))) };
+    let reader = &sources[reader].0;
+    let body = match record.body {
+        Body::Bytes(bytes) => reader.parse(&file, record.index, bytes),
+        other => other,
+    };
+    let bad = |at: At, what: String| {
+        let bad = BadRecord { file: file.label.clone(), at, what };
+        match reader.on_error() {
+            OnError::Stop => Err(DataError::Bad(bad)),
+            OnError::Count => Ok(Err(End::Bad(bad))),
+        }
+    };
+    match body {
+        Body::Document(doc) => Ok(Ok(doc)),
+        Body::Skipped(why) => Ok(Err(End::Skipped(why))),
+        Body::Bad(what) => bad(record.at, what),
+        Body::Bytes(_) => bad(record.at, format!("{} gave no document", reader.name())),
+    }
+}
+
+fn dropped(doc: Document, step: &str, reason: Cow<'static, str>, keep: bool) -> End {
+    let rejected = keep.then(|| {
+        let mut line = match serde_json::to_value(&doc) {
+            Ok(Value::Object(line)) => line,
+            _ => JsonMap::new(),
+        };
+        line.insert("step".into(), step.into());
+        line.insert("reason".into(), (&*reason).into());
+        let mut line = Value::Object(line).to_string().into_bytes();
+        line.push(b'\n');
+        line
+    });
+    End::Dropped { reason, rejected }
+}
+
+/// The lines of a chunk.
+#[derive(Default)]
+struct Tallied {
+    kept: Vec<Vec<u8>>,
+    /// Dropped documents that are wanted, with the number of the stage that dropped them.
+    rejected: Vec<(usize, Vec<u8>)>,
+}
+
+/// Adds up what became of a chunk's records, in their order.
+fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summary) -> Result<Tallied> {
+    let readers = match &segment.input {
+        Input::Source(sources) => sources.len(),
+        Input::Stored(_) => 1,
+    };
+    let mut hash = blake3::Hash::from_hex(&before.hash)
+        .map_err(|e| DataError::artifact(&segment.out, format!("journal: {e}")))?;
+    let mut tallied = Tallied::default();
+    for fate in fates {
+        // Row of the count that a step's entry in `fate.bytes` belongs to.
+        let row = |k: usize| if k == 0 { fate.reader } else { readers + k - 1 };
+        for (k, pair) in fate.bytes.windows(2).enumerate() {
+            let count = &mut entry.counts[row(k)];
+            count.input += 1;
+            count.output += 1;
+            count.bytes_in += pair[0];
+            count.bytes_out += pair[1];
+        }
+        let last = fate.bytes.len() - 1;
+        let mut lost = |reason: &str| {
+            let count = &mut entry.counts[row(last)];
+            count.input += 1;
+            count.bytes_in += fate.bytes[last];
+            count.dropped(reason);
+        };
+        match fate.end {
+            End::Kept { line, hash: own } => {
+                let mut chain = blake3::Hasher::new();
+                chain.update(hash.as_bytes()).update(own.as_bytes());
+                hash = chain.finalize();
+                tallied.kept.push(line);
+            }
+            End::Dropped { reason, rejected } => {
+                lost(&reason);
+                tallied.rejected.extend(rejected.map(|line| (last - 1, line)));
+            }
+            End::Skipped(why) => lost(why),
+            End::Bad(bad) => {
+                lost("bad record");
+                entry.bad_records += 1;
+                if before.bad.len() + entry.bad.len() < BAD_RECORDS_KEPT {
+                    entry.bad.push(bad);
+                }
+            }
+        }
+    }
+    entry.hash = hash.to_hex().to_string();
+    Ok(tallied)
+}
+
+/// The rejects folders of the barrier and the maps, in order.
+fn reject_folders(segment: &Segment) -> Vec<Option<&Path>> {
+    let barrier = segment.barrier.iter().map(|stage| stage.rejects.as_deref());
+    barrier.chain(segment.maps.iter().map(|stage| stage.rejects.as_deref())).collect()
+}
+
+fn part_name(number: u64) -> String {
+    format!("part-{number:05}.jsonl.zst")
+}
+
+/// Lines as Zstandard frames of a fixed amount of text each: the bytes do not depend on threads.
+fn compress(lines: &[&[u8]]) -> Result<Vec<u8>> {
+    let mut frames = vec![Vec::new()];
+    for line in lines {
+        match frames.last_mut() {
+            Some(frame) if frame.len() < FRAME_BYTES => frame.extend_from_slice(line),
+            _ => frames.push(line.to_vec()),
+        }
+    }
+    let packed = frames.par_iter().map(|frame| zstd::encode_all(&frame[..], LEVEL));
+    let packed: Vec<Vec<u8>> =
+        packed.collect::<Result<_, _>>().map_err(|e| DataError::io("compress", Path::new("part"), e))?;
+    Ok(packed.concat())
+}
