@@ -6,8 +6,31 @@ pub mod source;
 
 pub mod diag;
 
+pub mod kind;
+
+pub mod scan;
+
+pub mod split;
+
+mod attempt;
+
+mod limits;
+
+mod tree;
+
+mod parse;
+
+mod mistakes;
+
 pub mod ast;
 
+mod lower;
+
+pub mod codes;
+
+pub mod render;
+
 pub use diag::{Diag, Edit, Fix, Info, Label, Places, Severity, Sink, nearest};
+pub use parse::{Parse, parse, parse_expr};
 pub use source::{Position, Sources};
 pub use span::{FileId, Span, Spanned};

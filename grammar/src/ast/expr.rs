@@ -76,7 +76,7 @@ pub struct TypeField {
 pub struct Expr {
     /// What it is.
     pub kind: ExprKind,
-    /// Where it is; brackets around it are not part of it.
+    /// Where it is, brackets around it included.
     pub span: Span,
 }
 

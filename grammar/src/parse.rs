@@ -1,0 +1,169 @@
+//! From text to tree: pest reads each chunk, the mistake catalogue explains what it cannot read.
+
+use crate::attempt::Attempt;
+use crate::kind::{SyntaxKind, SyntaxNode};
+use crate::scan::scan;
+use crate::span::FileId;
+use crate::tree::Builder;
+use crate::{Sink, ast, limits, lower, mistakes, split};
+use pest::Parser;
+
+#[derive(pest_derive::Parser)]
+#[grammar = "../llmp.pest"]
+struct Grammar;
+
+/// A parsed file: the lossless tree and the program lowered from it.
+#[derive(Clone, Debug)]
+pub struct Parse {
+    green: rowan::GreenNode,
+    /// The program.
+    pub file: ast::File,
+}
+
+impl Parse {
+    /// Root of the lossless tree; its text is the text of the file.
+    pub fn syntax(&self) -> SyntaxNode {
+        SyntaxNode::new_root(self.green.clone())
+    }
+}
+
+/// Reads a file. Never fails: what cannot be read is reported and stands in the tree as an error node.
+pub fn parse(file: FileId, text: &str) -> (Parse, Sink) {
+    let mut sink = Sink::new();
+    let green = tree(file, text, &mut sink);
+    let root = SyntaxNode::new_root(green.clone());
+    let program = lower::file(file, &root, &mut sink);
+    (Parse { green, file: program }, sink)
+}
+
+/// Reads one value, as in `--set lr=3e-4`.
+pub fn parse_expr(file: FileId, text: &str) -> (Option<ast::Expr>, Sink) {
+    let mut sink = Sink::new();
+    let tokens = scan(text);
+    if limits::check(file, text, &tokens, &mut sink).is_err()
+        || !limits::clean(file, text, &mut sink).is_empty()
+    {
+        return (None, sink);
+    }
+    match Grammar::parse(Rule::value_only, text) {
+        Ok(mut pairs) => {
+            let mut builder = Builder::new(text, &tokens);
+            if let Some(top) = pairs.next() {
+                let attempt = Attempt::new(text, &tokens, 0..text.len(), &[]);
+                builder.chunk(top, &attempt.seen(), &attempt);
+            }
+            let root = SyntaxNode::new_root(builder.finish());
+            let expr = lower::only_expr(file, &root, &mut sink);
+            (expr, sink)
+        }
+        Err(error) => {
+            mistakes::value(file, text, &tokens, place(&error), &mut sink);
+            (None, sink)
+        }
+    }
+}
+
+/// Builds the lossless tree and reports what cannot be read.
+pub(crate) fn tree(file: FileId, text: &str, sink: &mut Sink) -> rowan::GreenNode {
+    let tokens = scan(text);
+    let mut builder = Builder::new(text, &tokens);
+    if limits::check(file, text, &tokens, sink).is_err() {
+        builder.error(0, text.len());
+        return builder.finish();
+    }
+    let hidden = limits::clean(file, text, sink);
+    if hidden.is_empty()
+        && let Ok(mut pairs) = Grammar::parse(Rule::file, text)
+    {
+        if let Some(top) = pairs.next() {
+            let attempt = Attempt::new(text, &tokens, 0..text.len(), &[]);
+            builder.chunk(top, &attempt.seen(), &attempt);
+        }
+        return builder.finish();
+    }
+    for range in split::split(text, &tokens) {
+        let chunk = tokens.get(range).unwrap_or(&[]);
+        let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else { continue };
+        if chunk.iter().all(|token| token.kind.is_trivia()) {
+            continue;
+        }
+        let mut attempt = Attempt::new(text, chunk, first.start..last.end, &hidden);
+        read(file, &mut attempt, sink);
+        let seen = attempt.seen();
+        match Grammar::parse(Rule::file, &seen.text).ok().and_then(|mut pairs| pairs.next()) {
+            Some(top) => builder.chunk(top, &seen, &attempt),
+            None => builder.error(first.start, last.end),
+        }
+    }
+    builder.finish()
+}
+
+/// Masks what is wrong until pest can read the chunk, or nothing is left of it.
+fn read(file: FileId, attempt: &mut Attempt<'_>, sink: &mut Sink) {
+    if Grammar::parse(Rule::file, &attempt.seen().text).is_ok() {
+        return;
+    }
+    let view = mistakes::explain(file, attempt, sink);
+    for _ in 0..mistakes::MOST {
+        let seen = attempt.seen();
+        let Err(error) = Grammar::parse(Rule::file, &seen.text) else { return };
+        if !mistakes::fallback(file, attempt, &view, seen.source(place(&error)), sink) {
+            return;
+        }
+    }
+}
+
+/// Where pest stopped.
+fn place(error: &pest::error::Error<Rule>) -> usize {
+    match error.location {
+        pest::error::InputLocation::Pos(at) | pest::error::InputLocation::Span((at, _)) => at,
+    }
+}
+
+/// The node of a rule; rules of a single token have none.
+pub(crate) fn node_kind(rule: Rule) -> Option<SyntaxKind> {
+    Some(match rule {
+        Rule::edition => SyntaxKind::Edition,
+        Rule::item => SyntaxKind::Item,
+        Rule::attr => SyntaxKind::Attr,
+        Rule::use_item => SyntaxKind::Use,
+        Rule::use_names => SyntaxKind::UseNames,
+        Rule::use_name => SyntaxKind::UseName,
+        Rule::param_item => SyntaxKind::ParamItem,
+        Rule::let_item => SyntaxKind::Let,
+        Rule::check_item => SyntaxKind::Check,
+        Rule::variant_item => SyntaxKind::Variant,
+        Rule::rounds_item => SyntaxKind::Rounds,
+        Rule::carry => SyntaxKind::Carry,
+        Rule::next => SyntaxKind::Next,
+        Rule::decl => SyntaxKind::Decl,
+        Rule::params => SyntaxKind::Params,
+        Rule::param => SyntaxKind::Param,
+        Rule::index => SyntaxKind::Index,
+        Rule::block => SyntaxKind::Block,
+        Rule::member => SyntaxKind::Member,
+        Rule::target => SyntaxKind::Target,
+        Rule::type_ref => SyntaxKind::TypeRef,
+        Rule::type_atom => SyntaxKind::TypeAtom,
+        Rule::record_type => SyntaxKind::RecordType,
+        Rule::type_field => SyntaxKind::TypeField,
+        Rule::expr => SyntaxKind::Expr,
+        Rule::if_expr => SyntaxKind::IfExpr,
+        Rule::unary => SyntaxKind::Unary,
+        Rule::field_get => SyntaxKind::FieldGet,
+        Rule::index_get => SyntaxKind::IndexGet,
+        Rule::args => SyntaxKind::Args,
+        Rule::arg => SyntaxKind::Arg,
+        Rule::paren => SyntaxKind::Paren,
+        Rule::record => SyntaxKind::Record,
+        Rule::list => SyntaxKind::List,
+        Rule::comp => SyntaxKind::Comp,
+        Rule::column => SyntaxKind::Column,
+        Rule::path => SyntaxKind::Path,
+        Rule::quantity => SyntaxKind::Quantity,
+        Rule::string | Rule::raw_string => SyntaxKind::Text,
+        Rule::interp => SyntaxKind::Interp,
+        Rule::text_block => SyntaxKind::TextBlock,
+        _ => return None,
+    })
+}

@@ -1,0 +1,27 @@
+//! The sample programs of the language parse, and their trees are what was written.
+
+use llmp_grammar::ast::{Body, ExprKind, ItemKind};
+use llmp_grammar::{FileId, parse};
+use std::path::Path;
+
+fn programs() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let mut all: Vec<(String, String)> = std::fs::read_dir(folder)
+        .expect("folder")
+        .map(|entry| entry.expect("entry").path())
+        .map(|path| (path.display().to_string(), std::fs::read_to_string(&path).expect("text")))
+        .collect();
+    all.sort();
+    assert_eq!(all.len(), 5);
+    all
+}
+
+#[test]
+fn sample_programs_parse() {
+    for (path, text) in programs() {
+        let (parsed, sink) = parse(FileId(0), &text);
+        assert_eq!(sink.into_sorted(), [], "{path}");
+        assert_eq!(parsed.syntax().text().to_string(), text, "{path}");
+        assert!(parsed.file.edition.is_some() && parsed.file.items.len() >= 5, "{path}");
+    }
+}
