@@ -1,0 +1,15 @@
+//! Kinds of data: sources, datasets, chains, mixtures, tokenizers.
+
+mod chain;
+mod dataset;
+mod mix;
+mod source;
+mod tokenizer;
+
+use llmp_stdlib::Kind;
+
+pub use source::Source;
+pub use tokenizer::TokenizerSource;
+
+/// All kinds of this crate, sorted by name.
+pub static ALL: &[&Kind] = &[&chain::KIND, &dataset::KIND, &mix::KIND, &source::KIND, &tokenizer::KIND];
