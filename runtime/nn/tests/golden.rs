@@ -72,7 +72,7 @@ fn check(name: &str) {
         for (theirs, want) in &golden.grads {
             let i = infos.iter().position(|p| p.name == ours(theirs)).expect("every tensor is ours");
             let d = difference(grads.get(i), want);
-            assert!(d < 2e-5, "{path:?}: gradient of {theirs} differs by {d:e}");
+            assert!(d < 5e-5, "{path:?}: gradient of {theirs} differs by {d:e}");
         }
     }
 }
@@ -96,6 +96,23 @@ fn the_golden_is_far_from_a_fresh_model() {
         let infos = m.spec().params();
         for (info, p) in infos.iter().zip(m.params()).filter(|(i, _)| i.shape.len() == 1) {
             assert!(p.iter().any(|x| (x - 1.0).abs() > 0.3), "{name}: {} is not perturbed", info.name);
+        }
+    }
+}
+
+#[test]
+fn a_changed_setting_turns_the_golden_red() {
+    for name in ["tied_gqa", "untied_mha"] {
+        let (m, golden) = golden(name);
+        let spec = m.spec().clone();
+        let changed = [
+            llmp_nn::DecoderSpec { rope_base: spec.rope_base * 1.5, ..spec.clone() },
+            llmp_nn::DecoderSpec { norm_eps: spec.norm_eps + 1e-2, ..spec.clone() },
+        ];
+        for spec in changed {
+            let other = Model::from_flat(llmp_nn::Cpu::default(), spec, &m.to_flat()).expect("valid");
+            let logprobs = other.token_logprobs(&golden.ids).expect("valid ids");
+            assert!(difference(&logprobs, &golden.logprobs) > 1e-3, "{name}");
         }
     }
 }
