@@ -53,11 +53,14 @@ def documents(paths):
         if not parts:
             sys.exit(f"{path}: no part-*.jsonl* file in this folder")
         for part in parts:
-            content = open_text(part)
-            if ".jsonl" in part.name:
-                found += [json.loads(line)["text"].encode() for line in content.splitlines() if line.strip()]
-            else:
-                found.append(content)
+            try:
+                content = open_text(part)
+                if ".jsonl" in part.name:
+                    found += [json.loads(line)["text"].encode() for line in content.split(b"\n") if line.strip()]
+                else:
+                    found.append(content)
+            except (OSError, EOFError, ValueError, KeyError) as error:
+                sys.exit(f"{part}: {error!r}")
     return found
 
 
