@@ -6,6 +6,7 @@
 mod batch;
 mod error;
 mod grads;
+pub mod kinds;
 pub mod spec;
 
 #[cfg(feature = "kernels")]

@@ -3,6 +3,7 @@
 mod cost;
 mod params;
 
+#[cfg(feature = "kernels")]
 pub(crate) use cost::head_rows;
 pub use params::ParamInfo;
 

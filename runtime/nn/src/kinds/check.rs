@@ -1,0 +1,211 @@
+//! What can be wrong with a model before anything runs.
+
+use llmp_stdlib::{Arg, Problem, Rational, Value, View, number};
+
+use super::families::{AttentionReach, Experts, Ffn, Norm, NormPlace, Position};
+use super::sizes::{hidden_units, padded, tokenizer_size};
+
+/// Sizes that are multiples of this keep matrix products on their fast paths.
+const STEP: usize = 64;
+
+/// How far from a wrong number a better one is looked for.
+const SEARCH: usize = 4096;
+
+/// All rules over one model.
+pub(super) fn check(view: &View<'_>) -> Vec<Problem> {
+    if view.value.is_some() {
+        return vec![unavailable("", "a model read from a folder")];
+    }
+    let mut problems = positive(view);
+    problems.extend(width_and_heads(view));
+    problems.extend(kv_heads(view));
+    problems.extend(head_dim(view));
+    problems.extend(vocab(view));
+    problems.extend(multiples(view));
+    problems.extend(not_yet(view));
+    problems
+}
+
+fn positive(view: &View<'_>) -> Vec<Problem> {
+    let names = ["layers", "width", "heads", "kv_heads", "head_dim", "context", "vocab"];
+    let zero = |name: &&str| view.read::<usize>(name) == Some(0);
+    let problem = |name| Problem::error("LLMP0209", name, format!("`{name}` is 0, a model needs at least 1"));
+    let mut problems: Vec<Problem> = names.into_iter().filter(zero).map(problem).collect();
+    if let Some(Ffn::Swiglu(ffn)) = view.read("ffn")
+        && view.read("width").is_some_and(|width: usize| width > 0 && hidden_units(&ffn, width) == Some(0))
+    {
+        problems.push(Problem::error("LLMP0209", "ffn", "the feed-forward has 0 hidden units"));
+    }
+    if let Some(Position::Rope(rope)) = view.read("position")
+        && rope.base <= Rational::from(1)
+    {
+        let message =
+            format!("the base of rotary positions is {}, it must be above 1", number::show(rope.base));
+        problems.push(Problem::error("LLMP0209", "position.base", message));
+    }
+    if let Some(Norm::Rms(rms)) = view.read("norm")
+        && rms.eps <= Rational::from(0)
+    {
+        let message = format!("`eps` is {}, it must be above 0", number::show(rms.eps));
+        problems.push(Problem::error("LLMP0209", "norm.eps", message));
+    }
+    problems
+}
+
+/// The divisor of `of` that is nearest to `n`, the larger of two.
+fn nearest_divisor(of: usize, n: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+    let around = (0..=of.max(n).min(SEARCH)).flat_map(|d| [n.checked_add(d), n.checked_sub(d)]);
+    around.flatten().find(|&c| c > 0 && of.is_multiple_of(c) && fits(c))
+}
+
+fn width_and_heads(view: &View<'_>) -> Option<Problem> {
+    let (width, heads) = sizes(view, "width", "heads")?;
+    if view.members.get("head_dim") != Some(&Value::None) || width.is_multiple_of(heads) {
+        return None;
+    }
+    let message = format!("width {width} is not a multiple of {heads} heads");
+    let problem = Problem::error("LLMP0501", "heads", message)
+        .label("width", format!("{width} / {heads} leaves {}", width % heads))
+        .help("give a number of heads that divides the width, or a `head_dim` of your own");
+    let kv: Option<usize> = view.read("kv_heads");
+    let even = |h: usize| (width / h).is_multiple_of(2);
+    let grouped = |h: usize| kv.is_none_or(|kv| kv == 0 || h.is_multiple_of(kv));
+    let better = nearest_divisor(width, heads, |h| even(h) && grouped(h))
+        .or_else(|| nearest_divisor(width, heads, even));
+    Some(match better {
+        Some(better) => {
+            problem.fix(format!("use {better} heads of {}", width / better), "heads", better.to_string())
+        }
+        None => problem,
+    })
+}
+
+fn kv_heads(view: &View<'_>) -> Option<Problem> {
+    let (heads, kv) = sizes(view, "heads", "kv_heads")?;
+    if heads.is_multiple_of(kv) {
+        return None;
+    }
+    let message = format!("{kv} key and value heads do not divide {heads} query heads");
+    let problem = Problem::error("LLMP0502", "kv_heads", message)
+        .label("heads", format!("{heads} / {kv} leaves {}", heads % kv))
+        .help("every key head serves the same number of query heads");
+    let better = nearest_divisor(heads, kv, |_| true)?;
+    Some(problem.fix(format!("use {better} key and value heads"), "kv_heads", better.to_string()))
+}
+
+fn head_dim(view: &View<'_>) -> Option<Problem> {
+    if !matches!(view.read("position"), Some(Position::Rope(_))) {
+        return None;
+    }
+    let message = |dim: usize| format!("heads of width {dim} cannot have rotary positions, which turn pairs");
+    if let Some(dim) = view.read::<usize>("head_dim") {
+        let odd = Problem::error("LLMP0507", "head_dim", message(dim));
+        let fixed = odd.fix(format!("use {}", dim + 1), "head_dim", (dim + 1).to_string());
+        return (!dim.is_multiple_of(2)).then_some(fixed);
+    }
+    let (width, heads) = sizes(view, "width", "heads")?;
+    let dim = width / heads;
+    if view.members.get("head_dim") != Some(&Value::None)
+        || !width.is_multiple_of(heads)
+        || dim.is_multiple_of(2)
+    {
+        return None;
+    }
+    let problem = Problem::error("LLMP0507", "heads", message(dim))
+        .label("width", format!("{width} / {heads} is {dim}"));
+    let problem =
+        problem.help("give a number of heads that leaves an even width, or a `head_dim` of your own");
+    let better = nearest_divisor(width, heads, |h| (width / h).is_multiple_of(2));
+    Some(match better {
+        Some(better) => {
+            problem.fix(format!("use {better} heads of {}", width / better), "heads", better.to_string())
+        }
+        None => problem,
+    })
+}
+
+fn vocab(view: &View<'_>) -> Option<Problem> {
+    let vocab: usize = view.read("vocab")?;
+    let size = tokenizer_size(view)?;
+    if vocab >= size {
+        return None;
+    }
+    let enough = padded(size);
+    let message = format!("vocab {vocab} is smaller than the tokenizer's {size} tokens");
+    let problem = Problem::error("LLMP0503", "vocab", message).label("tokenizer", format!("{size} tokens"));
+    Some(problem.fix(format!("use {enough}"), "vocab", enough.to_string()))
+}
+
+fn multiples(view: &View<'_>) -> Vec<Problem> {
+    let hidden = match view.read("ffn") {
+        Some(Ffn::Swiglu(ffn)) => ffn.hidden,
+        None => None,
+    };
+    let sizes = [("width", view.read("width")), ("vocab", view.read("vocab")), ("ffn.hidden", hidden)];
+    let mut problems = Vec::new();
+    for (path, size) in sizes {
+        let Some(size) = size.filter(|n: &usize| !n.is_multiple_of(STEP)) else { continue };
+        let (name, better) = (path.rsplit('.').next().unwrap_or(path), padded(size));
+        let message = format!("{name} {size} is not a multiple of {STEP}, which matrix products like");
+        // A new width moves what heads divide; only a width that stays divisible is offered.
+        let divides =
+            path != "width" || view.read("heads").is_none_or(|h: usize| h > 0 && better.is_multiple_of(h));
+        let problem = Problem::warning("LLMP0509", path, message);
+        problems.push(if divides {
+            problem.fix(format!("use {better}"), path, better.to_string())
+        } else {
+            problem
+        });
+    }
+    problems
+}
+
+/// Members that the language has and this runtime does not: said at check time, never ignored.
+fn not_yet(view: &View<'_>) -> Vec<Problem> {
+    let is = |name: &str, default: Value| view.members.get(name).is_none_or(|v| *v == default);
+    let mut problems = Vec::new();
+    if view.read::<NormPlace>("norm_place").is_some_and(|place| place != NormPlace::Pre) {
+        problems.push(unavailable("norm_place", "a norm anywhere but before attention and feed-forward"));
+    }
+    match view.members.get("position").map(<Option<Position>>::read) {
+        Some(Ok(None)) => problems.push(unavailable("position", "a model without positions")),
+        Some(Ok(Some(Position::Learned(_)))) => problems.push(unavailable("position", "learned positions")),
+        Some(Ok(Some(Position::Rope(_))) | Err(_)) | None => {}
+    }
+    if !is("qkv_bias", Value::Bool(false)) {
+        problems.push(unavailable("qkv_bias", "a bias on queries, keys and values"));
+    }
+    let absent = [
+        ("qk_norm", "a norm on queries and keys"),
+        ("attention_cap", "a cap on attention scores"),
+        ("logit_cap", "a cap on logits"),
+        ("score_scale", "another scale of attention scores"),
+        ("embedding_scale", "a scale of the embedding"),
+    ];
+    for (name, words) in absent {
+        if !is(name, Value::None) {
+            problems.push(unavailable(name, words));
+        }
+    }
+    if view.read::<Experts>("experts").is_some() {
+        problems.push(unavailable("experts", "a mixture of experts"));
+    }
+    if view.read::<Rational>("dropout").is_some_and(|share| share != Rational::from(0)) {
+        problems.push(unavailable("dropout", "dropout"));
+    }
+    let pattern: Option<Vec<AttentionReach>> = view.read("pattern");
+    if pattern.is_some_and(|p| p.iter().any(|reach| *reach != AttentionReach::Global)) {
+        problems.push(unavailable("pattern", "attention to a window"));
+    }
+    problems
+}
+
+fn unavailable(path: &str, what: &str) -> Problem {
+    Problem::error("LLMP0703", path, format!("{what} is not available in this version"))
+}
+
+/// Two members that are known and not 0.
+fn sizes(view: &View<'_>, left: &str, right: &str) -> Option<(usize, usize)> {
+    let read = |name| view.get(name).and_then(|v| usize::read(v).ok()).filter(|&n| n > 0);
+    Some((read(left)?, read(right)?))
+}
