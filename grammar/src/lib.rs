@@ -30,7 +30,10 @@ pub mod codes;
 
 pub mod render;
 
+mod fmt;
+
 pub use diag::{Diag, Edit, Fix, Info, Label, Places, Severity, Sink, nearest};
+pub use fmt::format;
 pub use parse::{Parse, parse, parse_expr};
 pub use source::{Position, Sources};
 pub use span::{FileId, Span, Spanned};
