@@ -62,11 +62,19 @@ impl Work<'_> {
         S::read(&self.step().args).map_err(|problems| argument_failure(&self.step().op, &problems))
     }
 
-    /// Folder or file of the n-th input of the step.
-    pub(crate) fn input(&self, index: usize) -> Result<PathBuf, Failure> {
-        let port = self.step().inputs.get(index);
+    /// Folder or file of the n-th input of a step of the task.
+    pub(crate) fn stored(&self, step: &Step, index: usize) -> Result<PathBuf, Failure> {
+        let port = step.inputs.get(index);
         let found = port.and_then(|p| self.results.get(&p.step)?.part(p.part.as_deref().unwrap_or("")));
-        found.ok_or_else(|| Failure::new("LLMP1301", format!("`{}` lacks input {index}", self.step().op)))
+        found.ok_or_else(|| Failure::new("LLMP1301", format!("`{}` lacks input {index}", step.op)))
+    }
+
+    /// What an argument that refers to an input stands for: its folder or file.
+    pub(crate) fn input(&self, argument: &llmp_stdlib::Value) -> Result<PathBuf, Failure> {
+        match argument {
+            llmp_stdlib::Value::Input(index) => self.stored(self.step(), *index),
+            other => Err(Failure::new("LLMP1301", format!("`{}`: {other} is not an input", self.step().op))),
+        }
     }
 
     /// The runtime's view of stop flag, progress and failpoints.

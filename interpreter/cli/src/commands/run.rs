@@ -1,0 +1,91 @@
+//! `llmp run`: does what is not in the store yet.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use llmp_grammar::render;
+use llmp_stdlib::Event;
+use serde_json::json;
+
+use crate::Exit;
+use crate::args::{Color, Format, Run};
+use crate::load::{self, Planned};
+use crate::output;
+use crate::progress::Terminal;
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn run(args: &Run, color: Color) -> Exit {
+    let Some(planned) = load::plan(&args.file, &args.reading, color) else { return Exit::Failed };
+    let place = match load::place(&args.file, &args.roots) {
+        Ok(place) => place,
+        Err(words) => {
+            output::note(&format!("error: {words}"));
+            return Exit::Usage;
+        }
+    };
+    // The second signal ends the process at once; what is on the disk is whole at any moment.
+    let handler = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        output::note("stopping after this step; again to stop at once");
+    });
+    if let Err(error) = handler {
+        output::note(&format!("note: Ctrl-C ends the run at once ({error})"));
+    }
+    let hook = failpoint();
+    let options = place.options(&STOP, &hook);
+    let terminal = Mutex::new(Terminal::new());
+    let emit = |event: Event| match args.format {
+        Format::Human => {
+            if let Ok(mut terminal) = terminal.lock() {
+                terminal.show(&event);
+            }
+        }
+        Format::Json => output::print(&format!("{}\n", json!(event))),
+    };
+    let outcome = llmp_exec::run(&planned.plan, &planned.checked.registry, &options, &emit);
+    match outcome {
+        Ok(_) => {
+            if args.format == Format::Human
+                && let Ok(mut terminal) = terminal.lock()
+            {
+                terminal.end();
+            }
+            Exit::Clean
+        }
+        Err(failure) => {
+            report(&failure, &planned, args.format, color);
+            Exit::Failed
+        }
+    }
+}
+
+fn report(failure: &llmp_exec::Failure, planned: &Planned, format: Format, color: Color) {
+    match format {
+        Format::Human => {
+            let diag = load::diagnose(failure, planned);
+            output::note(&render::terminal(&[diag], planned.checked.sources(), output::colored(color)));
+        }
+        Format::Json => {
+            let step = failure.step.as_ref().map(|s| planned.plan.name(s));
+            output::print(&format!(
+                "{}\n",
+                json!({ "event": "failed", "code": failure.code, "message": failure.message, "step": step, "help": failure.help })
+            ));
+        }
+    }
+}
+
+/// `LLMP_FAILPOINT=n` ends the process at the n-th write or rename: how the tests of crashes work.
+fn failpoint() -> impl Fn(&str) + Sync {
+    let at: Option<u64> = std::env::var("LLMP_FAILPOINT").ok().and_then(|n| n.parse().ok());
+    let seen = AtomicU64::new(0);
+    move |name: &str| {
+        if at == Some(seen.fetch_add(1, Ordering::Relaxed) + 1) {
+            output::note(&format!("failpoint: {name}"));
+            std::process::abort();
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `llmp why STEP`: why a step runs, or why it does not.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use llmp_exec::{State, Status};
+
+use crate::Exit;
+use crate::args::{Color, Why};
+use crate::load::{self, Planned};
+use crate::output;
+
+pub(crate) fn why(args: &Why, color: Color) -> Exit {
+    let usage = |words: String| {
+        output::note(&format!("error: {words}"));
+        Exit::Usage
+    };
+    let file = match args.file.clone().map_or_else(only_program, Ok) {
+        Ok(file) => file,
+        Err(words) => return usage(words),
+    };
+    let Some(planned) = load::plan(&file, &args.reading, color) else { return Exit::Failed };
+    let place = match load::place(&file, &args.roots) {
+        Ok(place) => place,
+        Err(words) => return usage(words),
+    };
+    let Some(step) = planned.plan.named(&args.step).or_else(|| item(&planned, &args.step)) else {
+        let names: Vec<&str> = planned.plan.names.values().flatten().map(String::as_str).collect();
+        let near = llmp_grammar::nearest(&args.step, names.iter().copied());
+        let hint = near.map_or_else(|| format!("; there are: {}", names.join(", ")), |n| format!("; did you mean `{n}`?"));
+        return usage(format!("no step is called `{}`{hint}", args.step));
+    };
+    let stop = AtomicBool::new(false);
+    let options = place.options(&stop, &llmp_exec::durable::no_hook);
+    match llmp_exec::status(&planned.plan, &planned.checked.registry, &options) {
+        Ok(states) => {
+            let found = states.iter().find(|s| s.steps.contains(&step.id));
+            found.iter().for_each(|status| explain(&planned, &states, status));
+            Exit::Clean
+        }
+        Err(failure) => {
+            output::note(&format!("error: {failure}"));
+            Exit::Failed
+        }
+    }
+}
+
+/// The step that makes an item's result.
+fn item<'p>(planned: &'p Planned, name: &str) -> Option<&'p llmp_stdlib::Step> {
+    planned.plan.items.get(name).and_then(|port| planned.plan.step(&port.step))
+}
+
+fn explain(planned: &Planned, states: &[Status], status: &Status) {
+    let mut text = String::new();
+    if status.steps.len() > 1 {
+        let names: Vec<String> = status.steps.iter().map(|s| planned.plan.name(s)).collect();
+        text.push_str(&format!("{} run together over one read\n", names.join(", ")));
+    }
+    match &status.state {
+        State::Cached => {
+            text.push_str(&format!("{}: in the store, does not run\n", status.name));
+            status.last.iter().for_each(|why| text.push_str(&format!("  it ran last because {why}\n")));
+        }
+        State::Runs(reasons) => {
+            text.push_str(&format!("{}: runs\n", status.name));
+            reasons.iter().for_each(|why| text.push_str(&format!("  {why}\n")));
+        }
+        State::Waits(on) => {
+            let name = planned.plan.name(on);
+            text.push_str(&format!("{}: known after {name} has run; if that gives the same as before, this does not run\n", status.name));
+            let root = states.iter().find(|s| matches!(s.state, State::Runs(_)));
+            if let Some(Status { name, state: State::Runs(reasons), .. }) = root {
+                reasons.iter().for_each(|why| text.push_str(&format!("  {name}: {why}\n")));
+            }
+        }
+    }
+    output::print(&text);
+}
+
+/// The program of this folder, if there is only one.
+fn only_program() -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(".").map_err(|e| format!("cannot list this folder: {e}"))?;
+    let is_program = |p: &PathBuf| p.extension().is_some_and(|e| e == "llmp");
+    let mut found: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(is_program).collect();
+    match (found.pop(), found.len()) {
+        (Some(only), 0) => Ok(only),
+        (None, _) => Err("this folder holds no program: name one, `llmp why STEP FILE`".into()),
+        (Some(_), _) => Err("this folder holds several programs: name one, `llmp why STEP FILE`".into()),
+    }
+}

@@ -1,0 +1,153 @@
+//! From a path on the command line to a checked program, with its diagnostics rendered.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use llmp_exec::Failure;
+use llmp_grammar::diag::Severity;
+use llmp_grammar::{Diag, Info, Sink, Sources, Span, render};
+use llmp_interpreter::{Program, Vfs};
+use llmp_stdlib::{Plan, Registry, StepId};
+
+use crate::args::{Color, Reading, Roots};
+use crate::output;
+
+/// Every code, in order.
+pub(crate) fn codes() -> Vec<&'static Info> {
+    llmp_exec::codes()
+}
+
+/// The disk, as programs see it.
+pub(crate) struct Disk;
+
+impl Vfs for Disk {
+    fn read(&self, path: &str) -> Option<String> {
+        let bytes = std::fs::read(path).ok()?;
+        // Bytes that are not UTF-8 become the replacement character: the parser then points at it.
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        Path::new(path).exists()
+    }
+}
+
+/// A program after checking, with everything that was said about it.
+pub(crate) struct Checked {
+    pub(crate) registry: Registry,
+    pub(crate) program: Program,
+    pub(crate) diags: Vec<Diag>,
+}
+
+impl Checked {
+    /// Is there an error?
+    pub(crate) fn failed(&self) -> bool {
+        self.diags.iter().any(Diag::is_error)
+    }
+
+    /// Texts, for rendering.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.program.sources
+    }
+
+    /// Prints the diagnostics for people; information only on request.
+    pub(crate) fn print(&self, color: Color) {
+        let shown: Vec<Diag> = self.diags.iter().filter(|d| d.severity != Severity::Info).cloned().collect();
+        if !shown.is_empty() {
+            output::note(render::terminal(&shown, self.sources(), output::colored(color)).trim_end());
+        }
+    }
+}
+
+/// Loads and checks a program.
+pub(crate) fn check(file: &Path, reading: &Reading) -> Checked {
+    let registry = llmp_exec::registry();
+    let (loaded, mut sink) = llmp_interpreter::load(&Disk, &file.to_string_lossy());
+    let options = llmp_interpreter::Options { variants: reading.variant.clone(), sets: reading.set.clone() };
+    let (program, said) = llmp_interpreter::check(&loaded, &registry, &options);
+    sink.extend(said.into_sorted());
+    Checked { registry, program, diags: sink.into_sorted() }
+}
+
+/// A plan with the places of its steps.
+pub(crate) struct Planned {
+    pub(crate) checked: Checked,
+    pub(crate) plan: Plan,
+    pub(crate) places: BTreeMap<StepId, Span>,
+}
+
+/// Loads, checks and plans; `None` after printing the errors that stand in the way.
+pub(crate) fn plan(file: &Path, reading: &Reading, color: Color) -> Option<Planned> {
+    let mut checked = check(file, reading);
+    if checked.failed() {
+        checked.print(color);
+        return None;
+    }
+    let ((plan, places), sink) = planned(&checked);
+    checked.diags.extend(sink.into_sorted());
+    checked.print(color);
+    if checked.failed() { None } else { Some(Planned { checked, plan, places }) }
+}
+
+fn planned(checked: &Checked) -> ((Plan, BTreeMap<StepId, Span>), Sink) {
+    let (made, sink) = llmp_interpreter::plan(&checked.program, &checked.registry);
+    (made, sink)
+}
+
+/// Where a program runs: its folder, the project around it, named roots.
+pub(crate) struct Place {
+    pub(crate) project: PathBuf,
+    pub(crate) program: String,
+    pub(crate) roots: llmp_exec::Roots,
+}
+
+/// The project of a file is the nearest folder with `llmp.lock` or `.llmp`, else the file's own.
+///
+/// Errors: a `--root` that is not `NAME=PATH`, in words.
+pub(crate) fn place(file: &Path, roots: &Roots) -> Result<Place, String> {
+    let absolute = std::path::absolute(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
+    let marked = |folder: &&Path| folder.join("llmp.lock").exists() || folder.join(".llmp").is_dir();
+    let project = folder.ancestors().find(marked).unwrap_or(&folder).to_owned();
+    let mut named = BTreeMap::new();
+    for root in &roots.root {
+        let (name, path) = root.split_once('=').ok_or_else(|| format!("--root {root}: write NAME=PATH"))?;
+        named.insert(name.to_owned(), PathBuf::from(path));
+    }
+    let program = absolute.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Place { project, program, roots: llmp_exec::Roots { project: folder, named } })
+}
+
+impl Place {
+    /// Options of a run.
+    pub(crate) fn options<'a>(
+        &self,
+        stop: &'a AtomicBool,
+        hook: &'a (dyn Fn(&str) + Sync),
+    ) -> llmp_exec::Options<'a> {
+        llmp_exec::Options {
+            project: self.project.clone(),
+            program: self.program.clone(),
+            roots: self.roots.clone(),
+            stop,
+            hook,
+        }
+    }
+}
+
+/// A failure of a run as a diagnostic at the place of its step.
+pub(crate) fn diagnose(failure: &Failure, planned: &Planned) -> Diag {
+    let severity = if failure.stopped { Severity::Info } else { Severity::Error };
+    let mut diag = Diag::new(failure.code, severity, failure.message.clone());
+    if let Some(step) = &failure.step {
+        if let Some(span) = planned.places.get(step) {
+            diag = diag.primary_label(*span, "in this step");
+        }
+        diag = diag.note(format!("step `{}`", planned.plan.name(step)));
+    }
+    match &failure.help {
+        Some(help) => diag.help(help.clone()),
+        None => diag,
+    }
+}
