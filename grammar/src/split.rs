@@ -21,7 +21,7 @@ pub fn split(source: &str, tokens: &[Token]) -> Vec<Range<usize>> {
         let kind = first.map(|token| token.kind);
         let starts = is_anchor(source, tokens.get(line.clone()).unwrap_or(&[]));
         let stray = depth == 0 && !is_continuation(source, first);
-        let blank = matches!(kind, None | Some(SyntaxKind::Newline | SyntaxKind::Space));
+        let blank = tokens.get(line.clone()).unwrap_or(&[]).iter().all(|token| token.kind.is_trivia());
         if kind == Some(SyntaxKind::Comment) {
             lead.get_or_insert(line.start);
         } else {

@@ -8,7 +8,7 @@ use pest::iterators::Pair;
 use rowan::{GreenNodeBuilder, Language};
 
 /// Walks pairs and tokens side by side.
-pub struct Builder<'a> {
+pub(crate) struct Builder<'a> {
     source: &'a str,
     tokens: &'a [Token],
     at: usize,
@@ -19,14 +19,14 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// Starts a file.
-    pub fn new(source: &'a str, tokens: &'a [Token]) -> Builder<'a> {
+    pub(crate) fn new(source: &'a str, tokens: &'a [Token]) -> Builder<'a> {
         let mut green = GreenNodeBuilder::new();
         green.start_node(Llmp::kind_to_raw(SyntaxKind::File));
         Builder { source, tokens, at: 0, offset: 0, hidden: vec![], green }
     }
 
     /// Adds the pairs of a chunk.
-    pub fn chunk(&mut self, pairs: Pair<'_, Rule>, seen: &Seen, attempt: &Attempt<'_>) {
+    pub(crate) fn chunk(&mut self, pairs: Pair<'_, Rule>, seen: &Seen, attempt: &Attempt<'_>) {
         self.hidden = attempt.hidden();
         for pair in pairs.into_inner() {
             self.pair(pair, seen, attempt.range.end);
@@ -36,14 +36,14 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a chunk that could not be read at all.
-    pub fn error(&mut self, start: usize, end: usize) {
+    pub(crate) fn error(&mut self, start: usize, end: usize) {
         self.hidden = vec![Hidden { start, end, filled: false }];
         self.push_until(end);
         self.hidden.clear();
     }
 
     /// The finished tree.
-    pub fn finish(mut self) -> rowan::GreenNode {
+    pub(crate) fn finish(mut self) -> rowan::GreenNode {
         self.push_until(self.source.len());
         self.green.finish_node();
         self.green.finish()

@@ -104,26 +104,27 @@ impl Format<'_> {
 
     /// Blanks before the signs of neighbours whose signs stood in one column.
     fn pads(&self, parts: &[Option<Parts>], separated: &[bool]) -> Vec<usize> {
+        // Sign, its column, the widths of what precedes and of what follows.
         let place = |at: usize| {
             let parts = parts.get(at)?.as_ref()?;
             let sign = parts.sign.as_ref()?;
-            let width = parts.head.flat().chars().count();
-            let one_line = !parts.head.breaks() && !parts.rest.breaks() && width + parts.rest.flat().chars().count() <= WIDTH;
-            one_line.then(|| (sign.text().to_string(), self.column(sign.text_range().start().into()), width))
+            let column = self.column(sign.text_range().start().into());
+            let (head, rest) = (parts.head.flat().chars().count(), parts.rest.flat().chars().count());
+            let one_line = !parts.head.breaks() && !parts.rest.breaks() && column + rest <= WIDTH;
+            one_line.then(|| (sign.text().to_string(), column, head, rest))
         };
         let mut pads = vec![0; parts.len()];
         let mut from = 0;
         while from < parts.len() {
             let mut to = from + 1;
-            if let Some((sign, column, mut widest)) = place(from) {
-                while let Some((_, _, width)) =
-                    place(to).filter(|next| !separated[to] && next.0 == sign && next.1 == column)
-                {
-                    widest = widest.max(width);
+            if let Some((sign, column, ..)) = place(from) {
+                while place(to).is_some_and(|next| !separated[to] && next.0 == sign && next.1 == column) {
                     to += 1;
                 }
-                for at in from..to {
-                    pads[at] = widest - place(at).map_or(widest, |place| place.2);
+                let widths: Vec<(usize, usize)> = (from..to).filter_map(place).map(|place| (place.2, place.3)).collect();
+                let widest = widths.iter().map(|width| width.0).max().unwrap_or(0);
+                if widths.iter().all(|width| widest + width.1 <= WIDTH) {
+                    pads.splice(from..to, widths.iter().map(|width| widest - width.0));
                 }
             }
             from = to;
