@@ -1,1 +1,35 @@
-//! See Cargo.toml.
+//! Training: settings and kinds, the training loop, scoring, generation, evaluation, release.
+//!
+//! Reading order: the settings families, the kinds that use them, how a stage's lengths become steps, the training
+//! loop, then what is done with a finished model. Without the feature `kernels` only settings, kinds and costs
+//! compile. This crate reads neither clock nor environment: the caller passes a [`Host`].
+
+pub mod optimizers;
+pub mod schedules;
+pub mod settings;
+pub mod suites;
+
+pub mod budget;
+pub mod kinds;
+pub mod stage;
+
+#[cfg(feature = "kernels")]
+mod durable;
+mod error;
+mod host;
+
+#[cfg(feature = "kernels")]
+pub mod evaluate;
+#[cfg(feature = "kernels")]
+pub mod folder;
+#[cfg(feature = "kernels")]
+pub mod generate;
+#[cfg(feature = "kernels")]
+pub mod release;
+#[cfg(feature = "kernels")]
+pub mod score;
+#[cfg(feature = "kernels")]
+pub mod training;
+
+pub use error::TrainError;
+pub use host::Host;

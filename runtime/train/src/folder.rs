@@ -1,0 +1,132 @@
+//! A model folder with its tokenizer: what scoring, generation and release open.
+
+use std::path::{Path, PathBuf};
+
+use llmp_nn::Model;
+use serde_json::{Map, Value as Json};
+use tokenizers::Tokenizer;
+
+use crate::error::{Result, TrainError};
+
+/// Names of end-of-text tokens, in the order in which they are looked for.
+const ENDS: &[&str] = &["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>"];
+
+/// Names of start-of-text tokens; a tokenizer without one starts texts with its end-of-text token.
+const STARTS: &[&str] = &["<|begin_of_text|>", "<s>", "<bos>"];
+
+/// An open `tokenizer.json`.
+#[derive(Debug, Clone)]
+pub struct Vocabulary {
+    tokenizer: Tokenizer,
+    path: PathBuf,
+    ids: usize,
+}
+
+impl Vocabulary {
+    /// Opens a `tokenizer.json`.
+    pub fn load(path: &Path) -> Result<Vocabulary> {
+        let bad = |reason: String| TrainError::Tokenizer { path: path.to_path_buf(), reason };
+        let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
+        let tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| bad(e.to_string()))?;
+        let highest = tokenizer.get_vocab(true).into_values().max();
+        let ids = highest.map(|id| id as usize + 1).ok_or_else(|| bad("it has no token".to_owned()))?;
+        Ok(Vocabulary { tokenizer, path: path.to_path_buf(), ids })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// One more than the largest token id.
+    pub fn ids(&self) -> usize {
+        self.ids
+    }
+
+    /// Token ids of a text, with the special tokens that the file's post-processor adds: what
+    /// `AutoTokenizer(text)` of transformers gives.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoded = self.tokenizer.encode_fast(text, true).map_err(|e| self.bad(e))?;
+        Ok(encoded.get_ids().to_vec())
+    }
+
+    /// The text of token ids, special tokens left out.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.tokenizer.decode(ids, true).map_err(|e| self.bad(e))
+    }
+
+    /// The end-of-text token.
+    pub fn end(&self) -> Option<(&'static str, u32)> {
+        self.first_of(ENDS)
+    }
+
+    /// The token that starts a text: its own one, else the end-of-text token, after which every document was trained.
+    pub fn start(&self) -> Option<(&'static str, u32)> {
+        self.first_of(STARTS).or_else(|| self.end())
+    }
+
+    /// `bos_token_id` and `eos_token_id` for `config.json`.
+    pub(crate) fn config(&self) -> Map<String, Json> {
+        let named = [("bos_token_id", self.start()), ("eos_token_id", self.end())];
+        named
+            .into_iter()
+            .filter_map(|(name, token)| token.map(|(_, id)| (name.to_owned(), id.into())))
+            .collect()
+    }
+
+    fn first_of(&self, names: &[&'static str]) -> Option<(&'static str, u32)> {
+        names.iter().find_map(|name| self.tokenizer.token_to_id(name).map(|id| (*name, id)))
+    }
+
+    fn bad(&self, reason: impl std::fmt::Display) -> TrainError {
+        TrainError::Tokenizer { path: self.path.clone(), reason: reason.to_string() }
+    }
+}
+
+/// A model with its tokenizer.
+#[derive(Debug)]
+pub struct ModelFolder {
+    /// The model.
+    pub model: Model,
+    /// Its tokenizer.
+    pub vocabulary: Vocabulary,
+    /// Tokens that end a generated text.
+    pub ends: Vec<u32>,
+}
+
+impl ModelFolder {
+    /// Opens a Hugging Face folder with its `tokenizer.json`.
+    pub fn open(folder: &Path) -> Result<ModelFolder> {
+        Self::with_tokenizer(folder, &folder.join("tokenizer.json"))
+    }
+
+    /// Opens a model folder with a tokenizer from elsewhere: a stage's result holds none.
+    pub fn with_tokenizer(folder: &Path, tokenizer: &Path) -> Result<ModelFolder> {
+        let vocabulary = Vocabulary::load(tokenizer)?;
+        let model = Model::load(folder)?;
+        if vocabulary.ids() > model.spec().vocab {
+            let (ids, vocab) = (vocabulary.ids(), model.spec().vocab);
+            return Err(vocabulary.bad(format!("it has {ids} ids, the model's vocabulary {vocab}")));
+        }
+        let mut ends = end_ids(&folder.join("generation_config.json"));
+        if ends.is_empty() {
+            ends = end_ids(&folder.join("config.json"));
+        }
+        if ends.is_empty() {
+            ends.extend(vocabulary.end().map(|(_, id)| id));
+        }
+        Ok(ModelFolder { model, vocabulary, ends })
+    }
+}
+
+/// `eos_token_id` of a configuration: one or several; none where the file or the member is not there.
+fn end_ids(path: &Path) -> Vec<u32> {
+    let json: Option<Json> = std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let member = json.as_ref().and_then(|j| j.get("eos_token_id"));
+    let one = |value: &Json| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    match member {
+        Some(Json::Array(items)) => items.iter().filter_map(one).collect(),
+        Some(value) => one(value).into_iter().collect(),
+        None => Vec::new(),
+    }
+}

@@ -1,0 +1,54 @@
+//! What the caller of a long run supplies: a clock, a stop flag, a listener, failpoints.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use llmp_stdlib::Event;
+
+/// The caller's side of a run. [`Host::quiet`] never stops, tells nobody and fails nowhere.
+#[derive(Clone, Copy)]
+pub struct Host<'a> {
+    /// Name of the step for events and errors.
+    pub step: &'a str,
+    /// Seconds since any fixed moment, never falling. Decides when to save, never what is computed.
+    pub clock: &'a (dyn Fn() -> f64 + Sync),
+    /// Raised from outside (Ctrl-C): the run saves and ends.
+    pub stop: &'a AtomicBool,
+    /// Hears what happens.
+    pub event: &'a (dyn Fn(Event) + Sync),
+    /// Called with a name around every write and rename; a test ends the process there.
+    pub failpoint: &'a (dyn Fn(&str) + Sync),
+    /// The numerics class (device, instruction set, products, precision): a checkpoint of another one is refused.
+    pub numerics: &'a str,
+}
+
+impl Host<'_> {
+    /// A host without a clock, listener or failpoints.
+    pub fn quiet() -> Host<'static> {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        Host { step: "", clock: &|| 0.0, stop: &NEVER, event: &|_| {}, failpoint: &|_| {}, numerics: "" }
+    }
+
+    /// Whether the run was asked to stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "kernels")]
+    pub(crate) fn tell(&self, event: Event) {
+        (self.event)(event);
+    }
+
+    #[cfg(feature = "kernels")]
+    pub(crate) fn at(&self, failpoint: &str) {
+        (self.failpoint)(failpoint);
+    }
+}
+
+impl std::fmt::Debug for Host<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("step", &self.step)
+            .field("numerics", &self.numerics)
+            .finish_non_exhaustive()
+    }
+}

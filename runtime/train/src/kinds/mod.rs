@@ -1,0 +1,74 @@
+//! Kinds of training: pre-training stages, evaluations, releases.
+
+pub mod decoder;
+mod eval;
+mod pretrain;
+mod release;
+
+use llmp_stdlib::{ItemRef, Output, Planner, Problem, Value, View};
+
+pub use eval::{Eval, Evaluation};
+pub use pretrain::Pretrain;
+pub use release::{Release, Releasing};
+
+/// All kinds of this crate, sorted by name.
+pub static ALL: &[&llmp_stdlib::Kind] = &[&eval::KIND, &pretrain::KIND, &release::KIND];
+
+/// The item that describes the model of a stage: through `from` and `model` back to a `model` item.
+fn described<'a>(view: &View<'a>) -> Option<View<'a>> {
+    let mut at = *view;
+    // No chain of items is longer than a program; a cycle is reported elsewhere.
+    for _ in 0..1000 {
+        if at.kind.signature.name == "model" {
+            return Some(at);
+        }
+        at = at.follow("model").or_else(|| at.follow("from"))?;
+    }
+    None
+}
+
+/// What a reference to a model became.
+fn model(view: &View<'_>, member: &str, planner: &mut dyn Planner) -> Result<Output, Problem> {
+    match view.get(member) {
+        Some(Value::Item(item)) => planner.item(item),
+        Some(_) => {
+            Err(Problem::error("LLMP0703", member, "a model is named by an item: write `model m = …` first"))
+        }
+        None => Err(Problem::error("LLMP0103", member, format!("`{member}` is missing"))),
+    }
+}
+
+/// The trained model that a member refers to: its weights and its tokenizer.
+fn trained(
+    view: &View<'_>,
+    planner: &mut dyn Planner,
+) -> Result<(llmp_stdlib::Port, Option<llmp_stdlib::Port>), Problem> {
+    match model(view, "model", planner)? {
+        Output::Model { weights: Some(weights), tokenizer, .. } => Ok((weights, tokenizer)),
+        _ => Err(untrained(view)),
+    }
+}
+
+fn untrained(view: &View<'_>) -> Problem {
+    let name = view.get("model").map(ToString::to_string).unwrap_or_default();
+    let message = format!("`{name}` describes a model; it has no weights yet");
+    Problem::error("LLMP0201", "model", message).help("name the stage that trains it")
+}
+
+/// A description where a trained model is needed.
+fn check_trained(view: &View<'_>) -> Option<Problem> {
+    let target = view.follow("model")?;
+    let describes = target.kind.signature.name == "model" && target.value.is_none();
+    describes.then(|| untrained(view))
+}
+
+/// The name of an item, if the value is one.
+fn item_name(value: &Value) -> Option<&ItemRef> {
+    if let Value::Item(item) = value { Some(item) } else { None }
+}
+
+/// A setting whose runtime does not exist yet, written with another value than its default.
+fn unavailable(member: &str, what: &str, default: &str) -> Problem {
+    let message = format!("{what} is not available yet");
+    Problem::error("LLMP0703", member, message).fix(format!("use `{default}`"), member, default)
+}

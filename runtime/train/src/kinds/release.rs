@@ -1,0 +1,94 @@
+//! `release name { … }`: writes a trained model as a folder that other tools load.
+
+use llmp_stdlib::arg::{FilePath, ModelRef};
+use llmp_stdlib::{Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields};
+
+use super::decoder::field;
+use super::{check_trained, trained, unavailable};
+use crate::settings::{Dtype, Formats};
+use crate::stage::input;
+
+llmp_stdlib::def! {
+    /// Writes a trained model as a Hugging Face folder: weights, configuration, tokenizer, generation settings and a model card.
+    ///
+    /// ```llmp
+    /// release stories { model = run }
+    /// ```
+    Release = "release", rev 1 {
+        /// The stage whose model is released.
+        model: ModelRef,
+        /// The forms in which it is written.
+        format: Formats = "safetensors",
+        /// How the weights are stored.
+        dtype: Dtype = "f32",
+        /// The folder; without it `release/` and the item's name.
+        to: Option<FilePath> = "none",
+        /// Licenses that the sources may have; an empty list allows all.
+        allow_licenses: Vec<String> = "[]",
+    }
+}
+
+/// The kind.
+pub(super) static KIND: Kind =
+    Kind { check, ..Kind::new(Release::SIGNATURE, Form::Block, Yields::Release, elaborate) };
+
+fn check(view: &View<'_>) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = check_trained(view).into_iter().collect();
+    if view.read::<Formats>("format").is_some_and(|f| !f.files.is_empty() || !f.safetensors) {
+        problems.push(unavailable("format", "GGUF", "safetensors"));
+    }
+    if view.read::<Vec<String>>("allow_licenses").is_some_and(|l| !l.is_empty()) {
+        problems.push(unavailable("allow_licenses", "a check of licenses", "[]"));
+    }
+    let leaves =
+        |path: &str| path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..");
+    if view.read::<FilePath>("to").is_some_and(|path| leaves(&path.0)) {
+        problems.push(Problem::error("LLMP0115", "to", "a release stays inside the project"));
+    }
+    problems
+}
+
+/// Arguments of the step `release`, typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Releasing {
+    /// Index of the input that is the model folder.
+    pub model: usize,
+    /// Index of the input that is the tokenizer.
+    pub tokenizer: usize,
+    /// How the weights are stored.
+    pub dtype: Dtype,
+    /// The folder, relative to the project.
+    pub to: String,
+}
+
+impl Releasing {
+    /// The operation's name in a plan.
+    pub const OP: &'static str = "release";
+    /// Revision of the operation.
+    pub const REV: u32 = 1;
+
+    /// Reads the arguments of a plan step. Errors: words that name the argument.
+    pub fn from_args(args: &Record) -> Result<Releasing, String> {
+        Ok(Releasing {
+            model: input(args, "model")?,
+            tokenizer: input(args, "tokenizer")?,
+            dtype: field(args, "dtype")?,
+            to: field(args, "to")?,
+        })
+    }
+}
+
+fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
+    let (weights, tokenizer) = trained(view, planner)?;
+    let tokenizer =
+        tokenizer.ok_or_else(|| Problem::error("LLMP0703", "model", "the model has no tokenizer"))?;
+    let to = view.read::<FilePath>("to").map_or_else(|| format!("release/{}", view.name), |path| path.0);
+    let args = [
+        ("model", Value::Port(weights)),
+        ("tokenizer", Value::Port(tokenizer)),
+        ("dtype", view.members.get("dtype").cloned().unwrap_or_else(|| Value::Choice("f32".into()))),
+        ("to", Value::text(to)),
+    ];
+    let args = args.map(|(name, value)| (name.to_owned(), value)).into();
+    Ok(Output::Port(planner.step(Releasing::OP, Releasing::REV, args)))
+}

@@ -1,0 +1,334 @@
+//! Small settings of the kinds: intervals, checkpoints, publishing, attention, number formats.
+
+use llmp_stdlib::arg::Tokens;
+use llmp_stdlib::unit::{Dim, Quantity};
+use llmp_stdlib::{Arg, Problem, Ty, Value, number};
+
+/// A number in one dimension, as whole units.
+macro_rules! counted {
+    ($(#[doc = $doc:literal])* $name:ident($dim:expr)) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $name(pub u64);
+        impl Arg for $name {
+            const TY: Ty = Ty::Quantity(&[$dim]);
+            fn read(value: &Value) -> Result<Self, String> {
+                u64::read(value).map($name)
+            }
+        }
+    };
+}
+
+counted! {
+    /// A number of optimizer steps.
+    Steps(Dim::STEPS)
+}
+
+/// Passes over the data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epochs(pub f64);
+
+impl Arg for Epochs {
+    const TY: Ty = Ty::Quantity(&[Dim::EPOCHS]);
+    fn read(value: &Value) -> Result<Self, String> {
+        f64::read(value).map(Epochs)
+    }
+}
+
+/// Floating-point operations of a whole stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flops(pub f64);
+
+impl Arg for Flops {
+    const TY: Ty = Ty::Quantity(&[Dim::FLOPS]);
+    fn read(value: &Value) -> Result<Self, String> {
+        f64::read(value).map(Flops)
+    }
+}
+
+/// How often something happens during a stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Interval {
+    /// Seconds of wall time.
+    Seconds(f64),
+    /// Tokens consumed.
+    Tokens(u64),
+    /// Optimizer steps.
+    Steps(u64),
+    /// A fraction of the stage.
+    Share(f64),
+}
+
+impl Arg for Interval {
+    const TY: Ty = Ty::Quantity(&[Dim::SECONDS, Dim::TOKENS, Dim::STEPS, Dim::NONE]);
+    fn read(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Number(Quantity { dim: Dim::SECONDS, amount }) => {
+                Ok(Interval::Seconds(number::to_f64(*amount)))
+            }
+            Value::Number(Quantity { dim: Dim::TOKENS, .. }) => u64::read(value).map(Interval::Tokens),
+            Value::Number(Quantity { dim: Dim::STEPS, .. }) => u64::read(value).map(Interval::Steps),
+            Value::Number(Quantity { dim: Dim::NONE, amount }) => {
+                Ok(Interval::Share(number::to_f64(*amount)))
+            }
+            _ => Err(format!("expected {}, found {value}", Self::TY.show())),
+        }
+    }
+}
+
+llmp_stdlib::def! {
+    /// Again and again at this distance.
+    ///
+    /// ```llmp
+    /// checkpoints = every(5 min)
+    /// ```
+    Every = "every", rev 1, check check_every {
+        /// The distance: time, tokens, steps, or a share of the stage.
+        distance: Interval,
+    }
+}
+
+fn check_every(it: &Every) -> Vec<Problem> {
+    match it.distance {
+        Interval::Share(share) if share > 1.0 => {
+            let message = format!("`every({share})` needs a unit: s, min, tokens, steps or %");
+            vec![Problem::error("LLMP0302", "distance", message)]
+        }
+        Interval::Seconds(s) | Interval::Share(s) if s <= 0.0 => vec![too_short()],
+        Interval::Tokens(0) | Interval::Steps(0) => vec![too_short()],
+        Interval::Seconds(_) | Interval::Tokens(_) | Interval::Steps(_) | Interval::Share(_) => Vec::new(),
+    }
+}
+
+fn too_short() -> Problem {
+    Problem::error("LLMP0209", "distance", "the distance must be above 0")
+}
+
+llmp_stdlib::family! {
+    /// When something is done during a stage.
+    Times = "times" { Every }
+}
+
+impl Times {
+    /// The distance between two of them.
+    pub fn distance(&self) -> Interval {
+        match self {
+            Times::Every(every) => every.distance,
+        }
+    }
+}
+
+llmp_stdlib::def! {
+    /// The mean of the weights of several moments of the stage (Polyak averaging).
+    Average = "average", rev 1 {
+        /// Distance between the moments.
+        every: Tokens,
+    }
+}
+
+llmp_stdlib::def! {
+    /// An exponential moving average of the weights.
+    Ema = "ema", rev 1 {
+        /// What the average keeps at each step.
+        decay: f64 = "0.999",
+    }
+}
+
+llmp_stdlib::family! {
+    /// Weights that are made from several moments of a stage.
+    Averaging = "averaging" { Average, Ema }
+}
+
+llmp_stdlib::choices! {
+    /// Weights of one moment of a stage.
+    Moment = "publish" {
+        /// The weights after the last step.
+        Last = "last",
+    }
+}
+
+/// Which weights a stage gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Publish {
+    /// Those after the last step.
+    Last,
+    /// Made from several moments.
+    Averaged(Averaging),
+}
+
+impl Arg for Publish {
+    const TY: Ty = Ty::OneOf(&[Moment::TY, Averaging::TY]);
+    fn read(value: &Value) -> Result<Self, String> {
+        match Moment::read(value) {
+            Ok(Moment::Last) => Ok(Publish::Last),
+            Err(_) => Averaging::read(value).map(Publish::Averaged),
+        }
+    }
+}
+
+llmp_stdlib::choices! {
+    /// What a token sees of its row.
+    Attention = "attention" {
+        /// Its own document only (Llama 3.1, section 3.2). A document begins with the end-of-text token before it.
+        PerDocument = "per_document",
+        /// All that stands before it in the row, other documents as well.
+        Across = "across",
+    }
+}
+
+llmp_stdlib::choices! {
+    /// Number format of matrix products.
+    Precision = "precision" {
+        /// 32-bit floats.
+        F32 = "f32",
+        /// bfloat16 products with 32-bit sums and weights.
+        Bf16 = "bf16",
+    }
+}
+
+llmp_stdlib::choices! {
+    /// What is computed again in the backward pass to save memory.
+    Recompute = "recompute" {
+        /// The inside of every block.
+        Blocks = "blocks",
+    }
+}
+
+llmp_stdlib::choices! {
+    /// Micro-batches chosen by rule.
+    Automatic = "automatic" {
+        /// As many as the rule of micro-batches gives.
+        Auto = "auto",
+    }
+}
+
+/// Into how many micro-batches a batch is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accumulate {
+    /// By the rule of [`crate::budget::micro_rows`].
+    Auto,
+    /// Into this many.
+    Parts(u64),
+}
+
+impl Arg for Accumulate {
+    const TY: Ty = Ty::OneOf(&[Automatic::TY, Ty::Int]);
+    fn read(value: &Value) -> Result<Self, String> {
+        match Automatic::read(value) {
+            Ok(Automatic::Auto) => Ok(Accumulate::Auto),
+            Err(_) => u64::read(value).map(Accumulate::Parts),
+        }
+    }
+}
+
+llmp_stdlib::choices! {
+    /// What happens when the loss jumps.
+    SpikePolicy = "spike policy" {
+        /// The step is left out.
+        Skip = "skip",
+        /// The run stops.
+        Stop = "stop",
+    }
+}
+
+llmp_stdlib::def! {
+    /// Back to the checkpoint before the jump, and past its data.
+    Rewind = "rewind", rev 1 {
+        /// Steps to go back.
+        steps: Steps,
+    }
+}
+
+llmp_stdlib::family! {
+    /// What happens when the loss jumps, with settings.
+    SpikeRemedy = "spike remedy" { Rewind }
+}
+
+/// What happens when the loss jumps.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OnSpike {
+    /// One of the simple policies.
+    Policy(SpikePolicy),
+    /// A remedy with settings.
+    Remedy(SpikeRemedy),
+}
+
+impl Arg for OnSpike {
+    const TY: Ty = Ty::OneOf(&[SpikePolicy::TY, SpikeRemedy::TY]);
+    fn read(value: &Value) -> Result<Self, String> {
+        match SpikePolicy::read(value) {
+            Ok(policy) => Ok(OnSpike::Policy(policy)),
+            Err(_) => SpikeRemedy::read(value).map(OnSpike::Remedy),
+        }
+    }
+}
+
+llmp_stdlib::choices! {
+    /// The form of a released folder.
+    PlainFormat = "format" {
+        /// `model.safetensors` in a Hugging Face folder.
+        Safetensors = "safetensors",
+    }
+}
+
+llmp_stdlib::choices! {
+    /// How numbers are stored in a GGUF file.
+    GgufType = "gguf type" {
+        /// 32-bit floats.
+        F32 = "f32",
+        /// 16-bit floats.
+        F16 = "f16",
+        /// 8-bit blocks.
+        Q8 = "q8_0",
+    }
+}
+
+llmp_stdlib::def! {
+    /// One GGUF file, as llama.cpp reads it.
+    Gguf = "gguf", rev 1 {
+        /// How numbers are stored.
+        r#type: GgufType = "q8_0",
+    }
+}
+
+llmp_stdlib::family! {
+    /// A form of a released model with settings.
+    FileFormat = "file format" { Gguf }
+}
+
+/// The forms in which a model is released.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Formats {
+    /// A Hugging Face folder.
+    pub safetensors: bool,
+    /// Further files.
+    pub files: Vec<FileFormat>,
+}
+
+const ONE_FORMAT: Ty = Ty::OneOf(&[PlainFormat::TY, FileFormat::TY]);
+
+impl Arg for Formats {
+    const TY: Ty = Ty::OneOf(&[PlainFormat::TY, FileFormat::TY, Ty::List(&ONE_FORMAT)]);
+    fn read(value: &Value) -> Result<Self, String> {
+        let one = std::slice::from_ref(value);
+        let items = if let Value::List(items) = value { items.as_slice() } else { one };
+        let mut formats = Formats { safetensors: false, files: Vec::new() };
+        for item in items {
+            match PlainFormat::read(item) {
+                Ok(PlainFormat::Safetensors) => formats.safetensors = true,
+                Err(_) => formats.files.push(FileFormat::read(item)?),
+            }
+        }
+        Ok(formats)
+    }
+}
+
+llmp_stdlib::choices! {
+    /// How released weights are stored.
+    Dtype = "dtype" {
+        /// Four bytes a number, exact.
+        F32 = "f32",
+        /// Two bytes a number, rounded to nearest even.
+        Bf16 = "bf16",
+    }
+}

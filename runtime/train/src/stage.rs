@@ -1,0 +1,157 @@
+//! A training stage as the plan hands it over: the arguments of the step `pretrain`.
+
+use llmp_stdlib::arg::BatchSize;
+use llmp_stdlib::unit::{Dim, Quantity};
+use llmp_stdlib::{Arg, Rational, Record, Value};
+
+use crate::budget::{Budget, Goal};
+use crate::kinds::decoder::{Decoder, field};
+use crate::optimizers::Optimizer;
+use crate::schedules::Schedule;
+use crate::settings::{Accumulate, Attention, Times};
+
+/// The operation's name in a plan.
+pub const OP: &str = "pretrain";
+
+/// Revision of the operation: raised when equal input gives other weights.
+pub const REV: u32 = 1;
+
+/// One source of training tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Source {
+    /// Index of the input that is its token shard.
+    pub input: usize,
+    /// Share of the consumed tokens.
+    pub share: f64,
+    /// Most passes over it (a part of a pass counts as a whole one).
+    pub max_epochs: Option<u64>,
+}
+
+/// Arguments of the step, typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// Sizes of the model.
+    pub model: Decoder,
+    /// Index of the input whose weights it goes on from.
+    pub from: Option<usize>,
+    /// Index of the input that is the tokenizer.
+    pub tokenizer: usize,
+    /// Token shards with their shares.
+    pub sources: Vec<Source>,
+    /// Length.
+    pub goal: Goal,
+    /// Tokens of a sequence.
+    pub context: usize,
+    /// Size of a batch; without it the default of [`crate::budget::default_batch`].
+    pub batch: Option<BatchSize>,
+    /// How gradients change the weights.
+    pub optimizer: Optimizer,
+    /// The learning rate.
+    pub schedule: Schedule,
+    /// Largest gradient norm.
+    pub clip: Option<f64>,
+    /// What a token sees of its row.
+    pub attention: Attention,
+    /// Micro-batches of a batch.
+    pub accumulate: Accumulate,
+    /// Longest distance between two checkpoints.
+    pub checkpoints: Times,
+    /// Checkpoints that are kept.
+    pub keep: usize,
+    /// Seed of initial weights and order.
+    pub seed: u64,
+    /// Another stream of the same seed.
+    pub replicate: u64,
+}
+
+impl Stage {
+    /// Reads the arguments of a plan step. Errors: words that name the argument.
+    pub fn from_args(args: &Record) -> Result<Stage, String> {
+        let model = match args.get("model") {
+            Some(Value::Record(record)) => Decoder::from_record(record)?,
+            _ => return Err("`model` is missing".to_owned()),
+        };
+        let Some(Value::List(parts)) = args.get("parts") else { return Err("`parts` is missing".to_owned()) };
+        Ok(Stage {
+            model,
+            from: optional_input(args, "from")?,
+            tokenizer: input(args, "tokenizer")?,
+            sources: parts.iter().map(source).collect::<Result<_, _>>()?,
+            goal: read_length(args.get("length"))?,
+            context: field(args, "context")?,
+            batch: field(args, "batch")?,
+            optimizer: field(args, "optimizer")?,
+            schedule: field(args, "schedule")?,
+            clip: field(args, "clip")?,
+            attention: field(args, "attention")?,
+            accumulate: field(args, "accumulate")?,
+            checkpoints: field(args, "checkpoints")?,
+            keep: field(args, "keep")?,
+            seed: field(args, "seed")?,
+            replicate: field(args, "replicate")?,
+        })
+    }
+
+    /// The stage in sequences and steps; `available` is the number of tokens of its first source.
+    pub fn budget(&self, available: u64) -> Option<Budget> {
+        Budget::new(self.goal, self.batch, self.context as u64, Some(available))
+    }
+
+    /// The seed of a random role (`init`, `order`): project seed, role and replicate together.
+    pub fn stream(&self, role: &str) -> u64 {
+        // FNV-1a: any fixed mixing of the three will do, the streams themselves are ChaCha and xxh3.
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        let numbers = self.seed.to_le_bytes().into_iter().chain(self.replicate.to_le_bytes());
+        for byte in numbers.chain(role.bytes()) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        hash
+    }
+}
+
+/// A stage's length as a value.
+pub(crate) fn length(goal: Goal) -> Value {
+    let number = |amount: Rational, dim| Value::Number(Quantity::new(amount, dim));
+    match goal {
+        Goal::Tokens(tokens) => number(Rational::from(i128::from(tokens)), Dim::TOKENS),
+        Goal::Steps(steps) => number(Rational::from(i128::from(steps)), Dim::STEPS),
+        Goal::Epochs(epochs) => match crate::kinds::decoder::real(epochs) {
+            Value::Number(q) => number(q.amount, Dim::EPOCHS),
+            other => other,
+        },
+    }
+}
+
+/// A batch in sequences as a value.
+pub(crate) fn sequences(rows: u64) -> Value {
+    Value::Number(Quantity::new(Rational::from(i128::from(rows)), Dim::SEQUENCES))
+}
+
+fn read_length(value: Option<&Value>) -> Result<Goal, String> {
+    use llmp_stdlib::arg::Length;
+    match value.map(Length::read) {
+        Some(Ok(Length::Tokens(tokens))) => Ok(Goal::Tokens(tokens)),
+        Some(Ok(Length::Steps(steps))) => Ok(Goal::Steps(steps)),
+        Some(Ok(Length::Epochs(epochs))) => Ok(Goal::Epochs(epochs)),
+        _ => Err("`length` is not a number of tokens, steps or epochs".to_owned()),
+    }
+}
+
+fn source(value: &Value) -> Result<Source, String> {
+    let Value::Record(record) = value else { return Err("a part is not a record".to_owned()) };
+    let max_epochs = field::<Option<f64>>(record, "max_epochs")?.map(|m| m.ceil() as u64);
+    Ok(Source { input: input(record, "tokens")?, share: field(record, "share")?, max_epochs })
+}
+
+/// The index of an argument that is an input of the step.
+pub(crate) fn input(record: &Record, name: &str) -> Result<usize, String> {
+    optional_input(record, name)?.ok_or_else(|| format!("`{name}` is missing"))
+}
+
+fn optional_input(record: &Record, name: &str) -> Result<Option<usize>, String> {
+    match record.get(name) {
+        Some(Value::Input(index)) => Ok(Some(*index)),
+        None | Some(Value::None) => Ok(None),
+        Some(other) => Err(format!("`{name}` is not an input: {other}")),
+    }
+}

@@ -1,0 +1,68 @@
+//! From rows of a token stream to micro-batches.
+
+use llmp_data::mix::{Row, TokenStream};
+use llmp_nn::MicroBatch;
+
+use crate::error::Result;
+use crate::settings::Attention;
+
+/// The next rows of a batch; fewer than `count` when the data end.
+pub(super) fn draw(stream: &mut TokenStream, count: usize) -> Result<Vec<Row>> {
+    let mut rows = Vec::with_capacity(count);
+    while rows.len() < count
+        && let Some(row) = stream.next_row()?
+    {
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Rows of equal length as one micro-batch.
+pub(super) fn pack(rows: &[Row], attention: Attention) -> MicroBatch {
+    let length = rows.first().map_or(0, |row| row.tokens.len().saturating_sub(1));
+    let mut batch = MicroBatch { rows: rows.len(), length, ..MicroBatch::default() };
+    for row in rows {
+        batch.inputs.extend_from_slice(&row.tokens[..length]);
+        batch.targets.extend_from_slice(&row.tokens[1..]);
+        match attention {
+            Attention::PerDocument => batch.doc_start.extend(document_starts(&row.doc_start)),
+            Attention::Across => batch.doc_start.resize(batch.inputs.len(), 0),
+        }
+    }
+    batch
+}
+
+/// Attention ranges of the inputs of a row, given where the document of each of its tokens begins.
+///
+/// The end-of-text token before a document is where the document begins: it predicts the first token and sees
+/// nothing of the document that it ended. So every token is a target, none across a border, and a document is
+/// scored after training exactly as it was seen: from one end-of-text token on.
+fn document_starts(token_starts: &[u32]) -> Vec<u32> {
+    let length = token_starts.len().saturating_sub(1);
+    (0..length).map(|i| token_starts[i + 1].saturating_sub(1).min(i as u32)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two documents `5 6 0` and `7 8 9 0`, the row beginning inside the first.
+    fn row() -> Row {
+        Row { tokens: vec![6, 0, 7, 8, 9, 0, 4], doc_start: vec![0, 0, 2, 2, 2, 2, 6] }
+    }
+
+    #[test]
+    fn the_end_of_text_before_a_document_is_its_first_token() {
+        let batch = pack(&[row()], Attention::PerDocument);
+        assert_eq!(batch.inputs, [6, 0, 7, 8, 9, 0]);
+        assert_eq!(batch.targets, [0, 7, 8, 9, 0, 4]);
+        assert_eq!(batch.doc_start, [0, 1, 1, 1, 1, 5]);
+    }
+
+    #[test]
+    fn across_sees_the_whole_row() {
+        let batch = pack(&[row(), row()], Attention::Across);
+        assert_eq!((batch.rows, batch.length, batch.doc_start.len()), (2, 6, 12));
+        assert!(batch.doc_start.iter().all(|&start| start == 0));
+    }
+}

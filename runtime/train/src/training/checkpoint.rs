@@ -1,0 +1,209 @@
+//! Checkpoints: a folder under a temporary name, synced, renamed; the last good one always exists.
+//!
+//! `state.safetensors` holds `weights`, `first_moments` and `second_moments`, each end to end in canonical order;
+//! `state.json` holds the step, the place in every source and in the log. Training draws no random numbers after
+//! the initial weights (documents are ordered by hash), so there is no stream to keep.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use llmp_data::mix::Cursor;
+use llmp_nn::DecoderSpec;
+use llmp_stdlib::Event;
+use safetensors::{Dtype, SafeTensors, View};
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use crate::durable;
+use crate::error::{Result, TrainError};
+use crate::host::Host;
+
+const FORMAT: u32 = 1;
+
+/// What `state.json` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Place {
+    format: u32,
+    /// Steps done.
+    pub(super) step: u64,
+    /// Mean loss of the last batch.
+    pub(super) loss: f64,
+    /// Place in every source.
+    pub(super) cursor: Cursor,
+    /// Bytes of `metrics.jsonl`.
+    pub(super) metrics: u64,
+    /// The model, against a folder that another model left.
+    pub(super) model: DecoderSpec,
+    /// Arithmetic under which the weights were made.
+    numerics: String,
+}
+
+/// A checkpoint that was read.
+pub(super) struct Loaded {
+    pub(super) place: Place,
+    pub(super) weights: Vec<f32>,
+    pub(super) moments: (Vec<f32>, Vec<f32>),
+}
+
+/// The checkpoints of a stage.
+pub(super) struct Checkpoints {
+    folder: PathBuf,
+    keep: usize,
+}
+
+impl Checkpoints {
+    pub(super) fn new(stage: &Path, keep: usize) -> Checkpoints {
+        Checkpoints { folder: stage.join(".checkpoints"), keep: keep.max(1) }
+    }
+
+    /// Writes the state, unless its step is saved already, and lets the oldest go.
+    pub(super) fn save(&self, state: &mut State, host: &Host<'_>) -> Result<()> {
+        let target = self.folder.join(format!("{:010}", state.done));
+        let metrics = state.metrics.sync()?;
+        if target.exists() {
+            return Ok(());
+        }
+        let temporary = self.folder.join(".writing");
+        durable::remove_folder(&temporary)?;
+        fs::create_dir_all(&temporary).map_err(TrainError::io("create", &temporary))?;
+        let place = Place {
+            format: FORMAT,
+            step: state.done,
+            loss: state.loss,
+            cursor: state.stream.cursor(),
+            metrics,
+            model: state.model.spec().clone(),
+            numerics: host.numerics.to_owned(),
+        };
+        let text = serde_json::to_vec_pretty(&place).map_err(|e| TrainError::Settings(e.to_string()))?;
+        host.at("train: before checkpoint");
+        let weights = state.model.to_flat();
+        let tensors = [
+            ("weights", Flat::new(&weights)),
+            ("first_moments", Flat::new(&state.moments.0)),
+            ("second_moments", Flat::new(&state.moments.1)),
+        ];
+        let path = temporary.join(TENSORS);
+        safetensors::serialize_to_file(tensors, None, &path).map_err(|e| bad(&path, e))?;
+        host.at("train: inside checkpoint");
+        durable::sync_file(&path)?;
+        durable::write(&temporary.join(PLACE), &text, host)?;
+        durable::rename(&temporary, &target, host)?;
+        self.prune(host)?;
+        host.tell(Event::Saved {
+            step: host.step.to_owned(),
+            what: format!("checkpoint at step {}", state.done),
+        });
+        Ok(())
+    }
+
+    /// The newest checkpoint. One that another numerics class made is an error, not a reason to start again.
+    pub(super) fn newest(&self, host: &Host<'_>) -> Result<Option<Loaded>> {
+        let Some(path) = self.list()?.pop() else { return Ok(None) };
+        let text = fs::read(path.join(PLACE)).map_err(TrainError::io("read", &path.join(PLACE)))?;
+        let place: Place = serde_json::from_slice(&text).map_err(|e| bad(&path.join(PLACE), e))?;
+        if place.format != FORMAT {
+            return Err(bad(&path, format!("format {} is not that of this version, {FORMAT}", place.format)));
+        }
+        if place.numerics != host.numerics {
+            let reason =
+                format!("made with {}, this machine computes with {}", place.numerics, host.numerics);
+            return Err(TrainError::Checkpoint { path, reason });
+        }
+        let file = path.join(TENSORS);
+        let bytes = fs::read(&file).map_err(TrainError::io("read", &file))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(&file, e))?;
+        let flat = |name: &str| {
+            let tensor = tensors.tensor(name).map_err(|e| bad(&file, e))?;
+            let numbers = tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            let numbers: Vec<f32> = numbers.collect();
+            let wanted = place.model.parameters();
+            if tensor.dtype() != Dtype::F32 || numbers.len() as u64 != wanted {
+                return Err(bad(
+                    &file,
+                    format!("`{name}` holds {} numbers, the model has {wanted}", numbers.len()),
+                ));
+            }
+            Ok(numbers)
+        };
+        let (weights, moments) = (flat("weights")?, (flat("first_moments")?, flat("second_moments")?));
+        Ok(Some(Loaded { place, weights, moments }))
+    }
+
+    /// Removes all of them: the stage is finished.
+    pub(super) fn remove(&self) -> Result<()> {
+        durable::remove_folder(&self.folder)
+    }
+
+    /// Whole checkpoints, oldest first.
+    fn list(&self) -> Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(TrainError::io("list", &self.folder))?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(TrainError::io("list", &self.folder))?.path();
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.len() == 10 && name.bytes().all(|b| b.is_ascii_digit()) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// An old checkpoint loses its name before its files, so that no half one can be read.
+    fn prune(&self, host: &Host<'_>) -> Result<()> {
+        let old = self.folder.join(".old");
+        durable::remove_folder(&old)?;
+        let paths = self.list()?;
+        for path in &paths[..paths.len().saturating_sub(self.keep)] {
+            durable::rename(path, &old, host)?;
+            durable::remove_folder(&old)?;
+        }
+        Ok(())
+    }
+}
+
+const TENSORS: &str = "state.safetensors";
+const PLACE: &str = "state.json";
+
+fn bad(path: &Path, reason: impl std::fmt::Display) -> TrainError {
+    TrainError::Checkpoint { path: path.to_path_buf(), reason: reason.to_string() }
+}
+
+/// Numbers as one tensor of a file.
+struct Flat<'a> {
+    numbers: &'a [f32],
+    shape: [usize; 1],
+}
+
+impl<'a> Flat<'a> {
+    fn new(numbers: &'a [f32]) -> Flat<'a> {
+        Flat { numbers, shape: [numbers.len()] }
+    }
+}
+
+impl View for Flat<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        if cfg!(target_endian = "little") {
+            Cow::Borrowed(bytemuck::cast_slice(self.numbers))
+        } else {
+            Cow::Owned(self.numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.numbers.len()
+    }
+}

@@ -1,0 +1,66 @@
+//! `metrics.jsonl`: one line a step, cut back to the checkpoint when a stage goes on.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Result, TrainError};
+
+/// One optimizer step. No clock time is in it, so that equal runs give equal files.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Line {
+    /// Steps done, from 1.
+    pub(crate) step: u64,
+    /// Tokens consumed so far.
+    pub(crate) tokens: u64,
+    /// Mean loss of the batch, in nats a token.
+    pub(crate) loss: f64,
+    /// Learning rate of the step.
+    pub(crate) lr: f64,
+    /// Norm of the gradient before clipping.
+    pub(crate) norm: f64,
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl Metrics {
+    /// Opens the file of a stage's folder with its first `bytes` bytes; the rest belongs to work that was lost.
+    pub(crate) fn open(folder: &Path, bytes: u64) -> Result<Metrics> {
+        let path = folder.join("metrics.jsonl");
+        let mut options = OpenOptions::new();
+        let file = options.create(true).write(true).truncate(false).open(&path);
+        let mut file = file.map_err(TrainError::io("open", &path))?;
+        let length = file.metadata().map_err(TrainError::io("open", &path))?.len();
+        if length < bytes {
+            let reason = format!("the checkpoint has seen {bytes} bytes of it, only {length} are there");
+            return Err(TrainError::Checkpoint { path, reason });
+        }
+        file.set_len(bytes)
+            .and_then(|()| file.seek(SeekFrom::End(0)))
+            .map_err(TrainError::io("cut", &path))?;
+        Ok(Metrics { path, file, bytes })
+    }
+
+    /// Appends a line.
+    pub(crate) fn write(&mut self, line: &Line) -> Result<()> {
+        let mut text = serde_json::to_vec(line).map_err(|e| TrainError::Settings(e.to_string()))?;
+        text.push(b'\n');
+        self.file.write_all(&text).map_err(TrainError::io("write", &self.path))?;
+        self.bytes += text.len() as u64;
+        Ok(())
+    }
+
+    /// Makes all lines durable; gives their length in bytes.
+    pub(crate) fn sync(&mut self) -> Result<u64> {
+        self.file.sync_data().map_err(TrainError::io("sync", &self.path))?;
+        Ok(self.bytes)
+    }
+}

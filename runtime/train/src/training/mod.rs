@@ -1,0 +1,253 @@
+//! The training loop: one function in plain order, and what a stage leaves behind.
+//!
+//! In the folder of a stage: `model.safetensors` and `config.json` (a Hugging Face folder without its tokenizer),
+//! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm) and `stage.json`, which is written last and says
+//! that the stage is finished. While it runs, `.checkpoints/` holds the newest checkpoints.
+
+mod batches;
+mod checkpoint;
+mod metrics;
+mod pace;
+mod start;
+
+use std::path::Path;
+
+use llmp_data::mix::TokenStream;
+use llmp_data::tokens::TokenShard;
+use llmp_nn::{Grads, Model, SaveOptions, optim};
+use llmp_stdlib::Event;
+use serde::{Deserialize, Serialize};
+
+use crate::budget::Budget;
+use crate::durable;
+use crate::error::{Result, TrainError};
+use crate::folder::Vocabulary;
+use crate::host::Host;
+use crate::optimizers::Optimizer;
+use crate::stage::Stage;
+
+use checkpoint::Checkpoints;
+use metrics::{Line, Metrics};
+use pace::Pace;
+
+/// What a stage reads.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// Token shards in the order of [`Stage::sources`].
+    pub shards: Vec<TokenShard>,
+    /// The `tokenizer.json` that made them.
+    pub tokenizer: &'a Path,
+    /// The model folder to go on from, where the stage has [`Stage::from`].
+    pub from: Option<&'a Path>,
+}
+
+/// What a finished stage says about itself: the content of `stage.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Tokens consumed.
+    pub tokens: u64,
+    /// Mean loss of the last batch, in nats a token.
+    pub loss: f64,
+    /// Tokens drawn from each source.
+    pub drawn: Vec<u64>,
+    /// Passes over each source.
+    pub epochs: Vec<f64>,
+    /// FLOPs of forward and backward by the formula of [`llmp_nn::DecoderSpec::flops_per_token`].
+    pub flops: f64,
+}
+
+/// A stage between two steps.
+pub(crate) struct State {
+    pub(crate) model: Model,
+    /// First and second moments, end to end in canonical order.
+    pub(crate) moments: (Vec<f32>, Vec<f32>),
+    pub(crate) stream: TokenStream,
+    pub(crate) metrics: Metrics,
+    /// Steps done.
+    pub(crate) done: u64,
+    /// Mean loss of the last batch.
+    pub(crate) loss: f64,
+}
+
+/// Facts of a stage that do not change while it runs.
+pub(crate) struct Plan {
+    pub(crate) budget: Budget,
+    pub(crate) warmup: u64,
+    pub(crate) over: u64,
+    pub(crate) micro: usize,
+}
+
+/// Runs a stage in `folder` to its end, going on from its newest checkpoint if there is one.
+///
+/// Equal arguments and inputs give equal bytes on one thread or many, after any number of interruptions. The stop
+/// flag of the host saves a checkpoint and gives [`TrainError::Stopped`].
+pub fn train(stage: &Stage, inputs: Inputs<'_>, folder: &Path, host: &Host<'_>) -> Result<Summary> {
+    let checkpoints = Checkpoints::new(folder, stage.keep);
+    if let Some(summary) = finished(folder)? {
+        checkpoints.remove()?;
+        return Ok(summary);
+    }
+    let vocabulary = Vocabulary::load(inputs.tokenizer)?;
+    let (mut state, plan) = start::start(stage, inputs, &vocabulary, folder, &checkpoints, host)?;
+    let mut grads = Grads::zeros(state.model.spec());
+    let mut pace = Pace::new(stage.checkpoints.distance(), &plan.budget, state.done, (host.clock)());
+
+    loop {
+        let over = state.done == plan.budget.steps();
+        let stop = host.stopped();
+        if over || stop || pace.due(state.done, (host.clock)()) {
+            checkpoints.save(&mut state, host)?;
+            pace.saved(state.done, (host.clock)());
+        }
+        if over {
+            break;
+        }
+        if stop {
+            return Err(TrainError::Stopped);
+        }
+        let begin = (host.clock)();
+        let line = step(stage, &plan, &mut state, &mut grads, host)?;
+        state.metrics.write(&line)?;
+        let seconds = (host.clock)() - begin;
+        host.tell(Event::Loss {
+            step: host.step.to_owned(),
+            at: line.step,
+            tokens: line.tokens,
+            loss: line.loss,
+            rate: line.lr,
+            gradient_norm: line.norm,
+            tokens_per_second: plan.budget.rows_at(line.step - 1) as f64 * plan.budget.context as f64
+                / seconds.max(1e-9),
+        });
+    }
+    publish(&mut state, &plan, &vocabulary, folder, &checkpoints, host)
+}
+
+/// One optimizer step: micro-steps, check, clip, update.
+fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: &Host<'_>) -> Result<Line> {
+    let wanted = plan.budget.rows_at(state.done) as usize;
+    let rows = batches::draw(&mut state.stream, wanted)?;
+    if rows.len() < wanted {
+        let drawn = state.done * plan.budget.rows + rows.len() as u64;
+        return Err(TrainError::DataEnded {
+            stage: host.step.to_owned(),
+            drawn,
+            wanted: plan.budget.sequences,
+        });
+    }
+    let micro_batches: Vec<_> =
+        rows.chunks(plan.micro).map(|rows| batches::pack(rows, stage.attention)).collect();
+
+    // The loss is the mean over the targets of the whole batch, however it is cut.
+    let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
+    grads.clear();
+    let mut nll = 0.0;
+    for micro in &micro_batches {
+        nll += state.model.loss_and_grads(micro, counted as f64, grads)?.nll_sum;
+    }
+    let loss = nll / counted as f64;
+
+    let norm = optim::global_norm(grads.flat());
+    check_finite(state, grads, loss, norm, host)?;
+    if let Some(factor) = stage.clip.map(|clip| clip / (norm + 1e-6)).filter(|factor| *factor < 1.0) {
+        optim::scale(grads.flat_mut(), factor as f32);
+    }
+
+    let lr = stage.schedule.rate(state.done, plan.warmup, plan.over);
+    update(&stage.optimizer, lr, state, grads)?;
+    state.done += 1;
+    state.loss = loss;
+    let tokens = (state.done * plan.budget.rows).min(plan.budget.sequences) * plan.budget.context;
+    Ok(Line { step: state.done, tokens, loss, lr, norm })
+}
+
+/// A NaN or an infinity stops the stage before the weights take it up.
+fn check_finite(state: &State, grads: &Grads, loss: f64, norm: f64, host: &Host<'_>) -> Result<()> {
+    if loss.is_finite() && norm.is_finite() {
+        return Ok(());
+    }
+    let (what, value) = if loss.is_finite() { ("the gradient norm", norm) } else { ("the loss", loss) };
+    let infos = state.model.spec().params();
+    let bad = |values: &[f32]| values.iter().any(|x| !x.is_finite());
+    let weights =
+        state.model.params().iter().position(|p| bad(p)).map(|i| format!("the weights `{}`", infos[i].name));
+    let tensor = weights
+        .or_else(|| grads.first_not_finite().map(|i| format!("the gradient of `{}`", infos[i].name)))
+        .unwrap_or_else(|| "the logits".to_owned());
+    Err(TrainError::NotFinite { stage: host.step.to_owned(), step: state.done + 1, what, value, tensor })
+}
+
+/// Moves every parameter; gains of norms are not decayed.
+fn update(optimizer: &Optimizer, lr: f64, state: &mut State, grads: &Grads) -> Result<()> {
+    let Optimizer::AdamW(settings) = optimizer;
+    let beta = |i: usize| settings.betas.get(i).copied().unwrap_or_default();
+    let infos = state.model.spec().params();
+    let (mut first, mut second) = (state.moments.0.as_mut_slice(), state.moments.1.as_mut_slice());
+    for ((info, parameter), gradient) in infos.iter().zip(state.model.params_mut()).zip(grads.iter()) {
+        let (m, rest) = std::mem::take(&mut first).split_at_mut(gradient.len());
+        first = rest;
+        let (v, rest) = std::mem::take(&mut second).split_at_mut(gradient.len());
+        second = rest;
+        let weight_decay = if info.decay { settings.weight_decay } else { 0.0 };
+        let update = optim::AdamW {
+            lr,
+            betas: (beta(0), beta(1)),
+            eps: settings.eps,
+            weight_decay,
+            step: state.done + 1,
+        };
+        optim::adamw(&update, parameter, gradient, m, v)?;
+    }
+    Ok(())
+}
+
+const SUMMARY: &str = "stage.json";
+
+/// The summary of a folder whose stage is finished.
+fn finished(folder: &Path) -> Result<Option<Summary>> {
+    let path = folder.join(SUMMARY);
+    match std::fs::read(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(TrainError::io("read", &path)(e)),
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|e| TrainError::Checkpoint { path, reason: format!("not the summary of a stage: {e}") }),
+    }
+}
+
+/// Writes the result; the checkpoints go only when all of it is durable.
+fn publish(
+    state: &mut State,
+    plan: &Plan,
+    vocabulary: &Vocabulary,
+    folder: &Path,
+    checkpoints: &Checkpoints,
+    host: &Host<'_>,
+) -> Result<Summary> {
+    let temporary = folder.join(".result");
+    durable::remove_folder(&temporary)?;
+    let options = SaveOptions { extra: vocabulary.config(), ..SaveOptions::default() };
+    host.at("train: before result");
+    state.model.save(&temporary, &options)?;
+    for name in ["model.safetensors", "config.json"] {
+        durable::sync_file(&temporary.join(name))?;
+        durable::rename(&temporary.join(name), &folder.join(name), host)?;
+    }
+    durable::remove_folder(&temporary)?;
+    let tokens = plan.budget.tokens();
+    let summary = Summary {
+        steps: state.done,
+        tokens,
+        loss: state.loss,
+        drawn: state.stream.drawn(),
+        epochs: state.stream.epochs(),
+        flops: state.model.spec().flops_per_token(plan.budget.context as f64) * tokens as f64,
+    };
+    let text = serde_json::to_string_pretty(&summary).map_err(|e| TrainError::Settings(e.to_string()))?;
+    durable::write(&folder.join(SUMMARY), format!("{text}\n").as_bytes(), host)?;
+    checkpoints.remove()?;
+    host.at("train: after result");
+    Ok(summary)
+}

@@ -1,0 +1,110 @@
+//! The state in which a stage begins: fresh weights, those of another stage, or its newest checkpoint.
+
+use std::path::Path;
+
+use llmp_data::mix::TokenStream;
+use llmp_nn::{Cpu, DecoderSpec, Model};
+use llmp_stdlib::Event;
+
+use super::checkpoint::Checkpoints;
+use super::metrics::Metrics;
+use super::{Inputs, Plan, State};
+use crate::budget::{Budget, micro_rows};
+use crate::error::{Result, TrainError};
+use crate::folder::Vocabulary;
+use crate::host::Host;
+use crate::settings::Accumulate;
+use crate::stage::Stage;
+
+/// The first state of a stage, and its lengths in steps.
+pub(super) fn start(
+    stage: &Stage,
+    inputs: Inputs<'_>,
+    vocabulary: &Vocabulary,
+    folder: &Path,
+    checkpoints: &Checkpoints,
+    host: &Host<'_>,
+) -> Result<(State, Plan)> {
+    std::fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
+    let spec = spec(stage, vocabulary)?;
+    let mut stream = stream(stage, inputs.shards)?;
+    let plan = plan(stage, &stream)?;
+    if let Some(loaded) = checkpoints.newest(host)? {
+        let place = loaded.place;
+        if place.model != spec || place.step > plan.budget.steps() {
+            let reason = "it belongs to a stage with another model or length".to_owned();
+            return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
+        }
+        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?;
+        stream.restore(&place.cursor)?;
+        let metrics = Metrics::open(folder, place.metrics)?;
+        host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
+        let state =
+            State { model, moments: loaded.moments, stream, metrics, done: place.step, loss: place.loss };
+        return Ok((state, plan));
+    }
+    let model = match inputs.from {
+        Some(path) => continued(path, spec)?,
+        None => Model::init(spec, stage.stream("init"))?,
+    };
+    let zeros = || vec![0.0; model.spec().parameters() as usize];
+    let moments = (zeros(), zeros());
+    let metrics = Metrics::open(folder, 0)?;
+    Ok((State { model, moments, stream, metrics, done: 0, loss: 0.0 }, plan))
+}
+
+/// The model's sizes with its vocabulary, and positions for the stage's sequences.
+fn spec(stage: &Stage, vocabulary: &Vocabulary) -> Result<DecoderSpec> {
+    let mut spec = stage.model.with_tokens(vocabulary.ids());
+    if vocabulary.ids() > spec.vocab {
+        let message =
+            format!("the tokenizer has {} ids, the model's vocabulary {}", vocabulary.ids(), spec.vocab);
+        return Err(TrainError::Settings(message));
+    }
+    spec.context = spec.context.max(stage.context);
+    Ok(spec)
+}
+
+fn stream(stage: &Stage, shards: Vec<llmp_data::tokens::TokenShard>) -> Result<TokenStream> {
+    if shards.len() != stage.sources.len() {
+        let message = format!("the stage has {} sources, {} were given", stage.sources.len(), shards.len());
+        return Err(TrainError::Settings(message));
+    }
+    let sources =
+        shards.into_iter().zip(&stage.sources).map(|(shard, source)| (shard, source.share)).collect();
+    let mut stream = TokenStream::new(sources, stage.stream("order"), stage.context)?;
+    for (index, source) in stage.sources.iter().enumerate() {
+        if let Some(epochs) = source.max_epochs {
+            stream = stream.max_epochs(index, epochs);
+        }
+    }
+    Ok(stream)
+}
+
+fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
+    let available = stream.available().first().copied().unwrap_or_default();
+    let unknown = || TrainError::Settings("the length of the stage is not known".to_owned());
+    let budget: Budget = stage.budget(available).ok_or_else(unknown)?;
+    let (warmup, over) = budget.schedule(&stage.schedule, Some(available)).ok_or_else(unknown)?;
+    if warmup > budget.steps() {
+        let message = format!("the warm-up takes {warmup} steps, the stage has {}", budget.steps());
+        return Err(TrainError::Settings(message));
+    }
+    let micro = match stage.accumulate {
+        Accumulate::Auto => micro_rows(budget.rows, budget.context),
+        Accumulate::Parts(parts) => budget.rows.div_ceil(parts.max(1)),
+    };
+    Ok(Plan { budget, warmup, over, micro: micro as usize })
+}
+
+/// Weights of another stage; only the number of positions may differ.
+fn continued(path: &Path, spec: DecoderSpec) -> Result<Model> {
+    let model = Model::load(path)?;
+    let found = DecoderSpec { context: spec.context, init_std: spec.init_std, ..model.spec().clone() };
+    if found != spec {
+        let message =
+            format!("{} holds a model of other sizes: {found:?}, the stage has {spec:?}", path.display());
+        return Err(TrainError::Settings(message));
+    }
+    Ok(Model::from_flat(Cpu::default(), spec, &model.to_flat())?)
+}
