@@ -37,8 +37,8 @@ fn borders(text: &str) -> Vec<usize> {
 }
 
 const INSERTED: [&str; 26] = [
-    "(", ")", "[", "]", "{", "}", "\"", "'", "\n", "\r\n", "\r", "=", ",", "|>", "..", "#", "@", "𝛼", "ä", "\\", "\u{202e}",
-    "if ", "not ", ":", "{{", "\\\\ x\n",
+    "(", ")", "[", "]", "{", "}", "\"", "'", "\n", "\r\n", "\r", "=", ",", "|>", "..", "#", "@", "𝛼", "ä",
+    "\\", "\u{202e}", "if ", "not ", ":", "{{", "\\\\ x\n",
 ];
 
 fn edit(text: &str, random: &mut Random) -> String {
@@ -82,7 +82,8 @@ fn random_edits() {
         }
         let (parsed, sink) = parse(FileId(0), &text);
         assert_eq!(parsed.syntax().text().to_string(), text, "lossless");
-        let errors = parsed.syntax().descendants().any(|node| node.kind() == llmp_grammar::kind::SyntaxKind::Error);
+        let errors =
+            parsed.syntax().descendants().any(|node| node.kind() == llmp_grammar::kind::SyntaxKind::Error);
         assert!(!errors || sink.has_errors(), "silent:\n{text}");
         broken += usize::from(sink.has_errors());
         for diag in &sink {
@@ -102,7 +103,9 @@ const ROUNDS: usize = 1500;
 
 #[test]
 fn nesting_takes_no_exponential_time() {
-    for (open, close) in [("(", ")"), ("[", "]"), ("f(a = ", ")"), ("{ a = ", " }"), ("a[", "]"), ("if a then ", " else b")] {
+    for (open, close) in
+        [("(", ")"), ("[", "]"), ("f(a = ", ")"), ("{ a = ", " }"), ("a[", "]"), ("if a then ", " else b")]
+    {
         for closed in [true, false] {
             let close = if closed { close.repeat(60) } else { String::new() };
             let text = format!("llmp 1\nlet x = {}1{close}\n", open.repeat(60));

@@ -85,7 +85,10 @@ const CASES: &[(&str, &str)] = &[
         "use { b } from \"./b.llmp\"\nuse {a as c,} from \"std/data\"\n\nlet x=1",
         "use { a as c } from \"std/data\"\nuse { b } from \"./b.llmp\"\n\nlet x = 1\n",
     ),
-    ("chain c(min:Int=50,max:List[ Int ]?)=a( )|>b(min)", "chain c(min: Int = 50, max: List[Int]?) = a() |> b(min)\n"),
+    (
+        "chain c(min:Int=50,max:List[ Int ]?)=a( )|>b(min)",
+        "chain c(min: Int = 50, max: List[Int]?) = a() |> b(min)\n",
+    ),
     ("param p:Num   in 0..5=3", "param p: Num in 0..5 = 3\n"),
     (
         "rounds r for i in 1..3{\ncarry a=b\n\nsft s{from=a}\nnext a=s\n}",

@@ -1,6 +1,5 @@
 //! The sample programs of the language parse, and their trees are what was written.
 
-use llmp_grammar::ast::{Body, ExprKind, ItemKind};
 use llmp_grammar::{FileId, parse};
 use std::path::Path;
 

@@ -63,7 +63,12 @@ impl Doc {
             Doc::Verbatim(text) => text.contains('\n'),
             Doc::Nest(doc) | Doc::Group(doc) => doc.breaks(),
             Doc::All(docs) => docs.iter().any(Doc::breaks),
-            Doc::Text(_) | Doc::Line | Doc::Soft | Doc::IfBroken(_) | Doc::IfFlat(_) | Doc::AlignBroken(_) => false,
+            Doc::Text(_)
+            | Doc::Line
+            | Doc::Soft
+            | Doc::IfBroken(_)
+            | Doc::IfFlat(_)
+            | Doc::AlignBroken(_) => false,
         }
     }
 
@@ -74,9 +79,12 @@ impl Doc {
             Doc::Line => " ".into(),
             Doc::Nest(doc) | Doc::Group(doc) => doc.flat(),
             Doc::All(docs) => docs.iter().map(Doc::flat).collect(),
-            Doc::Soft | Doc::Hard | Doc::Blank | Doc::IfBroken(_) | Doc::AlignBroken(_) | Doc::Comment { .. } => {
-                String::new()
-            },
+            Doc::Soft
+            | Doc::Hard
+            | Doc::Blank
+            | Doc::IfBroken(_)
+            | Doc::AlignBroken(_)
+            | Doc::Comment { .. } => String::new(),
         }
     }
 }
@@ -87,6 +95,8 @@ struct Printer {
     column: usize,
     /// A comment was printed: whatever comes next begins a line.
     ended: bool,
+    /// What stands before this is never trimmed.
+    keep: usize,
 }
 
 /// Prints a document; lines end with `\n`.
@@ -100,6 +110,7 @@ pub(super) fn print(doc: &Doc) -> String {
                 printer.text(text, indent);
                 let last = text.rsplit('\n').next().unwrap_or("");
                 printer.column = if text.contains('\n') { last.chars().count() } else { printer.column };
+                printer.keep = printer.out.len();
             }
             Doc::IfBroken(text) if broken => printer.text(text, indent),
             Doc::IfFlat(text) if !broken => printer.text(text, indent),
@@ -121,7 +132,8 @@ pub(super) fn print(doc: &Doc) -> String {
             Doc::Comment { text, own, column } => printer.comment(text, *own, *column, indent),
         }
     }
-    let mut out: String = printer.out.trim_end().to_string();
+    let mut out = printer.out;
+    out.truncate(out.trim_end().len().max(printer.keep));
     if !out.is_empty() {
         out.push('\n');
     }
@@ -142,7 +154,7 @@ impl Printer {
 
     fn line(&mut self, indent: usize) {
         self.ended = false;
-        self.out.truncate(self.out.trim_end_matches(' ').len());
+        self.out.truncate(self.out.trim_end_matches(' ').len().max(self.keep));
         if !self.out.is_empty() {
             self.out.push('\n');
         }
@@ -167,12 +179,14 @@ impl Printer {
     /// Whether a group fits on the line together with what must follow it there.
     fn fits(&self, doc: &Doc, rest: &[(usize, bool, &Doc)]) -> bool {
         let mut left = WIDTH.saturating_sub(self.column);
-        let mut todo: Vec<(bool, &Doc)> = rest.iter().map(|(_, broken, doc)| (*broken, *doc)).collect();
-        todo.push((false, doc));
-        while let Some((broken, doc)) = todo.pop() {
+        let mut todo: Vec<(bool, &Doc)> = vec![(false, doc)];
+        let mut behind = rest.iter().rev().map(|(_, broken, doc)| (*broken, *doc));
+        while let Some((broken, doc)) = todo.pop().or_else(|| behind.next()) {
             let width = match doc {
                 Doc::Text(text) => text.chars().count(),
-                Doc::Verbatim(text) if text.contains('\n') => return text.find('\n').is_some_and(|at| at <= left),
+                Doc::Verbatim(text) if text.contains('\n') => {
+                    return text.find('\n').is_some_and(|at| at <= left);
+                }
                 Doc::Verbatim(text) => text.chars().count(),
                 Doc::Line | Doc::Soft if broken => return true,
                 Doc::Hard | Doc::Blank | Doc::Comment { .. } => return true,

@@ -33,9 +33,11 @@ impl Format<'_> {
             SyntaxKind::Text => self.as_written(node),
             SyntaxKind::Quantity => self.tight(node, &[SyntaxKind::Ident]),
             SyntaxKind::Target => self.target(node),
-            SyntaxKind::FieldGet | SyntaxKind::Column | SyntaxKind::Path | SyntaxKind::IndexGet | SyntaxKind::Paren => {
-                self.tight(node, &[])
-            }
+            SyntaxKind::FieldGet
+            | SyntaxKind::Column
+            | SyntaxKind::Path
+            | SyntaxKind::IndexGet
+            | SyntaxKind::Paren => self.tight(node, &[]),
             SyntaxKind::Param | SyntaxKind::TypeField => self.typed(node),
             SyntaxKind::TypeAtom => self.type_atom(node),
             SyntaxKind::TypeRef => self.type_ref(node),
@@ -121,7 +123,8 @@ impl Format<'_> {
     fn type_ref(&self, node: &SyntaxNode) -> Doc {
         let mut docs = vec![];
         for part in parts(node) {
-            let tight = docs.is_empty() || matches!(&part, SyntaxElement::Token(token) if token.text() == "?");
+            let tight =
+                docs.is_empty() || matches!(&part, SyntaxElement::Token(token) if token.text() == "?");
             if !tight {
                 docs.push(Doc::text(" "));
             }
@@ -154,7 +157,8 @@ impl Format<'_> {
     }
 
     fn expr(&self, node: &SyntaxNode) -> Doc {
-        let infix = |part: &SyntaxElement| part.as_token().filter(|token| looseness(token.text()) > 0).cloned();
+        let infix =
+            |part: &SyntaxElement| part.as_token().filter(|token| looseness(token.text()) > 0).cloned();
         let loosest = parts(node).filter_map(|part| infix(&part)).map(|token| looseness(token.text())).max();
         let lines = parts(node).filter_map(|part| part.into_token()).any(|token| self.lead(&token).newline);
         let mut first = vec![];
@@ -199,7 +203,9 @@ impl Format<'_> {
                     head.push(self.token(&token));
                     head.push(Doc::text(" "));
                 }
-                SyntaxElement::Node(node) => (if rest.is_empty() { &mut head } else { &mut rest }).push(self.node(&node)),
+                SyntaxElement::Node(node) => {
+                    (if rest.is_empty() { &mut head } else { &mut rest }).push(self.node(&node))
+                }
             }
         }
         head.push(Doc::nest(Doc::All(rest)));
@@ -248,7 +254,10 @@ impl Format<'_> {
         {
             return Doc::All(vec![head, self.node(only), self.token(&close)]);
         }
-        let on_lines = elements.first().and_then(|first| self.first(first)).is_some_and(|token| self.lead(&token).newline);
+        let on_lines = elements
+            .first()
+            .and_then(|first| self.first(first))
+            .is_some_and(|token| self.lead(&token).newline);
         let mut inner = vec![];
         for (at, element) in elements.iter().enumerate() {
             let Some(first) = self.first(element) else { continue };
@@ -296,13 +305,19 @@ impl Format<'_> {
         }
         let value = only.descendants().find(|node| node.kind() == SyntaxKind::Unary);
         let whole = only.children().count() == 1 && only.children().all(|expr| expr.children().count() == 1);
-        let kinds: Vec<SyntaxKind> = value.map(|value| parts(&value).map(|part| part.kind()).collect()).unwrap_or_default();
+        let kinds: Vec<SyntaxKind> =
+            value.map(|value| parts(&value).map(|part| part.kind()).collect()).unwrap_or_default();
         let plain = matches!(kinds.as_slice(), [SyntaxKind::List | SyntaxKind::Record]);
-        let comments = |token: Option<SyntaxToken>| token.is_some_and(|token| {
-            let lead = self.lead(&token);
-            lead.newline || !lead.comments.is_empty()
-        });
-        plain && whole && !comments(self.first(only)) && !comments(node.last_token())
+        let comments = |token: Option<SyntaxToken>| {
+            token.is_some_and(|token| {
+                let lead = self.lead(&token);
+                lead.newline || !lead.comments.is_empty()
+            })
+        };
+        plain
+            && whole
+            && !comments(self.first(only))
+            && !comments(node.last_token())
             && !parts(node).any(|part| part.as_token().is_some_and(|token| token.text() == ","))
     }
 }

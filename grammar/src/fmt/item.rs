@@ -8,6 +8,7 @@ use crate::kind::{SyntaxElement, SyntaxKind, SyntaxNode, SyntaxToken};
 #[derive(Clone, Debug)]
 pub(super) struct Chunk {
     pub(super) node: Option<SyntaxNode>,
+    pub(super) first: Option<SyntaxToken>,
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) broken: bool,
@@ -62,7 +63,7 @@ impl Format<'_> {
     }
 
     fn token_at(&self, chunk: &Chunk) -> Option<SyntaxToken> {
-        self.first(chunk.node.as_ref()?)
+        chunk.first.clone()
     }
 
     fn separated(&self, chunk: &Chunk) -> bool {
@@ -76,7 +77,9 @@ impl Format<'_> {
             let node = chunk.node.as_ref().filter(|_| !chunk.broken)?;
             let import = node.children().find(|child| child.kind() == SyntaxKind::Use)?;
             let path = import.children().find(|child| child.kind() == SyntaxKind::Text)?.text().to_string();
-            node.children().all(|child| child.kind() != SyntaxKind::Attr).then(|| (path.starts_with("\"."), path))
+            node.children()
+                .all(|child| child.kind() != SyntaxKind::Attr)
+                .then(|| (path.starts_with("\"."), path))
         };
         let plain = |chunk: &Chunk| {
             self.token_at(chunk).is_some_and(|token| {
@@ -92,8 +95,10 @@ impl Format<'_> {
             }
             // What stands before the first or behind the last belongs to them: such runs stay.
             let next = all.get(to).and_then(|next| self.token_at(next));
-            let trailing = next.is_some_and(|next| self.lead(&next).comments.first().is_some_and(|comment| !comment.own));
-            let leading = self.token_at(&all[from]).is_some_and(|token| !self.lead(&token).comments.is_empty());
+            let trailing = next
+                .is_some_and(|next| self.lead(&next).comments.first().is_some_and(|comment| !comment.own));
+            let leading =
+                self.token_at(&all[from]).is_some_and(|token| !self.lead(&token).comments.is_empty());
             if to - from > 1 && !trailing && !leading && !all[from..to].is_sorted_by_key(key) {
                 all[from..to].sort_by_key(key);
             }
@@ -121,7 +126,8 @@ impl Format<'_> {
                 while place(to).is_some_and(|next| !separated[to] && next.0 == sign && next.1 == column) {
                     to += 1;
                 }
-                let widths: Vec<(usize, usize)> = (from..to).filter_map(place).map(|place| (place.2, place.3)).collect();
+                let widths: Vec<(usize, usize)> =
+                    (from..to).filter_map(place).map(|place| (place.2, place.3)).collect();
                 let widest = widths.iter().map(|width| width.0).max().unwrap_or(0);
                 if widths.iter().all(|width| widest + width.1 <= WIDTH) {
                     pads.splice(from..to, widths.iter().map(|width| widest - width.0));
@@ -140,7 +146,8 @@ impl Format<'_> {
         if matches!(node.kind(), SyntaxKind::Edition | SyntaxKind::Carry | SyntaxKind::Next) {
             return self.form(node, vec![]);
         }
-        let attrs: Vec<SyntaxNode> = node.children().filter(|child| child.kind() == SyntaxKind::Attr).collect();
+        let attrs: Vec<SyntaxNode> =
+            node.children().filter(|child| child.kind() == SyntaxKind::Attr).collect();
         let form = node.children().find(|child| child.kind() != SyntaxKind::Attr)?;
         let attrs = attrs.iter().enumerate().map(|(at, attr)| self.attr(attr, at > 0)).collect::<Vec<_>>();
         self.form(&form, attrs)
@@ -214,7 +221,8 @@ impl Format<'_> {
                 SyntaxElement::Token(token) if token.text() == "}" => close = Some(token),
                 SyntaxElement::Node(node) if open.is_some() => {
                     let (start, end) = self.extent(&node);
-                    chunks.push(Chunk { node: Some(node), start, end, broken: false });
+                    let first = self.first(&node);
+                    chunks.push(Chunk { node: Some(node), first, start, end, broken: false });
                 }
                 SyntaxElement::Token(token) => {
                     if !docs.is_empty() && token.text() != ".." {
@@ -258,7 +266,8 @@ impl Format<'_> {
     /// Members between braces: on one line if they were and fit, else one per line with their `=` below each other.
     pub(super) fn block(&self, node: &SyntaxNode) -> Doc {
         let open = node.first_token();
-        let members: Vec<SyntaxNode> = node.children().filter(|child| child.kind() == SyntaxKind::Member).collect();
+        let members: Vec<SyntaxNode> =
+            node.children().filter(|child| child.kind() == SyntaxKind::Member).collect();
         let close = node.last_token();
         let (Some(open), Some(close)) = (open, close) else { return Doc::text("{}") };
         let lines = node.text().contains_char('\n') || node.text().contains_char('\r');
@@ -291,7 +300,9 @@ impl Format<'_> {
                 docs.push(Doc::Line);
             }
             let pad = pads.get(at).copied().unwrap_or(0);
-            docs.push(self.member(member, if lines { Doc::text(" ".repeat(pad)) } else { Doc::AlignBroken(pad) }));
+            docs.push(
+                self.member(member, if lines { Doc::text(" ".repeat(pad)) } else { Doc::AlignBroken(pad) }),
+            );
         }
         docs
     }
@@ -300,9 +311,12 @@ impl Format<'_> {
     fn member_pads(&self, members: &[SyntaxNode]) -> Vec<usize> {
         let target = |member: &SyntaxNode| member.children().find(|child| child.kind() == SyntaxKind::Target);
         let done = self.done.get();
-        let width = |member: &SyntaxNode| target(member).map_or(0, |target| self.target(&target).flat().chars().count());
+        let width = |member: &SyntaxNode| {
+            target(member).map_or(0, |target| self.target(&target).flat().chars().count())
+        };
         let widths: Vec<usize> = members.iter().map(width).collect();
-        let separates = |member: &SyntaxNode| self.first(member).is_some_and(|token| self.lead(&token).separates());
+        let separates =
+            |member: &SyntaxNode| self.first(member).is_some_and(|token| self.lead(&token).separates());
         let starts: Vec<bool> = members.iter().map(separates).collect();
         self.done.set(done);
         let mut pads = vec![];
@@ -327,7 +341,9 @@ impl Format<'_> {
                     docs.push(Doc::Hard);
                     attrs += 1;
                 }
-                SyntaxElement::Node(node) if node.kind() == SyntaxKind::Target => docs.push(self.target(&node)),
+                SyntaxElement::Node(node) if node.kind() == SyntaxKind::Target => {
+                    docs.push(self.target(&node))
+                }
                 SyntaxElement::Token(token) => {
                     docs.extend(pad.take());
                     docs.push(Doc::text(" "));

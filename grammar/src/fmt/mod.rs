@@ -47,35 +47,48 @@ impl Format<'_> {
         Doc::All(docs)
     }
 
-    /// Items of a file; tokens that belong to none stick to the item before them, as it is.
+    /// Items of a file. What is broken keeps its blanks, and whatever stands on its lines or is broken too sticks to it.
     fn chunks(&self, root: &SyntaxNode) -> Vec<item::Chunk> {
         let mut chunks: Vec<item::Chunk> = vec![];
-        for element in root.children_with_tokens() {
-            let range = element.text_range();
-            match element {
-                SyntaxElement::Node(node) => {
-                    let (start, end) = self.extent(&node);
-                    let hit = |span: &Span| start <= span.start as usize && span.start as usize <= end;
-                    let broken = node.kind() == SyntaxKind::Error
-                        || node.descendants().any(|node| node.kind() == SyntaxKind::Error)
-                        || self.broken.iter().any(hit);
-                    chunks.push(item::Chunk { node: Some(node), start, end, broken });
+        for element in root.children_with_tokens().filter(|element| !element.kind().is_trivia()) {
+            let (start, end) = match &element {
+                SyntaxElement::Node(node) => self.extent(node),
+                SyntaxElement::Token(token) => {
+                    (token.text_range().start().into(), token.text_range().end().into())
                 }
-                SyntaxElement::Token(token) if !token.kind().is_trivia() => match chunks.last_mut() {
-                    Some(last) => {
-                        last.end = range.end().into();
+            };
+            let broken = element.as_node().is_none_or(|node| self.is_broken(node, start, end));
+            let between =
+                |last: &item::Chunk| self.text.get(last.end..start).unwrap_or("").contains(['\n', '\r']);
+            match chunks.last_mut() {
+                Some(last) if (broken && last.broken) || ((broken || last.broken) && !between(last)) => {
+                    if !last.broken {
+                        last.start = self.line_start(last.start);
                         last.broken = true;
                     }
-                    None => chunks.push(item::Chunk {
-                        node: None,
-                        start: range.start().into(),
-                        end: range.end().into(),
-                        broken: true,
-                    }),
-                },
-                SyntaxElement::Token(_) => {}
+                    last.end = end;
+                }
+                _ => {
+                    let start = if broken { self.line_start(start) } else { start };
+                    let first = match &element {
+                        SyntaxElement::Node(node) => self.first(node),
+                        SyntaxElement::Token(token) => Some(token.clone()),
+                    };
+                    let node = element.into_node();
+                    chunks.push(item::Chunk { node, first, start, end, broken });
+                }
             }
         }
         chunks
+    }
+
+    fn is_broken(&self, node: &SyntaxNode, start: usize, end: usize) -> bool {
+        let hit = |span: &Span| start <= span.start as usize && span.start as usize <= end;
+        node.descendants().any(|node| node.kind() == SyntaxKind::Error) || self.broken.iter().any(hit)
+    }
+
+    /// Start of the blanks before an offset.
+    fn line_start(&self, offset: usize) -> usize {
+        self.text.get(..offset).map_or(offset, |before| before.trim_end_matches([' ', '\t']).len())
     }
 }

@@ -10,7 +10,9 @@ pub(super) fn difference(before: &SyntaxNode, out: &str) -> Option<(String, usiz
     for at in 0..a.len().max(b.len()) {
         let (old, new) = (a.get(at), b.get(at));
         if old.map(|old| &old.0) != new.map(|new| &new.0) {
-            let shown = |side: Option<&(String, usize)>| side.map_or("nothing".to_string(), |side| format!("`{}`", side.0));
+            let shown = |side: Option<&(String, usize)>| {
+                side.map_or("nothing".to_string(), |side| format!("`{}`", side.0))
+            };
             let offset = old.map_or(usize::from(before.text_range().end()), |old| old.1);
             return Some((format!("{} would become {}", shown(old), shown(new)), offset));
         }
@@ -24,10 +26,13 @@ fn tokens(root: &SyntaxNode) -> Vec<(String, usize)> {
     let mut rest: Vec<(String, usize)> = vec![];
     let mut imports = vec![];
     for child in root.children_with_tokens() {
-        let import = child.as_node().is_some_and(|node| node.children().any(|child| child.kind() == SyntaxKind::Use));
+        let import =
+            child.as_node().is_some_and(|node| node.children().any(|child| child.kind() == SyntaxKind::Use));
         let all: Vec<_> = match child {
             SyntaxElement::Token(token) => vec![token],
-            SyntaxElement::Node(node) => node.descendants_with_tokens().filter_map(SyntaxElement::into_token).collect(),
+            SyntaxElement::Node(node) => {
+                node.descendants_with_tokens().filter_map(SyntaxElement::into_token).collect()
+            }
         };
         let mut own: Vec<(String, usize)> = vec![];
         for token in all {

@@ -52,11 +52,7 @@ pub(crate) fn fallback(
         let span = Span::new(file, token.start, token.end);
         let behind = token.end <= place;
         let what = if behind { format!("end after {}", named(token)) } else { named(token) };
-        sink.push(unexpected(
-            span,
-            &what,
-            if behind { "more is wanted behind this" } else { "this cannot stand here" },
-        ));
+        sink.push(unexpected(span, &what, wanted));
     }
     for (start, end, filled) in parts {
         if !attempt.is_hidden(start, end) && start < end {

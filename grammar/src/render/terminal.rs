@@ -79,5 +79,17 @@ fn draw(diag: &Diag, at: Span, sources: &Sources, color: bool) -> Option<String>
     let mut bytes = vec![];
     report.finish().write(Texts { texts }, &mut bytes).ok()?;
     let text = String::from_utf8(bytes).ok()?;
+    // ariadne paints the word of the severity even where it is told not to.
+    let text = if color { text } else { plain(&text) };
     Some(text.lines().map(|line| format!("{}\n", line.trim_end())).collect())
+}
+
+/// Text without the escape sequences of colours.
+fn plain(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap_or("").to_string();
+    for part in parts {
+        out.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    out
 }
