@@ -52,6 +52,12 @@ pub(crate) fn fallback(
         let span = Span::new(file, token.start, token.end);
         let behind = token.end <= place;
         let what = if behind { format!("end after {}", named(token)) } else { named(token) };
+        let letter = token.sort == Sort::Bad && token.text.chars().all(char::is_alphabetic);
+        let wanted = match (behind, letter) {
+            (true, _) => "more is wanted behind this",
+            (false, true) => "names are made of a to z, A to Z, 0 to 9 and `_`",
+            (false, false) => "this cannot stand here",
+        };
         sink.push(unexpected(span, &what, wanted));
     }
     for (start, end, filled) in parts {
