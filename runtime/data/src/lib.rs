@@ -10,8 +10,11 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod mix;
+pub mod kinds;
 pub mod pack;
 pub mod readers;
+pub mod fasttext;
+pub mod functions;
 pub mod steps;
 pub mod tokens;
 

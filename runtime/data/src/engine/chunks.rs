@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CHUNK_BYTES, CHUNK_RECORDS, Input};
+use super::{CHUNK_RECORDS, Input, Segment};
 use crate::{
     error::Result,
     readers::{Body, FileFacts, Reader, Record, Records, SourceFile, Tap},
@@ -54,11 +54,12 @@ pub(super) struct Chunks {
     open: Option<Open>,
     done: bool,
     bytes: u64,
+    chunk_bytes: u64,
 }
 
 impl Chunks {
-    pub(super) fn new(input: &Input, at: Position) -> Chunks {
-        let files: Vec<File> = match input {
+    pub(super) fn new(segment: &Segment, at: Position) -> Chunks {
+        let files: Vec<File> = match &segment.input {
             Input::Source(sources) => {
                 let flat = sources.iter().enumerate().flat_map(|(n, (reader, files))| {
                     files.iter().map(move |file| File::Source(n, reader.clone(), Arc::new(file.clone())))
@@ -68,7 +69,7 @@ impl Chunks {
             Input::Stored(folders) => folders.iter().cloned().map(File::Stored).collect(),
         };
         let bytes = files.iter().take(at.file).map(File::bytes).sum();
-        Chunks { files, at, open: None, done: false, bytes }
+        Chunks { files, at, open: None, done: false, bytes, chunk_bytes: segment.chunk_bytes }
     }
 
     /// The next record, or `None` at the end of a file.
@@ -90,7 +91,10 @@ impl Chunks {
         let mut items = Vec::new();
         let mut finished = Vec::new();
         let mut bytes = 0;
-        while self.at.file < self.files.len() && bytes < CHUNK_BYTES && (items.len() as u64) < CHUNK_RECORDS {
+        while self.at.file < self.files.len()
+            && bytes < self.chunk_bytes
+            && (items.len() as u64) < CHUNK_RECORDS
+        {
             if let Some(item) = self.step()? {
                 bytes += item.bytes();
                 self.at.record += 1;

@@ -24,10 +24,10 @@ pub(super) struct Entry {
     pub(super) after: Position,
     /// Records taken since the beginning.
     pub(super) records: u64,
-    /// The chained hash of all lines so far.
-    pub(super) hash: String,
-    /// The part that the chunk gave, unless it gave no document.
-    pub(super) part: Option<Part>,
+    /// The chained hashes of all lines so far: training, held out.
+    pub(super) hashes: [String; 2],
+    /// The parts that the chunk gave: training, held out; none where it gave no document.
+    pub(super) parts: [Option<Part>; 2],
     /// Counts since the beginning.
     pub(super) counts: Vec<Count>,
     /// Bad records since the beginning.
@@ -67,8 +67,7 @@ impl Journal {
         };
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let file = file.map_err(|e| DataError::io("open", &path, e))?;
-        let hash = blake3::Hash::from_bytes([0; 32]).to_hex().to_string();
-        let summary = Summary { hash, counts, ..Summary::default() };
+        let summary = Summary { counts, ..Summary::default() };
         let mut journal =
             Journal { path, file, next: Position::default(), records: 0, chunks: 0, done: false, summary };
         let mut good = 0;
@@ -101,15 +100,18 @@ impl Journal {
         self.chunks += 1;
         self.done = entry.done;
         let summary = &mut self.summary;
-        summary.hash = entry.hash;
         summary.counts = entry.counts;
         summary.bad_records = entry.bad_records;
         summary.bad.extend(entry.bad);
         summary.files.extend(entry.files);
-        if let Some(part) = entry.part {
-            summary.documents += part.documents;
-            summary.bytes += part.bytes;
-            summary.parts.push(part);
+        let outputs = [&mut summary.main, &mut summary.heldout];
+        for (stored, (hash, part)) in outputs.into_iter().zip(entry.hashes.into_iter().zip(entry.parts)) {
+            stored.hash = hash;
+            if let Some(part) = part {
+                stored.documents += part.documents;
+                stored.bytes += part.bytes;
+                stored.parts.push(part);
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     document::Document,
     error::{BadRecord, DataError, Result},
     readers::{FileFacts, Reader, SourceFile},
-    steps::{Barrier, Count, Map},
+    steps::{Barrier, Count, Map, Split},
 };
 
 pub use run::run;
@@ -70,8 +70,26 @@ pub struct Segment {
     pub barrier: Option<BarrierStage>,
     /// Maps in order.
     pub maps: Vec<Stage>,
+    /// Cuts what is left in two: the held-out part goes to the second folder.
+    pub split: Option<(Split, PathBuf)>,
     /// The folder that gets `part-NNNNN.jsonl.zst` and `journal.jsonl`. Give the same folder again to resume.
     pub out: PathBuf,
+    /// Input bytes (decompressed) after which a chunk ends: [`CHUNK_BYTES`], less in tests.
+    pub chunk_bytes: u64,
+}
+
+impl Segment {
+    /// A segment without steps.
+    pub fn new(input: Input, out: impl Into<PathBuf>) -> Segment {
+        Segment {
+            input,
+            barrier: None,
+            maps: Vec::new(),
+            split: None,
+            out: out.into(),
+            chunk_bytes: CHUNK_BYTES,
+        }
+    }
 }
 
 /// One stored part.
@@ -85,9 +103,9 @@ pub struct Part {
     pub bytes: u64,
 }
 
-/// What a segment did.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
+/// Documents in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
     /// Identity of the documents: `h = BLAKE3(h || BLAKE3(line))` over all lines in order, from 32 zero bytes. It does
     /// not depend on how lines are cut into parts.
     pub hash: String,
@@ -97,7 +115,24 @@ pub struct Summary {
     pub bytes: u64,
     /// The parts, in order.
     pub parts: Vec<Part>,
-    /// Counts of the reader or store, then the barrier, then the maps.
+}
+
+impl Default for Stored {
+    /// No documents.
+    fn default() -> Stored {
+        let hash = blake3::Hash::from_bytes([0; 32]).to_hex().to_string();
+        Stored { hash, documents: 0, bytes: 0, parts: Vec::new() }
+    }
+}
+
+/// What a segment did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The documents in [`Segment::out`].
+    pub main: Stored,
+    /// The documents in the second folder of [`Segment::split`].
+    pub heldout: Stored,
+    /// Counts of the reader or store, then the barrier, the maps, the split.
     pub counts: Vec<Count>,
     /// The first [`BAD_RECORDS_KEPT`] bad records, with their places.
     pub bad: Vec<BadRecord>,

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde_json::{Map as JsonMap, Value};
 
 use super::{
-    BAD_RECORDS_KEPT, Input, Part, Segment, Summary,
+    BAD_RECORDS_KEPT, Input, Part, Segment, Stored, Summary,
     chunks::{Chunk, Chunks, Item},
     journal::{Entry, Journal},
     sketches,
@@ -29,7 +29,8 @@ const LEVEL: i32 = 3;
 /// stop flag. What was finished before an error is kept.
 pub fn run(segment: &Segment, ctx: &Context<'_>) -> Result<Summary> {
     fs::create_dir_all(&segment.out).map_err(|e| DataError::io("create", &segment.out, e))?;
-    for folder in reject_folders(segment).into_iter().flatten() {
+    let split = segment.split.iter().map(|(_, folder)| folder.as_path());
+    for folder in reject_folders(segment).into_iter().flatten().chain(split) {
         fs::create_dir_all(folder).map_err(|e| DataError::io("create", folder, e))?;
     }
     let mut journal = Journal::open(&segment.out, counts(segment))?;
@@ -57,7 +58,7 @@ pub(super) fn each_chunk(
     std::thread::scope(|scope| {
         let (send, receive) = mpsc::sync_channel(1);
         scope.spawn(move || {
-            for chunk in Chunks::new(&segment.input, from) {
+            for chunk in Chunks::new(segment, from) {
                 // A send fails when the other side has stopped.
                 if send.send(chunk).is_err() {
                     break;
@@ -76,6 +77,7 @@ fn counts(segment: &Segment) -> Vec<Count> {
     };
     counts.extend(segment.barrier.iter().map(|stage| Count::new(stage.barrier.name())));
     counts.extend(segment.maps.iter().map(|stage| Count::new(stage.map.name())));
+    counts.extend(segment.split.iter().map(|_| Count::new("split")));
     counts
 }
 
@@ -89,7 +91,7 @@ struct Fate {
 }
 
 enum End {
-    Kept { line: Vec<u8>, hash: blake3::Hash },
+    Kept { line: Vec<u8>, hash: blake3::Hash, heldout: bool },
     Dropped { reason: Cow<'static, str>, rejected: Option<Vec<u8>> },
     Skipped(&'static str),
     Bad(BadRecord),
@@ -116,8 +118,8 @@ fn finish(
     let mut entry = Entry {
         after: chunk.after,
         records: first + taken,
-        hash: String::new(),
-        part: None,
+        hashes: [summary.main.hash.clone(), summary.heldout.hash.clone()],
+        parts: [None, None],
         counts: summary.counts.clone(),
         bad_records: summary.bad_records,
         bad: Vec::new(),
@@ -132,19 +134,22 @@ fn finish(
             ctx.write_whole(&folder.join(part_name(journal.chunks)), &compress(&lines)?)?;
         }
     }
-    if !tallied.kept.is_empty() {
-        let name = part_name(summary.parts.len() as u64);
-        let lines: Vec<&[u8]> = tallied.kept.iter().map(|line| &line[..]).collect();
-        ctx.write_whole(&segment.out.join(&name), &compress(&lines)?)?;
-        let bytes = lines.iter().map(|line| line.len() as u64).sum();
-        entry.part = Some(Part { name, documents: lines.len() as u64, bytes });
+    let folders = [Some(&segment.out), segment.split.as_ref().map(|(_, folder)| folder)];
+    for (k, stored) in [&summary.main, &summary.heldout].into_iter().enumerate() {
+        let lines: Vec<&[u8]> = tallied.kept[k].iter().map(|line| &line[..]).collect();
+        if let Some(folder) = folders[k].filter(|_| !lines.is_empty()) {
+            let name = part_name(stored.parts.len() as u64);
+            ctx.write_whole(&folder.join(&name), &compress(&lines)?)?;
+            let bytes = lines.iter().map(|line| line.len() as u64).sum();
+            entry.parts[k] = Some(Part { name, documents: lines.len() as u64, bytes });
+        }
     }
     journal.add(ctx, entry)?;
     let bytes_total = match &segment.input {
         Input::Source(sources) => sources.iter().flat_map(|(_, files)| files).map(|file| file.bytes).sum(),
         Input::Stored(_) => 0,
     };
-    let kept = journal.summary.documents;
+    let kept = journal.summary.main.documents;
     ctx.report(Progress { records: journal.records, bytes: chunk.bytes, bytes_total, kept });
     Ok(())
 }
@@ -174,10 +179,12 @@ fn follow(segment: &Segment, mark: Option<Mark>, item: Item) -> Result<Fate> {
         }
         fate.bytes.push(doc.bytes());
     }
+    let heldout = segment.split.as_ref().is_some_and(|(split, _)| split.holds_out(&doc));
+    fate.bytes.extend(segment.split.iter().filter(|_| !heldout).map(|_| doc.bytes()));
     let mut line = doc.to_line();
     let hash = blake3::hash(&line);
     line.push(b'\n');
-    fate.end = End::Kept { line, hash };
+    fate.end = End::Kept { line, hash, heldout };
     Ok(fate)
 }
 
@@ -229,7 +236,8 @@ fn dropped(doc: Document, step: &str, reason: Cow<'static, str>, keep: bool) -> 
 /// The lines of a chunk.
 #[derive(Default)]
 struct Tallied {
-    kept: Vec<Vec<u8>>,
+    /// Training, held out.
+    kept: [Vec<Vec<u8>>; 2],
     /// Dropped documents that are wanted, with the number of the stage that dropped them.
     rejected: Vec<(usize, Vec<u8>)>,
 }
@@ -240,8 +248,11 @@ fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summar
         Input::Source(sources) => sources.len(),
         Input::Stored(_) => 1,
     };
-    let mut hash = blake3::Hash::from_hex(&before.hash)
-        .map_err(|e| DataError::artifact(&segment.out, format!("journal: {e}")))?;
+    let hash = |stored: &Stored| {
+        let hash = blake3::Hash::from_hex(&stored.hash);
+        hash.map_err(|e| DataError::artifact(&segment.out, format!("journal: {e}")))
+    };
+    let mut hashes = [hash(&before.main)?, hash(&before.heldout)?];
     let mut tallied = Tallied::default();
     for fate in fates {
         // Row of the count that a step's entry in `fate.bytes` belongs to.
@@ -261,11 +272,15 @@ fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summar
             count.dropped(reason);
         };
         match fate.end {
-            End::Kept { line, hash: own } => {
+            End::Kept { line, hash, heldout } => {
+                if heldout {
+                    lost("held out");
+                }
+                let own = &mut hashes[usize::from(heldout)];
                 let mut chain = blake3::Hasher::new();
-                chain.update(hash.as_bytes()).update(own.as_bytes());
-                hash = chain.finalize();
-                tallied.kept.push(line);
+                chain.update(own.as_bytes()).update(hash.as_bytes());
+                *own = chain.finalize();
+                tallied.kept[usize::from(heldout)].push(line);
             }
             End::Dropped { reason, rejected } => {
                 lost(&reason);
@@ -281,7 +296,7 @@ fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summar
             }
         }
     }
-    entry.hash = hash.to_hex().to_string();
+    entry.hashes = hashes.map(|hash| hash.to_hex().to_string());
     Ok(tallied)
 }
 

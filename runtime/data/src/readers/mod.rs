@@ -1,29 +1,61 @@
 //! Readers: files of several formats become documents, bad records become reports.
 
 mod files;
+mod http;
+mod jsonl;
+mod parquet;
 mod stream;
+mod text;
+mod warc;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use llmp_stdlib::{Record as Arguments, Settings, Signature};
 
 use crate::{
     document::Document,
-    error::{At, Result},
+    error::{At, DataError, Result},
 };
 
 pub use files::{Roots, SourceFile};
+pub use jsonl::Jsonl;
+pub use parquet::Parquet;
 pub use stream::{Decoded, FileFacts, Tap};
+pub use text::Text;
+pub use warc::Warc;
 
-/// What a source does about a bad record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnError {
-    /// Counts it, reports it with its place and goes on.
-    #[default]
-    Count,
-    /// Ends the run with it.
-    Stop,
+llmp_stdlib::choices! {
+    /// What a source does about a bad record.
+    OnError = "on_error" {
+        /// Counts it, reports it with its place and goes on.
+        Count = "count",
+        /// Ends the run with it.
+        Stop = "stop",
+    }
+}
+
+/// The signatures of all readers, sorted by name.
+pub const SIGNATURES: &[&Signature] =
+    &[Jsonl::SIGNATURE, Parquet::SIGNATURE, Text::SIGNATURE, Warc::SIGNATURE];
+
+/// The reader called `name` with complete arguments (defaults filled in); `None`: no such reader.
+///
+/// Errors: arguments of the wrong form.
+pub fn reader(name: &str, args: &Arguments) -> Result<Option<Arc<dyn Reader>>> {
+    fn read<S: Settings + Reader + 'static>(args: &Arguments) -> Result<Option<Arc<dyn Reader>>> {
+        let settings = S::read(args).map_err(|problems| DataError::Step {
+            step: S::SIGNATURE.name,
+            what: problems.into_iter().map(|p| p.message).collect::<Vec<_>>().join("; "),
+        })?;
+        Ok(Some(Arc::new(settings)))
+    }
+    match name {
+        "jsonl" => read::<Jsonl>(args),
+        "parquet" => read::<Parquet>(args),
+        "text" => read::<Text>(args),
+        "warc" => read::<Warc>(args),
+        _ => Ok(None),
+    }
 }
 
 /// What a reader cuts out of a file, before the costly part of reading.

@@ -1,10 +1,130 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Debug};
+mod charset;
+mod dedup_exact;
+mod dedup_minhash;
+mod detect_language;
+mod drop_if;
+mod extract_text;
+mod gopher_quality;
+mod gopher_repetition;
+mod html;
+mod keep_if;
+pub mod predicate;
+mod split;
+pub mod words;
 
+use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
+
+use llmp_stdlib::{Column, Record, Settings, Signature};
 use serde::{Deserialize, Serialize};
 
-use crate::document::Document;
+use crate::{
+    document::Document,
+    error::{DataError, Result},
+    readers::Roots,
+};
+
+pub use dedup_exact::DedupExact;
+pub use dedup_minhash::DedupMinhash;
+pub use detect_language::DetectLanguage;
+pub use drop_if::DropIf;
+pub use extract_text::ExtractText;
+pub use gopher_quality::GopherQuality;
+pub use gopher_repetition::GopherRepetition;
+pub use keep_if::KeepIf;
+pub use split::Split;
+
+/// Every step, sorted by name.
+pub const ALL: &[Entry] = &[
+    Entry::of::<DedupExact>(),
+    Entry::of::<DedupMinhash>(),
+    Entry::of::<DetectLanguage>(),
+    Entry::of::<DropIf>(),
+    Entry::of::<ExtractText>(),
+    Entry::of::<GopherQuality>(),
+    Entry::of::<GopherRepetition>(),
+    Entry::of::<KeepIf>(),
+    Entry::of::<Split>(),
+];
+
+/// The signatures of [`ALL`], for the registry.
+pub const SIGNATURES: &[&Signature] = &{
+    let mut all = [ALL[0].signature; ALL.len()];
+    let mut at = 0;
+    while at < ALL.len() {
+        all[at] = ALL[at].signature;
+        at += 1;
+    }
+    all
+};
+
+/// A step ready to run.
+#[derive(Clone, Debug)]
+pub enum Built {
+    /// Looks at one document at a time.
+    Map(Arc<dyn Map>),
+    /// Needs the whole set.
+    Barrier(Arc<dyn Barrier>),
+    /// Cuts the set in two: see [`crate::engine::Segment::split`].
+    Split(Split),
+}
+
+/// Settings of a step that can be made ready to run.
+pub trait Step: Settings {
+    /// Reads the files that the step needs, compiles what can be compiled.
+    fn build(self, roots: &Roots) -> Result<Built>;
+}
+
+/// One row of [`ALL`].
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The step as the language sees it.
+    pub signature: &'static Signature,
+    /// Makes it ready to run from complete arguments.
+    pub build: fn(&Record, &Roots) -> Result<Built>,
+}
+
+impl Entry {
+    const fn of<S: Step>() -> Entry {
+        let build = |args: &Record, roots: &Roots| {
+            let settings = S::read(args).map_err(|problems| DataError::Step {
+                step: S::SIGNATURE.name,
+                what: problems.into_iter().map(|p| p.message).collect::<Vec<_>>().join("; "),
+            })?;
+            settings.build(roots)
+        };
+        Entry { signature: S::SIGNATURE, build }
+    }
+}
+
+/// Makes the step called `name` ready to run; `args` are complete (defaults filled in). `None`: no such step.
+///
+/// Errors: arguments of the wrong form, a model file that cannot be read.
+pub fn build(name: &str, args: &Record, roots: &Roots) -> Result<Option<Built>> {
+    let entry = ALL.iter().find(|entry| entry.signature.name == name);
+    entry.map(|entry| (entry.build)(args, roots)).transpose()
+}
+
+/// The map called `name`; `None` when there is none, or the step is no map.
+///
+/// Errors: as [`build`].
+pub fn map(name: &str, args: &Record, roots: &Roots) -> Result<Option<Arc<dyn Map>>> {
+    Ok(match build(name, args, roots)? {
+        Some(Built::Map(map)) => Some(map),
+        Some(Built::Barrier(_) | Built::Split(_)) | None => None,
+    })
+}
+
+/// The barrier called `name`; `None` when there is none, or the step is no barrier.
+///
+/// Errors: as [`build`].
+pub fn barrier(name: &str, args: &Record, roots: &Roots) -> Result<Option<Arc<dyn Barrier>>> {
+    Ok(match build(name, args, roots)? {
+        Some(Built::Barrier(barrier)) => Some(barrier),
+        Some(Built::Map(_) | Built::Split(_)) | None => None,
+    })
+}
 
 /// What a step says about a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,17 +133,6 @@ pub enum Outcome {
     Keep,
     /// It leaves the pipe, for this reason (a short name, counted and stored).
     Drop(Cow<'static, str>),
-}
-
-/// The type of a column, as the language names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ColumnType {
-    /// Yes or no.
-    Bool,
-    /// A number.
-    Num,
-    /// Text.
-    Text,
 }
 
 /// A step that looks at one document at a time: keeps, drops with a reason, edits, adds columns.
@@ -39,7 +148,7 @@ pub trait Map: Send + Sync + Debug {
     }
 
     /// Columns that it adds.
-    fn adds(&self) -> Vec<(&'static str, ColumnType)> {
+    fn adds(&self) -> Vec<(&'static str, Column)> {
         Vec::new()
     }
 
@@ -63,7 +172,7 @@ pub trait Barrier: Send + Sync + Debug {
     fn name(&self) -> &'static str;
 
     /// Columns that it adds.
-    fn adds(&self) -> Vec<(&'static str, ColumnType)> {
+    fn adds(&self) -> Vec<(&'static str, Column)> {
         Vec::new()
     }
 

@@ -2,6 +2,10 @@
 
 mod npy;
 mod shard;
+mod tokenize;
+mod tokenizer;
 
 pub use npy::{Npy, NpyWriter, Width};
 pub use shard::{ShardWriter, TokenShard, id_hash};
+pub use tokenize::{Tokenized, tokenize};
+pub use tokenizer::{Bpe, END_OF_TEXT, Tokenizer, TokenizerFile, train_bpe};

@@ -52,6 +52,7 @@ pub struct NpyWriter {
     file: BufWriter<File>,
     width: Width,
     len: u64,
+    hasher: blake3::Hasher,
 }
 
 impl NpyWriter {
@@ -61,7 +62,14 @@ impl NpyWriter {
         let file = File::create(&temporary).map_err(|e| DataError::io("create", &temporary, e))?;
         let mut file = BufWriter::with_capacity(1 << 20, file);
         file.write_all(&[0; HEADER]).map_err(|e| DataError::io("write", &temporary, e))?;
-        Ok(NpyWriter { path: path.to_path_buf(), temporary, file, width, len: 0 })
+        Ok(NpyWriter {
+            path: path.to_path_buf(),
+            temporary,
+            file,
+            width,
+            len: 0,
+            hasher: blake3::Hasher::new(),
+        })
     }
 
     /// Appends numbers; each must fit the width.
@@ -71,16 +79,18 @@ impl NpyWriter {
             if bytes < 8 && number >> (8 * bytes) != 0 {
                 return Err(DataError::artifact(&self.path, format!("{number} does not fit {bytes} bytes")));
             }
-            let written = self.file.write_all(&number.to_le_bytes()[..bytes]);
+            let number = number.to_le_bytes();
+            self.hasher.update(&number[..bytes]);
+            let written = self.file.write_all(&number[..bytes]);
             written.map_err(|e| DataError::io("write", &self.temporary, e))?;
             self.len += 1;
         }
         Ok(())
     }
 
-    /// Writes the header, syncs and renames.
-    pub fn finish(self, ctx: &Context<'_>) -> Result<u64> {
-        let NpyWriter { path, temporary, file, width, len } = self;
+    /// Writes the header, syncs and renames; gives the BLAKE3 of the numbers' bytes.
+    pub fn finish(self, ctx: &Context<'_>) -> Result<blake3::Hash> {
+        let NpyWriter { path, temporary, file, width, len, hasher } = self;
         let dict = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({len},), }}", width.descr());
         let mut header = MAGIC.to_vec();
         header.extend(((HEADER - 10) as u16).to_le_bytes());
@@ -95,7 +105,7 @@ impl NpyWriter {
         ctx.failpoint("before npy rename");
         fs::rename(&temporary, &path).map_err(|e| io("rename", e))?;
         ctx.failpoint("after npy rename");
-        Ok(len)
+        Ok(hasher.finalize())
     }
 }
 

@@ -107,10 +107,12 @@ impl ShardWriter {
         self.ids.extend([id_hash(id)])
     }
 
-    /// Makes the shard durable; returns its number of tokens.
-    pub fn finish(self, ctx: &Context<'_>) -> Result<u64> {
-        self.ids.finish(ctx)?;
-        self.offsets.finish(ctx)?;
-        self.tokens.finish(ctx)
+    /// Makes the shard durable; gives its identity: BLAKE3 over the hashes of tokens, offsets and ids.
+    pub fn finish(self, ctx: &Context<'_>) -> Result<String> {
+        let ids = self.ids.finish(ctx)?;
+        let offsets = self.offsets.finish(ctx)?;
+        let tokens = self.tokens.finish(ctx)?;
+        let all = [tokens, offsets, ids].map(|hash| *hash.as_bytes()).concat();
+        Ok(blake3::hash(&all).to_hex().to_string())
     }
 }

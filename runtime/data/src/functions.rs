@@ -1,0 +1,27 @@
+//! Functions of conditions: their signatures; `steps::predicate` evaluates them.
+
+use llmp_stdlib::{Column, Ty, registry::Function};
+
+/// Functions of conditions, sorted by name. Patterns are regular expressions (the `regex` crate's syntax).
+pub static ALL: &[Function] = &[
+    function("bytes", "Length of a text in UTF-8 bytes.", &[Ty::Text], Column::Num),
+    function("chars", "Length of a text in characters.", &[Ty::Text], Column::Num),
+    function("contains", "Whether a pattern occurs in a text.", &[Ty::Text, Ty::Text], Column::Bool),
+    function("count", "How often a pattern occurs in a text.", &[Ty::Text, Ty::Text], Column::Num),
+    function("domain", "The host of a URL, in lower case, without `www.`.", &[Ty::Text], Column::Text),
+    function("ends_with", "Whether a text ends with another.", &[Ty::Text, Ty::Text], Column::Bool),
+    function("lines", "Number of lines.", &[Ty::Text], Column::Num),
+    function("lower", "The text in lower case.", &[Ty::Text], Column::Text),
+    function(
+        "share",
+        "Share of a text's characters that a pattern covers.",
+        &[Ty::Text, Ty::Text],
+        Column::Num,
+    ),
+    function("starts_with", "Whether a text begins with another.", &[Ty::Text, Ty::Text], Column::Bool),
+    function("words", "Number of words between whitespace.", &[Ty::Text], Column::Num),
+];
+
+const fn function(name: &'static str, doc: &'static str, params: &'static [Ty], result: Column) -> Function {
+    Function { name, doc, params, result }
+}

@@ -1,0 +1,267 @@
+//! Conditions on columns: compiled once, evaluated for each document, with three truth values.
+
+use std::borrow::Cow;
+
+use llmp_stdlib::{Formula, Operator, Problem, number};
+use regex::Regex;
+
+use super::words::{chars, lines, words};
+use crate::{
+    document::{Cell, Document},
+    error::{DataError, Result},
+    functions,
+};
+
+/// Whether a condition holds for a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// It depends on this column, which the document lacks or which has another type.
+    Unknown(String),
+}
+
+/// A compiled condition.
+#[derive(Debug)]
+pub struct Predicate {
+    formula: Formula,
+    columns: Vec<String>,
+    /// Patterns of `contains`, `count` and `share`, by their text.
+    patterns: Vec<(String, Regex)>,
+}
+
+/// What is wrong with a condition: patterns that are none, functions that are not known.
+pub fn problems(formula: &Formula) -> Vec<Problem> {
+    match compile(formula) {
+        Ok(_) => Vec::new(),
+        Err(what) => vec![Problem::error("LLMP0209", "condition", what)],
+    }
+}
+
+fn compile(formula: &Formula) -> Result<Vec<(String, Regex)>, String> {
+    let mut patterns = Vec::new();
+    visit(formula, &mut |node| {
+        let Formula::Call(name, args) = node else { return Ok(()) };
+        let known = functions::ALL.iter().find(|f| f.name == name);
+        let known = known.ok_or_else(|| format!("no function is called `{name}`"))?;
+        if known.params.len() != args.len() {
+            return Err(format!("`{name}` takes {} arguments, found {}", known.params.len(), args.len()));
+        }
+        if !matches!(&**name, "contains" | "count" | "share") {
+            return Ok(());
+        }
+        let Formula::Text(pattern) = &args[1] else {
+            return Err(format!("the pattern of `{name}` is not a text"));
+        };
+        let compiled = Regex::new(pattern).map_err(|e| format!("`{pattern}` is not a pattern: {e}"))?;
+        patterns.push((pattern.clone(), compiled));
+        Ok(())
+    })?;
+    Ok(patterns)
+}
+
+fn visit(formula: &Formula, see: &mut dyn FnMut(&Formula) -> Result<(), String>) -> Result<(), String> {
+    see(formula)?;
+    match formula {
+        Formula::List(items) | Formula::Call(_, items) => items.iter().try_for_each(|item| visit(item, see)),
+        Formula::Range(l, r) | Formula::Binary(_, l, r) => visit(l, see).and_then(|()| visit(r, see)),
+        Formula::Not(x) | Formula::Negate(x) => visit(x, see),
+        Formula::Number(_) | Formula::Text(_) | Formula::Bool(_) | Formula::Column(_) => Ok(()),
+    }
+}
+
+/// A value while a condition is evaluated.
+#[derive(Clone, Debug, PartialEq)]
+enum Value<'a> {
+    Bool(bool),
+    Num(f64),
+    Text(Cow<'a, str>),
+}
+
+/// A value, or the column that is to blame for its absence.
+type Known<'a> = Result<Value<'a>, String>;
+
+impl Predicate {
+    /// Compiles a condition for the step called `step`.
+    pub fn new(step: &'static str, formula: &Formula) -> Result<Predicate> {
+        let patterns = compile(formula).map_err(|what| DataError::Step { step, what })?;
+        let columns = formula.columns().into_iter().filter(|name| !matches!(*name, "text" | "id"));
+        Ok(Predicate { formula: formula.clone(), columns: columns.map(str::to_string).collect(), patterns })
+    }
+
+    /// Columns that it reads, `.text` and `.id` left out.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Evaluates it for a document. `and` and `or` are Kleene's: `false and unknown` is false.
+    pub fn holds(&self, doc: &Document) -> Truth {
+        match self.value(&self.formula, doc) {
+            Ok(Value::Bool(true)) => Truth::True,
+            Ok(Value::Bool(false)) => Truth::False,
+            Ok(Value::Num(_) | Value::Text(_)) => Truth::Unknown("condition".into()),
+            Err(column) => Truth::Unknown(column),
+        }
+    }
+
+    fn value<'a>(&'a self, formula: &'a Formula, doc: &'a Document) -> Known<'a> {
+        match formula {
+            Formula::Number(n) => Ok(Value::Num(number::to_f64(*n))),
+            Formula::Text(text) => Ok(Value::Text(text.into())),
+            Formula::Bool(b) => Ok(Value::Bool(*b)),
+            Formula::Column(name) => column(name, doc),
+            Formula::Not(x) => Ok(Value::Bool(!self.truth(x, doc)?)),
+            Formula::Negate(x) => Ok(Value::Num(-self.number(x, doc)?)),
+            Formula::Call(name, args) => self.call(name, args, doc),
+            Formula::Binary(op, l, r) => self.binary(*op, l, r, doc),
+            Formula::List(_) | Formula::Range(..) => Err("condition".into()),
+        }
+    }
+
+    fn binary<'a>(&'a self, op: Operator, l: &'a Formula, r: &'a Formula, doc: &'a Document) -> Known<'a> {
+        let truth = match op {
+            Operator::And | Operator::Or => {
+                let decides = op == Operator::Or;
+                match (self.truth(l, doc), self.truth(r, doc)) {
+                    (Ok(a), _) | (_, Ok(a)) if a == decides => decides,
+                    (Ok(_), Ok(_)) => !decides,
+                    (Err(column), _) | (_, Err(column)) => return Err(column),
+                }
+            }
+            Operator::Equal => self.equal(l, r, doc)?,
+            Operator::NotEqual => !self.equal(l, r, doc)?,
+            Operator::In => self.is_in(l, r, doc)?,
+            Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
+                let (a, b) = (self.number(l, doc)?, self.number(r, doc)?);
+                match op {
+                    Operator::Less => a < b,
+                    Operator::LessEqual => a <= b,
+                    Operator::Greater => a > b,
+                    _ => a >= b,
+                }
+            }
+            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Modulo => {
+                let (a, b) = (self.number(l, doc)?, self.number(r, doc)?);
+                return Ok(Value::Num(match op {
+                    Operator::Add => a + b,
+                    Operator::Subtract => a - b,
+                    Operator::Multiply => a * b,
+                    Operator::Divide => a / b,
+                    _ => a.rem_euclid(b),
+                }));
+            }
+        };
+        Ok(Value::Bool(truth))
+    }
+
+    fn equal(&self, l: &Formula, r: &Formula, doc: &Document) -> Result<bool, String> {
+        match (self.value(l, doc)?, self.value(r, doc)?) {
+            (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
+            (Value::Num(a), Value::Num(b)) => Ok(a == b),
+            (Value::Text(a), Value::Text(b)) => Ok(a == b),
+            _ => Err(blame(l, r)),
+        }
+    }
+
+    fn is_in(&self, l: &Formula, r: &Formula, doc: &Document) -> Result<bool, String> {
+        match r {
+            Formula::List(items) => {
+                let mut unknown = None;
+                for item in items {
+                    match self.equal(l, item, doc) {
+                        Ok(true) => return Ok(true),
+                        Ok(false) => {}
+                        Err(column) => unknown = Some(column),
+                    }
+                }
+                unknown.map_or(Ok(false), Err)
+            }
+            Formula::Range(low, high) => {
+                let x = self.number(l, doc)?;
+                Ok(self.number(low, doc)? <= x && x <= self.number(high, doc)?)
+            }
+            _ => Err(blame(l, r)),
+        }
+    }
+
+    fn call<'a>(&'a self, name: &str, args: &'a [Formula], doc: &'a Document) -> Known<'a> {
+        let text = |k: usize| match args.get(k) {
+            Some(arg) => self.text(arg, doc),
+            None => Err("condition".to_string()),
+        };
+        let first = text(0)?;
+        let number = |n: usize| Ok(Value::Num(n as f64));
+        match name {
+            "bytes" => number(first.len()),
+            "chars" => number(chars(&first)),
+            "lines" => number(lines(&first).len()),
+            "words" => number(words(&first).len()),
+            "lower" => Ok(Value::Text(first.to_lowercase().into())),
+            "domain" => Ok(Value::Text(domain(&first).into())),
+            "starts_with" => Ok(Value::Bool(first.starts_with(&*text(1)?))),
+            "ends_with" => Ok(Value::Bool(first.ends_with(&*text(1)?))),
+            _ => {
+                let pattern = text(1)?;
+                let found = self.patterns.iter().find(|(own, _)| *own == *pattern);
+                let (_, regex) = found.ok_or_else(|| "condition".to_string())?;
+                match name {
+                    "contains" => Ok(Value::Bool(regex.is_match(&first))),
+                    "count" => number(regex.find_iter(&first).count()),
+                    _ => {
+                        let covered: usize = regex.find_iter(&first).map(|found| chars(found.as_str())).sum();
+                        Ok(Value::Num(covered as f64 / chars(&first).max(1) as f64))
+                    }
+                }
+            }
+        }
+    }
+
+    fn truth(&self, formula: &Formula, doc: &Document) -> Result<bool, String> {
+        match self.value(formula, doc)? {
+            Value::Bool(b) => Ok(b),
+            Value::Num(_) | Value::Text(_) => Err(blame(formula, formula)),
+        }
+    }
+
+    fn number(&self, formula: &Formula, doc: &Document) -> Result<f64, String> {
+        match self.value(formula, doc)? {
+            Value::Num(x) => Ok(x),
+            Value::Bool(_) | Value::Text(_) => Err(blame(formula, formula)),
+        }
+    }
+
+    fn text<'a>(&'a self, formula: &'a Formula, doc: &'a Document) -> Result<Cow<'a, str>, String> {
+        match self.value(formula, doc)? {
+            Value::Text(text) => Ok(text),
+            Value::Bool(_) | Value::Num(_) => Err(blame(formula, formula)),
+        }
+    }
+}
+
+/// The column to blame when a value has the wrong type.
+fn blame(l: &Formula, r: &Formula) -> String {
+    let columns = [l.columns(), r.columns()].concat();
+    columns.first().map_or("condition", |name| name).to_string()
+}
+
+fn column<'a>(name: &str, doc: &'a Document) -> Known<'a> {
+    match (doc.columns.get(name), name) {
+        (Some(Cell::Bool(b)), _) => Ok(Value::Bool(*b)),
+        (Some(Cell::Num(x)), _) => Ok(Value::Num(*x)),
+        (Some(Cell::Text(text)), _) => Ok(Value::Text(text.into())),
+        (None, "text") => Ok(Value::Text((&doc.text).into())),
+        (None, "id") => Ok(Value::Text((&doc.id).into())),
+        (None, _) => Err(name.to_string()),
+    }
+}
+
+/// The host of a URL.
+fn domain(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = host.split_once(':').map_or(host, |(host, _)| host).to_lowercase();
+    host.strip_prefix("www.").unwrap_or(&host).to_string()
+}
