@@ -20,6 +20,7 @@ const CHANGED: &[(&str, &[&str])] = &[
             "dataset judged  = human_prefs |> split(heldout = 5%)",
         ],
     ),
+    ("newcomer", &["eval quality   { model = run, suites = [bits_per_byte(clean.heldout)] }"]),
     // Columns of a table by hand, and a run of members whose longest name was left out of the alignment.
     (
         "llama",
@@ -77,7 +78,7 @@ const CASES: &[(&str, &str)] = &[
     ("model m {}\nmodel n {\n}\nmodel o {\n# c\n}", "model m {}\nmodel n {}\nmodel o {\n  # c\n}\n"),
     ("let x=f( a,b=[1,2 , 3,],)", "let x = f(a, b = [1, 2, 3])\n"),
     ("let x=[\n1, # one\n# two\n2\n# end\n]", "let x = [\n  1,  # one\n  # two\n  2,\n  # end\n]\n"),
-    ("dataset d=a|>b() # b\n# c\n|>c(  )", "dataset d = a\n  |> b()  # b\n  # c\n  |> c()\n"),
+    ("dataset d=a|>b() # b\n# c\n|>c(  )", "dataset d = a\n  |> b()         # b\n  # c\n  |> c()\n"),
     ("let x=if a  then b\n else -c", "let x = if a then b\n  else -c\n"),
     ("let x=not a.b[ 1 ] and (b or c)mod 2==1..2", "let x = not a.b[1] and (b or c) mod 2 == 1..2\n"),
     ("let t =\n  \\\\ one\n      \\\\ two  \nlet u=1", "let t =\n  \\\\ one\n  \\\\ two\nlet u = 1\n"),

@@ -44,6 +44,7 @@ pub struct Item {
 
 /// The forms of items.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most items are the large ones, and a program has few")]
 pub enum ItemKind {
     /// `use { a } from "…"`.
     Use(Use),
@@ -195,6 +196,7 @@ pub struct Rounds {
 
 /// A line of `rounds`.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most items are the large ones, and a program has few")]
 pub enum RoundMember {
     /// `carry name = first value`.
     Carry(Binding),

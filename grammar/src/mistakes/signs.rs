@@ -22,10 +22,10 @@ impl Explain<'_, '_> {
             ("!", _) if !operand => self.swap(at, 1, "!", "not ", false),
             ("/", "/") => self.comment(at, range),
             (";", _) if operand => self.swap(at, 1, ";", "", true),
-            ("'", _) if !operand => return self.single_quotes(at, range),
+            ("'", _) if !operand => self.single_quotes(at, range),
             ("lambda", _) if !operand && self.sort(at + 1) == Some(Sort::Word) => {
                 self.lambda(at, range.end);
-                return Some(None);
+                Some(None)
             }
             _ if token.sort == Sort::Word && !operand && next.is_some_and(|next| next.sort == Sort::Text) => {
                 let meant = self.text(at + 1..at + 2);
