@@ -79,7 +79,7 @@ const CASES: &[(&str, &str)] = &[
     ("let x=f( a,b=[1,2 , 3,],)", "let x = f(a, b = [1, 2, 3])\n"),
     ("let x=[\n1, # one\n# two\n2\n# end\n]", "let x = [\n  1,  # one\n  # two\n  2,\n  # end\n]\n"),
     ("dataset d=a|>b() # b\n# c\n|>c(  )", "dataset d = a\n  |> b()         # b\n  # c\n  |> c()\n"),
-    ("let x=if a  then b\n else -c", "let x = if a then b\n  else -c\n"),
+    ("let x=if a  then b\n else -c", "let x = if a\n  then b\n  else -c\n"),
     ("let x=not a.b[ 1 ] and (b or c)mod 2==1..2", "let x = not a.b[1] and (b or c) mod 2 == 1..2\n"),
     ("let t =\n  \\\\ one\n      \\\\ two  \nlet u=1", "let t =\n  \\\\ one\n  \\\\ two\nlet u = 1\n"),
     (
