@@ -56,6 +56,11 @@ impl<'a> Builder<'a> {
         let text = text.trim_end_matches([' ', '\t', '\n', '\r']);
         let start = seen.source(span.start());
         let end = seen.source_end(span.start() + text.len()).min(limit);
+        // Blanks at the end of a `\\` line belong to it.
+        let at = self.tokens.partition_point(|token| token.end < end);
+        let line =
+            self.tokens.get(at).filter(|token| token.kind == SyntaxKind::TextLine && token.start < end);
+        let end = line.map_or(end, |token| token.end);
         if start >= end {
             return;
         }

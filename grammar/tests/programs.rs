@@ -24,3 +24,11 @@ fn sample_programs_parse() {
         assert!(parsed.file.edition.is_some() && parsed.file.items.len() >= 5, "{path}");
     }
 }
+
+#[test]
+fn long_text_is_read_line_by_line() {
+    let (parsed, sink) = parse(FileId(0), "llmp 1\nlet t =\n  \\\\ one\n    \\\\ two\nlet u = 1\n");
+    assert_eq!(sink.into_sorted(), []);
+    let llmp_grammar::ast::ItemKind::Let(item) = &parsed.file.items[0].kind else { panic!("a let") };
+    assert_eq!(item.value.as_text(), Some("one\ntwo"));
+}
