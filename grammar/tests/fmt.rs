@@ -81,7 +81,7 @@ const CASES: &[(&str, &str)] = &[
     ("dataset d=a|>b() # b\n# c\n|>c(  )", "dataset d = a\n  |> b()         # b\n  # c\n  |> c()\n"),
     ("let x=if a  then b\n else -c", "let x = if a\n  then b\n  else -c\n"),
     ("let x=not a.b[ 1 ] and (b or c)mod 2==1..2", "let x = not a.b[1] and (b or c) mod 2 == 1..2\n"),
-    ("let t =\n  \\\\ one\n      \\\\ two  \nlet u=1", "let t =\n  \\\\ one\n  \\\\ two\nlet u = 1\n"),
+    ("let t =\n  \\\\ one\n      \\\\ two  \nlet u=1", "let t =\n  \\\\ one\n  \\\\ two  \nlet u = 1\n"),
     (
         "use { b } from \"./b.llmp\"\nuse {a as c,} from \"std/data\"\n\nlet x=1",
         "use { a as c } from \"std/data\"\nuse { b } from \"./b.llmp\"\n\nlet x = 1\n",

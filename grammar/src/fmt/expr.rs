@@ -151,7 +151,7 @@ impl Format<'_> {
         let mut docs = vec![];
         for token in parts(node).filter_map(SyntaxElement::into_token) {
             self.break_before(&token, Doc::Hard, true, &mut docs);
-            docs.push(Doc::text(token.text().trim_end()));
+            docs.push(Doc::Verbatim(token.text().into()));
         }
         Doc::nest(Doc::All(docs))
     }
