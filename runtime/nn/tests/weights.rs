@@ -61,12 +61,12 @@ fn f16_and_shards_are_read() {
     let bytes = std::fs::read(dir.path().join("model.safetensors")).expect("there");
     let file = safetensors::SafeTensors::deserialize(&bytes).expect("valid");
     let mut map = serde_json::Map::new();
-    let mut shards: Vec<Vec<(String, Vec<usize>, Vec<u8>)>> = vec![Vec::new(), Vec::new()];
+    let mut shards = [Vec::new(), Vec::new()];
     for (i, (name, t)) in file.iter().enumerate() {
         let floats = t.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        let halves = floats.flat_map(|x| half::f16::from_f32(x).to_le_bytes()).collect();
+        let halves: Vec<u8> = floats.flat_map(|x| half::f16::from_f32(x).to_le_bytes()).collect();
         map.insert(name.into(), json!(format!("part-{}.safetensors", i % 2)));
-        shards[i % 2].push((name.into(), t.shape().to_vec(), halves));
+        shards[i % 2].push((name.to_owned(), t.shape().to_vec(), halves));
     }
     for (i, shard) in shards.iter().enumerate() {
         let views =

@@ -47,7 +47,6 @@ pub(crate) enum Store {
 }
 
 /// C (m x n, rows of `stride`) from A (m x k) and B (k x n).
-#[expect(clippy::too_many_arguments, reason = "a matrix product has this many sides")]
 pub(crate) fn mm(
     (m, n, k): (usize, usize, usize),
     c: &mut [f32],

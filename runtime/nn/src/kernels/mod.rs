@@ -17,6 +17,8 @@ mod path;
 pub mod rms_norm;
 pub(crate) mod rows;
 pub mod swiglu;
+#[cfg(test)]
+mod tests;
 
 use dfdx::prelude::*;
 
@@ -103,10 +105,11 @@ pub trait Kernels: Device<f32> {
 #[cfg(feature = "cuda")]
 impl Kernels for dfdx::tensor::Cuda {}
 
+/// A tensor and the same tensor again.
+pub type Pair<S, D, T> = (Tensor<S, f32, D, T>, Tensor<S, f32, D, T>);
+
 /// Uses a tensor twice: the first keeps the tape, the second starts an empty one that a binary operation merges.
-pub fn twice<S: Shape, D: Device<f32>, T: Tape<f32, D>>(
-    x: Tensor<S, f32, D, T>,
-) -> (Tensor<S, f32, D, T>, Tensor<S, f32, D, T>) {
+pub fn twice<S: Shape, D: Device<f32>, T: Tape<f32, D>>(x: Tensor<S, f32, D, T>) -> Pair<S, D, T> {
     let again = x.with_empty_tape();
     (x, again)
 }
