@@ -9,10 +9,10 @@ use tokenizers::Tokenizer;
 use crate::error::{Result, TrainError};
 
 /// Names of end-of-text tokens, in the order in which they are looked for.
-const ENDS: &[&str] = &["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>"];
+const ENDS: &[&str] = &["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]"];
 
 /// Names of start-of-text tokens; a tokenizer without one starts texts with its end-of-text token.
-const STARTS: &[&str] = &["<|begin_of_text|>", "<s>", "<bos>"];
+const STARTS: &[&str] = &["<|begin_of_text|>", "<s>", "<bos>", "[CLS]"];
 
 /// An open `tokenizer.json`.
 #[derive(Debug, Clone)]
@@ -27,7 +27,10 @@ impl Vocabulary {
     pub fn load(path: &Path) -> Result<Vocabulary> {
         let bad = |reason: String| TrainError::Tokenizer { path: path.to_path_buf(), reason };
         let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
-        let tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| bad(e.to_string()))?;
+        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| bad(e.to_string()))?;
+        // As a plain call of transformers does: nothing is cut or filled up.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|e| bad(e.to_string()))?;
         let highest = tokenizer.get_vocab(true).into_values().max();
         let ids = highest.map(|id| id as usize + 1).ok_or_else(|| bad("it has no token".to_owned()))?;
         Ok(Vocabulary { tokenizer, path: path.to_path_buf(), ids })

@@ -1,6 +1,7 @@
 //! From the members of a `model` item to the sizes of a decoder, and from sizes to plan arguments and back.
 
 use llmp_nn::DecoderSpec;
+use llmp_nn::kinds::decoder_spec;
 use llmp_stdlib::{Arg, Record, Value, View, number};
 
 /// Sizes of a decoder whose vocabulary may be known only once its tokenizer is there.
@@ -64,58 +65,31 @@ impl Decoder {
     /// The decoder of a `model` item, as far as its members are known; sizes that contradict each other give `None`
     /// (the item's own check names them).
     pub fn of(model: &View<'_>) -> Option<Decoder> {
-        let mut decoder = Self::of_members(model.members)?;
-        if decoder.spec.vocab == 0 {
-            let tokens = model.follow("tokenizer").and_then(|tokenizer| {
-                let vocab = tokenizer.kind.fields.iter().find(|f| f.name == "vocab")?;
-                usize::read(&(vocab.read)(&tokenizer)?).ok()
-            });
-            decoder.spec.vocab = tokens.unwrap_or(0).next_multiple_of(64);
-        }
-        Some(decoder)
+        Self::of_members(model.members, tokenizer_size(model))
     }
 
-    fn of_members(members: &Record) -> Option<Decoder> {
-        let size = |name: &str| usize::read(members.get(name)?).ok();
-        let (width, heads) = (size("width")?, size("heads")?);
-        let head_dim =
-            size("head_dim").or_else(|| (heads > 0 && width.is_multiple_of(heads)).then(|| width / heads))?;
-        let of_call = |member: &str, argument: &str| match members.get(member) {
-            Some(Value::Call(call)) => call.args.get(argument).and_then(|v| f64::read(v).ok()),
-            _ => None,
-        };
-        let spec = DecoderSpec {
-            vocab: size("vocab").unwrap_or(0),
-            layers: size("layers")?,
-            width,
-            heads,
-            kv_heads: size("kv_heads").unwrap_or(heads),
-            head_dim,
-            ffn_hidden: ffn_hidden(members.get("ffn"), width),
-            norm_eps: of_call("norm", "eps").unwrap_or(1e-5),
-            rope_base: of_call("position", "base").unwrap_or(10_000.0),
-            tied: members.get("embedding") == Some(&Value::Choice("tied".into())),
-            context: size("context")?,
-            init_std: of_call("init", "std").unwrap_or(0.02),
-        };
-        let known = DecoderSpec { vocab: spec.vocab.max(1), ..spec.clone() };
-        known.validate().is_empty().then_some(Decoder { spec })
+    fn of_members(members: &Record, tokenizer_size: Option<usize>) -> Option<Decoder> {
+        let known = tokenizer_size.is_some() || members.get("vocab").is_some_and(|v| *v != Value::None);
+        // Any size will do where the vocabulary comes with the tokenizer: it is not part of the other checks.
+        let mut spec = decoder_spec(members, Some(tokenizer_size.unwrap_or(64))).ok()?;
+        if !known {
+            spec.vocab = 0;
+        }
+        Some(Decoder { spec })
     }
 }
 
-/// Hidden units: `hidden` if given, else `ratio * width` rounded up to a multiple.
-fn ffn_hidden(ffn: Option<&Value>, width: usize) -> usize {
-    let call = if let Some(Value::Call(call)) = ffn { Some(call) } else { None };
-    let get =
-        |name: &str| call.and_then(|c| c.args.get(name)).and_then(|v| llmp_stdlib::Rational::read(v).ok());
-    if let Some(hidden) = get("hidden").and_then(number::to_u64) {
-        return hidden as usize;
-    }
-    let ratio = get("ratio").unwrap_or(llmp_stdlib::Rational::new(8, 3));
-    let multiple = get("multiple").and_then(number::to_u64).unwrap_or(64).max(1);
-    let wanted = number::arithmetic(ratio, '*', llmp_stdlib::Rational::from(width as i128));
-    let whole = wanted.and_then(|w| number::to_u64(w.ceil())).unwrap_or(0);
-    whole.next_multiple_of(multiple) as usize
+/// How many ids the model's tokenizer has, when that is known before the run.
+fn tokenizer_size(model: &View<'_>) -> Option<usize> {
+    let size = match model.get("tokenizer")? {
+        Value::Call(call) => call.args.get("vocab").cloned()?,
+        _ => {
+            let tokenizer = model.follow("tokenizer")?;
+            let field = tokenizer.kind.fields.iter().find(|f| f.name == "vocab")?;
+            (field.read)(&tokenizer)?
+        }
+    };
+    usize::read(&size).ok()
 }
 
 /// One field of a record as a Rust type.
@@ -133,25 +107,41 @@ pub(crate) fn real(x: f64) -> Value {
 mod tests {
     use super::*;
 
-    fn members(pairs: &[(&str, i128)]) -> Record {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), Value::number(*v))).collect()
+    fn call(name: &str, args: &[(&str, Value)]) -> Value {
+        let args = args.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        Value::Call(llmp_stdlib::Call { name: name.to_owned(), args })
+    }
+
+    fn members(heads: i128) -> Record {
+        let n = |n: i128| Value::number(n);
+        let ratio = Value::number(llmp_stdlib::Rational::new(8, 3));
+        [
+            ("layers", n(4)),
+            ("width", n(192)),
+            ("heads", n(heads)),
+            ("kv_heads", n(2)),
+            ("context", n(256)),
+            ("ffn", call("swiglu", &[("hidden", Value::None), ("ratio", ratio), ("multiple", n(64))])),
+            ("norm", call("rms", &[("eps", real(1e-5))])),
+            ("position", call("rope", &[("base", n(10_000))])),
+            ("embedding", Value::Choice("tied".into())),
+            ("init", call("normal", &[("std", real(0.02))])),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
     }
 
     #[test]
     fn members_become_sizes_and_survive_the_plan() {
-        let members =
-            members(&[("layers", 4), ("width", 192), ("heads", 6), ("kv_heads", 2), ("context", 256)]);
-        let decoder = Decoder::of_members(&members).unwrap();
+        let decoder = Decoder::of_members(&members(6), None).unwrap();
         assert_eq!((decoder.spec.head_dim, decoder.spec.ffn_hidden, decoder.spec.vocab), (32, 512, 0));
         assert_eq!(decoder.with_tokens(4000).vocab, 4032);
         assert_eq!(Decoder::from_record(&decoder.to_record()).unwrap(), decoder);
+        assert_eq!(Decoder::of_members(&members(6), Some(4001)).unwrap().spec.vocab, 4032);
     }
 
     #[test]
     fn contradictions_give_nothing() {
-        assert_eq!(
-            Decoder::of_members(&members(&[("layers", 4), ("width", 192), ("heads", 7), ("context", 9)])),
-            None
-        );
+        assert_eq!(Decoder::of_members(&members(7), None), None);
     }
 }

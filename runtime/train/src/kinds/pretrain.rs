@@ -1,5 +1,6 @@
 //! `pretrain name { … }`: trains a model on text.
 
+use llmp_nn::kinds::Position;
 use llmp_stdlib::arg::{BatchSize, Length, ModelRef, Tokens, TrainingData};
 use llmp_stdlib::kind::{Cost, Group};
 use llmp_stdlib::{
@@ -77,6 +78,8 @@ llmp_stdlib::def! {
         publish: Publish = "last",
         /// What happens when the loss jumps. A loss or gradient that is not a number always stops the stage.
         on_spike: Option<OnSpike> = "none",
+        /// Other positions from this stage on, for a longer context.
+        position: Option<Position> = "none",
         /// Seed of initial weights and of the order of documents.
         seed: u64 = "0",
         /// Another random stream of the same seed.
@@ -132,6 +135,7 @@ fn not_available(view: &View<'_>) -> Vec<Problem> {
         ("evaluate", "evaluation during a stage"),
         ("sample", "a sample during a stage"),
         ("on_spike", "a spike policy"),
+        ("position", "a change of positions"),
     ];
     problems.extend(whats.iter().filter(|w| view.get(w.0).is_some()).map(|w| unavailable(w.0, w.1, "none")));
     problems

@@ -1,0 +1,148 @@
+//! A stage gives the same bytes however it is interrupted, on one thread or two.
+#![cfg(feature = "kernels")]
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use common::{Stand, content, stage};
+use llmp_stdlib::Event;
+use llmp_train::settings::{Accumulate, Every, Interval, Times};
+use llmp_train::{Host, TrainError};
+
+#[test]
+fn a_stopped_stage_goes_on_to_the_same_bytes() {
+    let stand = Stand::new();
+    let whole = stand.run(&stage(), "whole", &Host::quiet()).unwrap();
+    assert_eq!((whole.steps, whole.tokens), (12, 32 * 68));
+    let want = content(&stand.path("whole"));
+    let names: Vec<&str> = want.keys().map(String::as_str).collect();
+    assert_eq!(names, ["/config.json", "/metrics.jsonl", "/model.safetensors", "/stage.json"]);
+    assert_eq!(String::from_utf8_lossy(&want["/metrics.jsonl"]).lines().count(), 12);
+    for at in [1, 6, 11] {
+        let (stop, name) = (AtomicBool::new(false), format!("stopped-{at}"));
+        let event = |event: Event| {
+            if matches!(event, Event::Loss { at: step, .. } if step == at) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let host = Host { stop: &stop, event: &event, ..Host::quiet() };
+        let stopped = stand.run(&stage(), &name, &host);
+        assert!(matches!(stopped, Err(TrainError::Stopped)), "{stopped:?}");
+        let resumed = Mutex::new(Vec::new());
+        let event = |event: Event| {
+            if let Event::Resumed { at, .. } = event {
+                resumed.lock().unwrap().push(at);
+            }
+        };
+        let again = stand.run(&stage(), &name, &Host { event: &event, ..Host::quiet() }).unwrap();
+        assert_eq!((again, content(&stand.path(&name)) == want), (whole.clone(), true), "stopped at {at}");
+        assert_eq!(resumed.into_inner().unwrap(), [format!("step {at}")]);
+    }
+    // A finished stage is not run again.
+    let silent = |event: Event| panic!("{event:?}");
+    assert_eq!(stand.run(&stage(), "whole", &Host { event: &silent, ..Host::quiet() }).unwrap(), whole);
+}
+
+#[test]
+fn a_crash_at_any_write_or_rename_loses_nothing() {
+    let stand = Stand::new();
+    stand.run(&stage(), "whole", &Host::quiet()).unwrap();
+    let want = content(&stand.path("whole"));
+    let calls = AtomicUsize::new(0);
+    let count = |_: &str| drop(calls.fetch_add(1, Ordering::Relaxed));
+    stand.run(&stage(), "counted", &Host { failpoint: &count, ..Host::quiet() }).unwrap();
+    let total = calls.into_inner();
+    assert!(total > 25, "only {total} failpoints");
+    std::panic::set_hook(Box::new(|_| {}));
+    for at in 0..total {
+        let name = format!("crash-{at}");
+        let calls = AtomicUsize::new(0);
+        let crash = |_: &str| assert!(calls.fetch_add(1, Ordering::Relaxed) != at, "crash here");
+        let host = Host { failpoint: &crash, ..Host::quiet() };
+        let crashed = catch_unwind(AssertUnwindSafe(|| stand.run(&stage(), &name, &host)));
+        assert!(crashed.is_err());
+        // The half line that a crash can leave in the log.
+        let log = stand.path(&name).join("metrics.jsonl");
+        if !stand.path(&name).join("stage.json").exists() {
+            let mut text = std::fs::read(&log).unwrap();
+            text.extend(b"{\"step\":");
+            std::fs::write(&log, text).unwrap();
+        }
+        stand.run(&stage(), &name, &Host::quiet()).unwrap();
+        assert!(content(&stand.path(&name)) == want, "another result after a crash at failpoint {at}");
+    }
+    drop(std::panic::take_hook());
+}
+
+#[test]
+fn time_decides_when_to_save_and_never_what() {
+    let stand = Stand::new();
+    stand.run(&stage(), "whole", &Host::quiet()).unwrap();
+    let ticks = AtomicU64::new(0);
+    let clock = || ticks.fetch_add(9, Ordering::Relaxed) as f64;
+    let saves = AtomicUsize::new(0);
+    let event = |event: Event| {
+        if matches!(event, Event::Saved { .. }) {
+            saves.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let mut timed = stage();
+    timed.checkpoints = Times::Every(Every { distance: Interval::Seconds(30.0) });
+    stand.run(&timed, "timed", &Host { clock: &clock, event: &event, ..Host::quiet() }).unwrap();
+    assert_eq!(saves.into_inner(), 12, "a step takes 27 s by this clock, a save 9 s: one save for 450 s, but every 30 s");
+    assert!(content(&stand.path("whole")) == content(&stand.path("timed")));
+}
+
+#[test]
+fn one_thread_and_two_give_the_same_bytes() {
+    let stand = Stand::new();
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let name = format!("threads-{threads}");
+        pool.install(|| stand.run(&stage(), &name, &Host::quiet())).unwrap();
+        content(&stand.path(&name))
+    };
+    assert!(run(1) == run(2));
+}
+
+#[test]
+fn micro_batches_change_the_result_by_rounding_only() {
+    let stand = Stand::new();
+    let losses = |accumulate: Accumulate| {
+        let losses = Mutex::new(Vec::new());
+        let event = |event: Event| {
+            if let Event::Loss { loss, .. } = event {
+                losses.lock().unwrap().push(loss);
+            }
+        };
+        let mut stage = stage();
+        stage.accumulate = accumulate;
+        let name = format!("{accumulate:?}");
+        stand.run(&stage, &name, &Host { event: &event, ..Host::quiet() }).unwrap();
+        losses.into_inner().unwrap()
+    };
+    let whole = losses(Accumulate::Parts(1));
+    assert!(whole[11] < whole[0] - 0.3, "{whole:?}");
+    for parts in [2, 3, 6] {
+        for (a, b) in whole.iter().zip(losses(Accumulate::Parts(parts))) {
+            assert!((a - b).abs() < 1e-4, "{a} and {b} in {parts} parts");
+        }
+    }
+}
+
+#[test]
+fn other_arithmetic_and_other_sizes_do_not_go_on() {
+    let stand = Stand::new();
+    let stop = AtomicBool::new(true);
+    let first = Host { stop: &stop, numerics: "avx512", ..Host::quiet() };
+    assert!(matches!(stand.run(&stage(), "run", &first), Err(TrainError::Stopped)));
+    let error = stand.run(&stage(), "run", &Host { numerics: "neon", ..Host::quiet() }).unwrap_err();
+    assert!(error.to_string().contains("made with avx512") && error.code() == "LLMP1203", "{error}");
+    let mut wider = stage();
+    wider.model.spec.ffn_hidden = 96;
+    let error = stand.run(&wider, "run", &Host { numerics: "avx512", ..Host::quiet() }).unwrap_err();
+    assert!(error.to_string().contains("another model"), "{error}");
+}
