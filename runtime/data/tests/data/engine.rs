@@ -1,7 +1,5 @@
 //! The segment engine on real pages: threads, counts, splits, and kills at every write and rename.
 
-mod common;
-
 use std::{
     fs,
     path::Path,
@@ -12,7 +10,7 @@ use std::{
     },
 };
 
-use common::{barrier, bytes, documents, examples, run_on, source, stage};
+use crate::common::{barrier, bytes, documents, examples, run_on, source, stage};
 use llmp_data::{
     Context, DataError,
     engine::{self, BarrierStage, Input, Segment},
@@ -35,7 +33,7 @@ fn pages(out: &Path, rejects: &Path) -> Segment {
 fn unique(input: &Path, out: &Path, heldout: &Path) -> Segment {
     let mut segment = Segment::new(Input::Stored(vec![input.to_path_buf()]), out);
     segment.barrier = Some(BarrierStage { barrier: barrier("dedup_minhash", &[]), rejects: None });
-    let args = common::args(
+    let args = crate::common::args(
         llmp_data::steps::SIGNATURES.iter().find(|s| s.name == "split").unwrap(),
         &[("heldout", Value::number(llmp_stdlib::Rational::new(1, 5)))],
     );
@@ -179,7 +177,7 @@ fn a_kill_at_any_write_or_rename_changes_no_byte() {
         fs::create_dir_all(&killed).unwrap();
         fs::write(killed.join("job.txt"), number.to_string()).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "child", "--ignored"]).current_dir(&killed);
+        child.args(["--exact", "engine::child", "--ignored"]).current_dir(&killed);
         child.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
     };
     let mut kills = 0;

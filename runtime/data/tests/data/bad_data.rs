@@ -1,10 +1,8 @@
 //! Bad data: every fault is reported with its place, every good document is there, nothing panics.
 
-mod common;
-
 use std::{fs, io::Write, path::Path};
 
-use common::{documents, run_on, source};
+use crate::common::{documents, run_on, source};
 use flate2::{Compression, write::GzEncoder};
 use llmp_data::{
     At, BadRecord, Context, DataError,
@@ -155,7 +153,7 @@ fn a_warc_in_pieces_gives_its_whole_records() {
 
 #[test]
 fn real_warcs_cut_anywhere_never_panic() {
-    let Some(shared) = common::shared() else { return };
+    let Some(shared) = crate::common::shared() else { return };
     let whole = fs::read(shared.join("web/commoncrawl/whirlwind.warc.gz")).unwrap();
     let (all, texts) = read("warc", &[("w", whole.clone())]);
     assert_eq!((all.bad_records, texts.len()), (0, 1));
