@@ -89,6 +89,10 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Names for people: `clean.gopher_quality`, `run`. One step may have several.
     pub names: BTreeMap<StepId, Vec<String>>,
+    /// Where the step's item is written; not part of the hash.
+    pub spans: BTreeMap<StepId, llmp_grammar::Span>,
+    /// Items that are wanted for themselves: what is trained, evaluated and released.
+    pub roots: Vec<String>,
     /// Items and the port that holds their result.
     pub items: BTreeMap<String, Port>,
     /// Costs of models by item.
