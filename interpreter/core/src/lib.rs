@@ -1,1 +1,26 @@
-//! See Cargo.toml.
+//! The meaning of a program: names, types, values and plan. Pure: no files but through [`Vfs`], no clock, no environment.
+//!
+//! The flow is `load` (text to trees, imports followed), `check` (trees to a [`Program`] of evaluated items) and
+//! `plan` (items to steps). Each returns its result and a sink of diagnostics, and never stops at the first problem.
+
+mod load;
+
+mod resolve;
+
+mod program;
+
+mod check;
+
+mod plan;
+
+pub mod codes;
+
+#[cfg(test)]
+mod test_registry;
+#[cfg(test)]
+mod tests;
+
+pub use check::{Options, check, registry_problems};
+pub use load::{Loaded, Unit, Vfs, load};
+pub use plan::plan;
+pub use program::{Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};

@@ -1,0 +1,347 @@
+//! Calls: arguments against parameters, defaults, rules over several arguments.
+
+use std::rc::Rc;
+
+use llmp_grammar::ast::{Arg, Block, Expr, ExprKind, Ident};
+use llmp_grammar::{Diag, FileId, Span};
+use llmp_stdlib::{Call, Family, Form, Param, Problem, Record, Signature, Ty, Value, Yields};
+
+use super::{Checker, Val};
+use crate::codes::{BadArgument, NotAvailable, TooManyArguments};
+use crate::program::{Insert, Meaning};
+use crate::resolve::{Def, suggest};
+
+/// One argument as written.
+pub(crate) struct Given<'e> {
+    pub(crate) name: Option<&'e Ident>,
+    pub(crate) value: &'e Expr,
+    pub(crate) at: Span,
+}
+
+/// A call taken apart: `f(args)` and `f { args }` are the same.
+pub(crate) struct Parts<'e> {
+    pub(crate) callee: &'e Expr,
+    pub(crate) given: Vec<Given<'e>>,
+    /// The brackets.
+    pub(crate) brackets: Span,
+    pub(crate) broken: bool,
+}
+
+/// Takes a call apart.
+pub(crate) fn parts(expr: &Expr) -> Option<Parts<'_>> {
+    match &expr.kind {
+        ExprKind::Call { callee, args, args_span } => {
+            let given = args
+                .iter()
+                .map(|Arg { name, value, span }| Given { name: name.as_ref(), value, at: *span })
+                .collect();
+            Some(Parts { callee, given, brackets: *args_span, broken: false })
+        }
+        ExprKind::With { base, block } => Some(Parts {
+            callee: base,
+            given: Checker::block_args(block),
+            brackets: block.span,
+            broken: block.broken,
+        }),
+        _ => None,
+    }
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn block_args(block: &Block) -> Vec<Given<'_>> {
+        let given = |m: &'_ llmp_grammar::ast::Member| m.name().is_some();
+        block
+            .members
+            .iter()
+            .filter(|m| given(m))
+            .map(|m| Given { name: m.name(), value: &m.value, at: m.span })
+            .collect()
+    }
+
+    /// A constructor of a family.
+    pub(crate) fn construct(&mut self, expr: &Expr, family: &'static Family) -> Val {
+        let Some(parts) = parts(expr) else { return Val::Error };
+        let Some(name) = self.callee(parts.callee) else {
+            return self.not_callable(parts.callee);
+        };
+        let Some(signature) = family.get(&name) else {
+            return self.no_constructor(&name, family, parts.callee.span);
+        };
+        self.mean(parts.callee.span, Meaning::BuiltIn(signature));
+        self.call(signature, parts)
+    }
+
+    fn no_constructor(&mut self, name: &str, family: &'static Family, at: Span) -> Val {
+        let names: Vec<&str> = family.members.iter().map(|m| m.name).collect();
+        let elsewhere = self.registry.constructors(name).into_iter().map(|(f, _)| f.name).next();
+        if let Some(other) = elsewhere.or(self.registry.step(name).map(|_| "data step")) {
+            let expected = format!("a {} ({})", family.name, names.join(", "));
+            self.report(crate::codes::Mismatch { expected, found: format!("the {other} `{name}`"), at });
+            return Val::Error;
+        }
+        let diag: Diag =
+            crate::codes::NotAllowed { value: name.to_owned(), allowed: names.join(" | "), at }.into();
+        self.report(suggest(diag, llmp_grammar::nearest(name, names.iter().copied()), at));
+        Val::Error
+    }
+
+    /// The name of what is called.
+    pub(crate) fn callee(&self, callee: &Expr) -> Option<String> {
+        callee.as_name().map(str::to_owned)
+    }
+
+    pub(crate) fn not_callable(&mut self, callee: &Expr) -> Val {
+        if !callee.is_error() {
+            self.report(NotAvailable { what: "a call of anything but a name".into(), at: callee.span });
+        }
+        Val::Error
+    }
+
+    /// Arguments of a constructor or source.
+    pub(crate) fn call(&mut self, signature: &'static Signature, parts: Parts<'_>) -> Val {
+        let at = parts.callee.span.to(parts.brackets);
+        self.open_call(at, &parts);
+        let callee = format!("`{}`", signature.name);
+        let (args, state) =
+            self.arguments(&callee, signature.params, parts.given, parts.callee.span, parts.broken, false);
+        state.and_then(|_| self.complete(signature, args, at))
+    }
+
+    /// Rules over all arguments, once each has its type.
+    pub(crate) fn complete(&mut self, signature: &'static Signature, args: Record, at: Span) -> Val {
+        let problems = (signature.check)(&args);
+        let wrong = problems.iter().any(|p| p.severity == llmp_stdlib::Severity::Error);
+        for problem in problems {
+            let prefix = self.ctx.path.clone();
+            self.problem(problem, &prefix, at);
+        }
+        if wrong {
+            Val::Error
+        } else {
+            Val::Known(Value::Call(Call { name: signature.name.to_owned(), args }))
+        }
+    }
+
+    /// A problem at a path below the current one.
+    pub(crate) fn problem(&mut self, problem: Problem, prefix: &[String], fallback: Span) {
+        let places = std::mem::take(&mut self.places);
+        let diag = super::report::place_problem(problem, prefix, &places, fallback);
+        self.places = places;
+        self.report(diag);
+    }
+
+    pub(crate) fn open_call(&mut self, at: Span, parts: &Parts<'_>) {
+        let inside = Span {
+            start: parts.brackets.end.saturating_sub(1),
+            end: parts.brackets.end.saturating_sub(1),
+            ..parts.brackets
+        };
+        let how = match parts.given.last() {
+            Some(last) => (last.at.after(), Insert::Comma),
+            None => (inside, Insert::First),
+        };
+        self.place(at, Some(how));
+    }
+
+    /// Arguments against parameters. Returns those that are known, and whether all are.
+    pub(crate) fn arguments(
+        &mut self,
+        callee: &str,
+        params: &'static [Param],
+        given: Vec<Given<'_>>,
+        at: Span,
+        broken: bool,
+        members: bool,
+    ) -> (Record, Val) {
+        let (slots, mut state) = self.slots(callee, params, given, members);
+        let mut args = Record::new();
+        for (param, slot) in params.iter().zip(slots) {
+            self.ctx.path.push(param.name.to_owned());
+            let value = self.argument(callee, param, slot, at, broken || state == Val::Error);
+            self.ctx.path.pop();
+            match value {
+                Val::Known(value) => {
+                    args.insert(param.name.to_owned(), value);
+                }
+                Val::Unknown if state != Val::Error => state = Val::Unknown,
+                Val::Unknown => {}
+                Val::Error => state = Val::Error,
+            }
+        }
+        (args, state)
+    }
+
+    /// Sorts arguments to their parameters.
+    fn slots<'e>(
+        &mut self,
+        callee: &str,
+        params: &'static [Param],
+        given: Vec<Given<'e>>,
+        members: bool,
+    ) -> (Vec<Option<&'e Expr>>, Val) {
+        let mut slots: Vec<Option<&'e Expr>> = vec![None; params.len()];
+        let mut state = Val::Known(Value::None);
+        let mut position = 0;
+        for arg in given {
+            let index = match arg.name {
+                Some(name) => match params.iter().position(|p| p.name == name.text) {
+                    Some(index) => index,
+                    None if members => {
+                        self.no_member(
+                            callee.to_owned(),
+                            &name.text,
+                            name.span,
+                            params.iter().map(|p| p.name),
+                        );
+                        state = Val::Error;
+                        continue;
+                    }
+                    None => {
+                        self.unknown_argument(callee, params, name);
+                        state = Val::Error;
+                        continue;
+                    }
+                },
+                None if position < params.len() => {
+                    position += 1;
+                    position - 1
+                }
+                None => {
+                    let callee = callee.trim_matches('`').to_owned();
+                    self.report(TooManyArguments { callee, most: params.len().to_string(), at: arg.at });
+                    state = Val::Error;
+                    continue;
+                }
+            };
+            if slots[index].is_some() {
+                let message = format!("{callee} is given `{}` twice", params[index].name);
+                self.report(BadArgument { message, at: arg.at });
+                state = Val::Error;
+                continue;
+            }
+            slots[index] = Some(arg.value);
+        }
+        (slots, state)
+    }
+
+    fn unknown_argument(&mut self, callee: &str, params: &'static [Param], name: &Ident) {
+        let message = format!("{callee} has no argument `{}`", name.text);
+        let names: Vec<&str> = params.iter().map(|p| p.name).collect();
+        let diag: Diag = BadArgument { message, at: name.span }.into();
+        let has = if names.is_empty() {
+            "it takes no arguments".to_owned()
+        } else {
+            format!("it takes: {}", names.join(", "))
+        };
+        let near = llmp_grammar::nearest(&name.text, names.iter().copied());
+        self.report(suggest(diag.note(has), near, name.span));
+    }
+
+    /// One argument: the strongest layer, what is written, or the default.
+    fn argument(
+        &mut self,
+        callee: &str,
+        param: &'static Param,
+        slot: Option<&Expr>,
+        at: Span,
+        quiet: bool,
+    ) -> Val {
+        let layered = self.ctx.overrides.get(&self.ctx.path).cloned();
+        if let Some(layer) = layered {
+            self.consumed.insert(self.ctx.path.clone());
+            let unit = layer.unit;
+            return self.within(
+                |ctx| {
+                    ctx.unit = Some(unit);
+                    ctx.locals.clear();
+                    ctx.used_at = None;
+                    ctx.binary = param.binary;
+                },
+                |c| c.check(layer.expr, &param.ty),
+            );
+        }
+        if let Some(expr) = slot {
+            return self.within(|ctx| ctx.binary = param.binary, |c| c.check(expr, &param.ty));
+        }
+        match param.default {
+            Some(default) => self.default(default, &param.ty),
+            None => {
+                if !quiet {
+                    let message = format!("{callee} needs the argument `{}`", param.name);
+                    let diag: Diag = BadArgument { message, at }.into();
+                    self.report(diag.help(format!("`{}`: {}", param.name, param.ty.show())));
+                }
+                Val::Error
+            }
+        }
+    }
+
+    /// A default, as the literal that its declaration holds.
+    pub(crate) fn default(&mut self, text: &'static str, ty: &Ty) -> Val {
+        let parsed = self.defaults.entry(text).or_insert_with(|| {
+            let (expr, sink) = llmp_grammar::parse_expr(FileId(u32::MAX), text);
+            expr.filter(|_| !sink.has_errors()).map(Rc::new)
+        });
+        let Some(expr) = parsed.clone() else { return Val::Error };
+        self.within(
+            |ctx| {
+                ctx.unit = None;
+                ctx.binary = false;
+            },
+            |c| c.check(&expr, ty),
+        )
+    }
+
+    /// A constructor where an item is expected: `model = hf("…")`, `tokenizer = bpe(…)`; or data.
+    pub(crate) fn item_call(&mut self, expr: &Expr, yields: &[Yields], ty: &Ty) -> Val {
+        let Some(parts) = parts(expr) else { return Val::Error };
+        let Some(name) = self.callee(parts.callee) else { return self.not_callable(parts.callee) };
+        if yields.contains(&Yields::Chain) && (self.registry.step(&name).is_some() || self.is_chain(&name)) {
+            return self.chain(expr);
+        }
+        if let Some(family) = self.item_family(yields, &name) {
+            return self.construct(expr, family);
+        }
+        if yields.contains(&Yields::Data) {
+            return self.data(expr).0;
+        }
+        if self.registry.constructors(&name).is_empty() && self.registry.step(&name).is_none() {
+            return self.unknown_name("constructor", &name, parts.callee.span);
+        }
+        let at = parts.callee.span;
+        let found = format!("`{name}(…)`");
+        self.report(crate::codes::Mismatch { expected: ty.show(), found, at });
+        Val::Error
+    }
+
+    /// The family of constructors that give an item of this sort.
+    pub(crate) fn item_family(&self, yields: &[Yields], name: &str) -> Option<&'static Family> {
+        let families = self.registry.all_kinds().filter(|k| yields.contains(&k.yields)).filter_map(|kind| {
+            match kind.form {
+                Form::Value(ty) | Form::Either(ty) => Some(ty),
+                Form::Block | Form::Open(_) => None,
+            }
+        });
+        families.flat_map(families_of).find(|family| family.get(name).is_some())
+    }
+
+    pub(crate) fn is_chain(&self, name: &str) -> bool {
+        let Some(unit) = self.ctx.unit else { return false };
+        match self.names.get(unit, name) {
+            Some((Def::Item(item), _)) => {
+                self.names.decls.get(item).is_some_and(|d| d.kind.yields == Yields::Chain)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Families inside a type.
+fn families_of(ty: Ty) -> Vec<&'static Family> {
+    match ty {
+        Ty::Family(family) => vec![family],
+        Ty::Optional(ty) => families_of(*ty),
+        Ty::OneOf(types) => types.iter().flat_map(|ty| families_of(*ty)).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,482 @@
+//! Items: their members and values, evaluated when they are needed.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use llmp_grammar::ast::{self, Body, Decl};
+use llmp_grammar::{Diag, Span};
+use llmp_stdlib::{Form, Record, Ty, Value, Yields};
+
+use super::layers::Layers;
+use super::{Checker, Val};
+use crate::codes::{Mismatch, MissingMember, NotAvailable, OutOfRange, ParamWithoutValue, UnknownName};
+use crate::program::{Insert, Item, Origin, Place, Row};
+use crate::resolve::DeclRef;
+
+/// What the body of an item gave.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) members: Record,
+    pub(crate) value: Option<Value>,
+    pub(crate) row: Option<Row>,
+    pub(crate) takes: Option<llmp_stdlib::State>,
+    pub(crate) complete: bool,
+}
+
+impl<'a> Checker<'a> {
+    /// Evaluates an item. False while it is being evaluated further out: then it needs itself.
+    pub(crate) fn item(&mut self, name: &str) -> bool {
+        if self.items.0.contains_key(name) {
+            return true;
+        }
+        if self.busy.iter().any(|n| n == name) {
+            return false;
+        }
+        let names = self.names;
+        let Some(decl) = names.decls.get(name) else { return false };
+        self.busy.push(name.to_owned());
+        let saved = std::mem::take(&mut self.ctx);
+        let places = std::mem::take(&mut self.places);
+        let consumed = std::mem::take(&mut self.consumed);
+        let takes = self.takes.take();
+        self.ctx.node = name.to_owned();
+        self.ctx.unit = Some(decl.unit);
+        let item = self.evaluate(name, decl);
+        self.items.0.insert(name.to_owned(), item);
+        self.ctx = saved;
+        self.places = places;
+        self.consumed = consumed;
+        self.takes = takes;
+        self.busy.pop();
+        true
+    }
+
+    fn evaluate(&mut self, name: &str, decl: &DeclRef<'a>) -> Item {
+        let layers = self.layers(name, decl.unit, decl.decl);
+        let overrides = Rc::new(layers.values.clone());
+        self.ctx.overrides = Rc::clone(&overrides);
+        let valued = layers.values.contains_key(&Vec::new() as &Vec<String>);
+        let mut outcome = match (decl.kind.form, valued) {
+            (Form::Value(ty) | Form::Either(ty), true) => self.valued(decl, &layers, ty),
+            (Form::Block | Form::Either(_), false) => self.block(name, decl, &layers),
+            (Form::Open(ty), false) => self.open(decl, &layers, ty),
+            (Form::Value(_), false) => self.wrong_form(decl, "= value"),
+            (Form::Block | Form::Open(_), true) => self.wrong_form(decl, "{ member = value }"),
+        };
+        if !matches!(decl.kind.form, Form::Open(_)) && !self.left_over(name, decl, &layers) {
+            outcome.complete = false;
+        }
+        let written: BTreeSet<String> =
+            layers.values.keys().filter_map(|path| path.first().cloned()).collect();
+        let places = std::mem::take(&mut self.places);
+        Item {
+            name: name.to_owned(),
+            kind: decl.kind,
+            doc: decl.item.doc.clone(),
+            members: outcome.members,
+            written,
+            value: outcome.value,
+            row: outcome.row,
+            takes: outcome.takes,
+            complete: outcome.complete && !layers.broken,
+            at: decl.decl.name.span,
+            span: decl.item.span,
+            places,
+            layers: layers.history,
+            mentions: BTreeSet::new(),
+        }
+    }
+
+    fn wrong_form(&mut self, decl: &DeclRef<'a>, form: &str) -> Outcome {
+        let kind = decl.kind.signature.name;
+        let at = decl.decl.name.span;
+        let found = if form.starts_with('=') { "a block" } else { "a value" };
+        self.report(Mismatch {
+            expected: format!("`{kind} {} {form}`", decl.decl.name.text),
+            found: found.into(),
+            at,
+        });
+        Outcome::default()
+    }
+
+    /// `kind name = value`
+    fn valued(&mut self, decl: &DeclRef<'a>, layers: &Layers<'a>, ty: Ty) -> Outcome {
+        let root: Vec<String> = Vec::new();
+        let Some(layer) = layers.values.get(&root) else { return Outcome::default() };
+        self.consumed.insert(root);
+        self.ctx.unit = Some(layer.unit);
+        if decl.kind.yields == Yields::Chain {
+            return self.chain_item(decl, layer.expr);
+        }
+        if !decl.decl.params.is_empty() {
+            self.report(NotAvailable {
+                what: "an item with parameters that is not a chain".into(),
+                at: decl.decl.name.span,
+            });
+        }
+        let (value, row) = match (decl.kind.yields, ty) {
+            (Yields::Data, Ty::Data(_)) => {
+                self.place(layer.expr.span, None);
+                let (value, row) = self.data(layer.expr);
+                (value.and_then(|value| self.coerce(value, &ty, layer.expr.span)), Some(row))
+            }
+            _ => (self.check(layer.expr, &ty), None),
+        };
+        match value {
+            Val::Known(value) => {
+                let row = if decl.kind.yields == Yields::Data { self.row_of(&value).or(row) } else { None };
+                Outcome { value: Some(value), row, complete: true, ..Outcome::default() }
+            }
+            // What comes out is often clear even where something inside is wrong.
+            _ => Outcome { row: row.filter(|r| r.state.is_some()), ..Outcome::default() },
+        }
+    }
+
+    fn chain_item(&mut self, decl: &DeclRef<'a>, expr: &'a ast::Expr) -> Outcome {
+        for param in &decl.decl.params {
+            let value = match &param.default {
+                Some(default) => self.typed(&param.ty, decl.unit, |c, ty| c.check(default, ty), param.span),
+                None => Val::Unknown,
+            };
+            self.ctx.locals.push((param.name.text.clone(), value));
+        }
+        let (value, takes, row) = self.chain_row(expr);
+        let complete = value != Val::Error;
+        let value = if let Val::Known(value) = value { Some(value) } else { None };
+        Outcome { value, row: Some(row), takes, complete, ..Outcome::default() }
+    }
+
+    /// `kind name { … }` with the members of the kind.
+    fn block(&mut self, name: &str, decl: &DeclRef<'a>, layers: &Layers<'a>) -> Outcome {
+        let signature = decl.kind.signature;
+        let mut outcome = Outcome { complete: true, ..Outcome::default() };
+        self.block_place(decl.decl);
+        for param in signature.params {
+            let path = vec![param.name.to_owned()];
+            let value = match (layers.values.get(&path), param.default) {
+                (Some(layer), _) => {
+                    self.consumed.insert(path.clone());
+                    self.member(&path, layer.unit, layer.expr, &param.ty, param.binary)
+                }
+                (None, Some(default)) => {
+                    self.ctx.path = path;
+                    let value = self.default(default, &param.ty);
+                    self.ctx.path.clear();
+                    value
+                }
+                (None, None) => {
+                    if !layers.broken {
+                        self.missing(name, decl, param);
+                    }
+                    Val::Error
+                }
+            };
+            match value {
+                Val::Known(value) => {
+                    outcome.members.insert(param.name.to_owned(), value);
+                }
+                Val::Unknown => {}
+                Val::Error => outcome.complete = false,
+            }
+        }
+        outcome
+    }
+
+    /// One member in the file where it was written.
+    pub(crate) fn member(
+        &mut self,
+        path: &[String],
+        unit: usize,
+        expr: &'a ast::Expr,
+        ty: &Ty,
+        binary: bool,
+    ) -> Val {
+        let path = path.to_vec();
+        self.within(
+            |ctx| {
+                ctx.unit = Some(unit);
+                ctx.path = path;
+                ctx.binary = binary;
+            },
+            |c| c.check(expr, ty),
+        )
+    }
+
+    /// Where a further member can be written.
+    fn block_place(&mut self, decl: &Decl) {
+        let Body::Block(block) = &decl.body else { return };
+        let lines = self.loaded.sources.slice(block.span).contains('\n');
+        let insert = match block.members.last() {
+            Some(last) => (last.span.after(), if lines { Insert::Line } else { Insert::Comma }),
+            None => {
+                let inside = block.span.start.saturating_add(1);
+                (
+                    Span { start: inside, end: inside, ..block.span },
+                    if lines { Insert::Line } else { Insert::First },
+                )
+            }
+        };
+        self.places.insert(Vec::new(), Place { value: decl.name.span, insert: Some(insert) });
+    }
+
+    fn missing(&mut self, name: &str, decl: &DeclRef<'a>, param: &'static llmp_stdlib::Param) {
+        let owner = format!("the {} `{name}`", decl.kind.signature.name);
+        let at = decl.decl.name.span;
+        let diag = Diag::from(MissingMember { owner, name: param.name.to_owned(), at });
+        let diag = diag.help(format!("add `{} = …` ({})", param.name, param.ty.show()));
+        let diag = match (self.only_item(&param.ty), self.places.get(&Vec::new() as &Vec<String>)) {
+            (Some(item), Some(place)) => super::report::insert(diag, *place, param.name, &item),
+            _ => diag,
+        };
+        self.report(diag);
+    }
+
+    /// The only item of the file that a member can mean.
+    fn only_item(&self, ty: &Ty) -> Option<String> {
+        let Ty::Item(yields) = ty else { return None };
+        let unit = self.ctx.unit?;
+        let fits = |name: &&str| match self.names.get(unit, name) {
+            Some((crate::resolve::Def::Item(item), _)) => {
+                self.names.decls.get(item).is_some_and(|d| yields.contains(&d.kind.yields))
+            }
+            _ => false,
+        };
+        let mut found = self.names.known(unit).filter(fits);
+        let first = found.next()?.to_owned();
+        found.next().is_none().then_some(first)
+    }
+
+    /// Members that nothing asked for. False if there were any.
+    fn left_over(&mut self, name: &str, decl: &DeclRef<'a>, layers: &Layers<'a>) -> bool {
+        let mut clean = true;
+        let signature = decl.kind.signature;
+        for (path, layer) in &layers.values {
+            if self.consumed.contains(path) {
+                continue;
+            }
+            let known_first = path.first().is_some_and(|first| signature.param(first).is_some());
+            // A path into a value that is wrong itself says nothing new.
+            if path.len() > 1 && known_first && self.places.is_empty() {
+                continue;
+            }
+            clean = false;
+            self.ctx.unit = Some(layer.unit);
+            match &layer.origin {
+                Origin::Variant(variant) => {
+                    let why = format!("which the {} does not have", decl.kind.signature.name);
+                    let whole = format!("{name}.{}", path.join("."));
+                    let facts = crate::codes::UnknownPath {
+                        variant: variant.clone(),
+                        path: whole,
+                        why,
+                        at: layer.at,
+                    };
+                    let last = path.last().map_or("", String::as_str);
+                    let near = llmp_grammar::nearest(last, signature.params.iter().map(|p| p.name))
+                        .filter(|_| path.len() == 1);
+                    let diag = Diag::from(facts);
+                    self.report(match near {
+                        Some(near) => {
+                            let text = format!("{name}.{near}");
+                            diag.help(format!("did you mean `{text}`?")).fix(
+                                format!("write `{text}`"),
+                                layer.at,
+                                text,
+                            )
+                        }
+                        None => diag,
+                    });
+                }
+                // It was reported where it was written.
+                Origin::Like(_) => {}
+                Origin::Written => self.unknown_member(name, decl, path, layer.at),
+            }
+        }
+        clean
+    }
+
+    fn unknown_member(&mut self, name: &str, decl: &DeclRef<'a>, path: &[String], at: Span) {
+        let kind = decl.kind.signature;
+        let written = path.join(".");
+        let owner = format!("the {} `{name}`", kind.name);
+        let other = self.registry.all_kinds().find(|k| k.signature.param(&written).is_some());
+        let near = llmp_grammar::nearest(&written, kind.params.iter().map(|p| p.name));
+        let diag = Diag::from(crate::codes::UnknownMember { owner, name: written, at });
+        let diag = match (near, other) {
+            (None, Some(other)) => diag.help(format!("it belongs to `{}`", other.signature.name)),
+            _ => diag,
+        };
+        let has: Vec<&str> = kind.params.iter().map(|p| p.name).collect();
+        let diag = diag.note(format!("a {} has: {}", kind.name, has.join(", ")));
+        self.report(crate::resolve::suggest(diag, near, at));
+    }
+
+    /// The value of a param: `--set`, else a variant, else its default.
+    pub(crate) fn param(&mut self, name: &str) -> Val {
+        if let Some(value) = self.params.get(name) {
+            return value.clone();
+        }
+        if self.busy.iter().any(|n| n == name) {
+            return Val::Error;
+        }
+        let Some((unit, param)) = self.names.params.get(name).copied() else { return Val::Error };
+        self.busy.push(name.to_owned());
+        let saved = std::mem::take(&mut self.ctx);
+        self.ctx.node = name.to_owned();
+        self.ctx.unit = Some(unit);
+        let set = self.sets.get(name);
+        let layered = self.variant_members(name).pop();
+        let value = if let Some(expr) = set {
+            let (value, said) =
+                self.silently(|c| c.typed(&param.ty, unit, |c, ty| c.check(expr, ty), expr.span));
+            if value == Val::Error {
+                let why = said
+                    .first()
+                    .map_or_else(|| format!("expected {}", type_words(&param.ty)), |d| d.message.clone());
+                self.report(crate::codes::BadOverride { name: name.to_owned(), why, at: expr.span });
+            }
+            value
+        } else if let Some((_, unit, member)) = layered {
+            self.ctx.unit = Some(unit);
+            self.typed(&param.ty, unit, |c, ty| c.check(&member.value, ty), member.value.span)
+        } else if let Some(default) = &param.default {
+            self.typed(&param.ty, unit, |c, ty| c.check(default, ty), default.span)
+        } else {
+            self.report(ParamWithoutValue { name: name.to_owned(), at: param.name.span });
+            Val::Error
+        };
+        self.ctx = saved;
+        self.busy.pop();
+        self.params.insert(name.to_owned(), value.clone());
+        value
+    }
+
+    /// A value against a written type, `in` and `?` included.
+    pub(crate) fn typed(
+        &mut self,
+        ty: &ast::TypeRef,
+        unit: usize,
+        look: impl FnOnce(&mut Self, &Ty) -> Val,
+        at: Span,
+    ) -> Val {
+        let Some(core) = self.type_of(ty) else {
+            let name = match &ty.base {
+                ast::TypeBase::Named { name, .. } => name.text.clone(),
+                ast::TypeBase::Record(_) => "{…}".into(),
+            };
+            let diag = Diag::from(UnknownName { what: "type".into(), name: name.clone(), at: ty.span });
+            self.report(crate::resolve::suggest(
+                diag,
+                llmp_grammar::nearest(&name, TYPES.iter().map(|t| t.0)),
+                ty.span,
+            ));
+            return Val::Error;
+        };
+        if ty.optional {
+            let (value, said) = self.silently(|c| c.infer_none(at));
+            if value == Val::Known(Value::None) && said.is_empty() {
+                return value;
+            }
+        }
+        let value = look(self, &core);
+        let (Val::Known(found), Some(domain)) = (&value, &ty.domain) else { return value };
+        let domain = self.within(|ctx| ctx.unit = Some(unit), |c| c.infer(domain));
+        let inside = match (&domain, found) {
+            (Val::Known(Value::Range(low, high)), Value::Number(q)) => match (&**low, &**high) {
+                (Value::Number(low), Value::Number(high)) => {
+                    low.amount <= q.amount && q.amount <= high.amount
+                }
+                _ => true,
+            },
+            (Val::Known(Value::List(items)), found) => {
+                items.iter().any(|item| item.to_string() == found.to_string())
+            }
+            _ => true,
+        };
+        if let (false, Val::Known(domain)) = (inside, domain) {
+            self.report(OutOfRange { message: format!("{found} is not in {domain}"), at });
+            return Val::Error;
+        }
+        value
+    }
+
+    fn infer_none(&mut self, at: Span) -> Val {
+        let none = self.loaded.sources.slice(at) == "none";
+        if none { Val::Known(Value::None) } else { Val::Unknown }
+    }
+
+    fn type_of(&self, ty: &ast::TypeRef) -> Option<Ty> {
+        let ast::TypeBase::Named { name, args } = &ty.base else { return None };
+        match args.as_slice() {
+            [] => TYPES
+                .iter()
+                .find(|t| t.0 == name.text)
+                .map(|t| *t.1)
+                .or_else(|| self.named_family(&name.text)),
+            [inner] if name.text == "List" => {
+                let ast::TypeBase::Named { name, args } = &inner.base else { return None };
+                TYPES.iter().find(|t| t.0 == name.text && args.is_empty()).map(|t| Ty::List(t.1))
+            }
+            _ => None,
+        }
+    }
+
+    /// `Schedule`, `Optimizer`: families by name with a capital.
+    fn named_family(&self, name: &str) -> Option<Ty> {
+        let family =
+            self.registry.all_families().find(|f| f.name.replace('_', "").eq_ignore_ascii_case(name))?;
+        Some(Ty::Family(family))
+    }
+
+    /// Lets that nothing uses are looked at by their own form.
+    pub(crate) fn lets(&mut self) {
+        let names = self.names;
+        for (name, (unit, binding)) in &names.lets {
+            let used = self.mentions.values().any(|to| to.contains_key(name));
+            if used || self.busy.contains(name) {
+                continue;
+            }
+            let saved = std::mem::take(&mut self.ctx);
+            self.ctx.unit = Some(*unit);
+            self.ctx.node.clone_from(name);
+            self.busy.push(name.clone());
+            match &binding.ty {
+                Some(ty) => {
+                    self.typed(ty, *unit, |c, ty| c.check(&binding.value, ty), binding.value.span);
+                }
+                None => {
+                    self.infer(&binding.value);
+                }
+            }
+            self.busy.pop();
+            self.ctx = saved;
+        }
+    }
+}
+
+fn type_words(ty: &ast::TypeRef) -> String {
+    match &ty.base {
+        ast::TypeBase::Named { name, .. } => name.text.clone(),
+        ast::TypeBase::Record(_) => "a record".into(),
+    }
+}
+
+use llmp_stdlib::Dim;
+
+/// Types that a param can have, by name.
+const TYPES: &[(&str, &Ty)] = &[
+    ("Bool", &Ty::Bool),
+    ("Str", &Ty::Text),
+    ("Text", &Ty::Text),
+    ("Path", &Ty::Path),
+    ("Int", &Ty::Int),
+    ("Num", &Ty::Num),
+    ("Tokens", &Ty::Quantity(&[Dim::TOKENS])),
+    ("Sequences", &Ty::Quantity(&[Dim::SEQUENCES])),
+    ("Docs", &Ty::Quantity(&[Dim::DOCS])),
+    ("Steps", &Ty::Quantity(&[Dim::STEPS])),
+    ("Epochs", &Ty::Quantity(&[Dim::EPOCHS])),
+    ("Bytes", &Ty::Quantity(&[Dim::BYTES])),
+    ("Seconds", &Ty::Quantity(&[Dim::SECONDS])),
+    ("Length", &Ty::Quantity(&[Dim::TOKENS, Dim::STEPS, Dim::EPOCHS])),
+];

@@ -1,0 +1,175 @@
+//! Rules over whole items and over the whole program: one-of groups, the checks of kinds, cycles, what is unused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use llmp_grammar::{Diag, Span};
+use llmp_stdlib::{Kind, Ty, Yields};
+
+use super::Checker;
+use crate::codes::{BothGiven, Cycle, NoneGiven, Unused};
+use crate::resolve::Def;
+
+/// Whether items of a kind come from training: they yield a model and are made from one.
+pub(crate) fn trains(kind: &Kind) -> bool {
+    fn takes_model(ty: &Ty) -> bool {
+        match ty {
+            Ty::Item(yields) => yields.contains(&Yields::Model),
+            Ty::Optional(ty) | Ty::List(ty) => takes_model(ty),
+            Ty::OneOf(types) => types.iter().any(takes_model),
+            _ => false,
+        }
+    }
+    kind.yields == Yields::Model && kind.signature.params.iter().any(|p| takes_model(&p.ty))
+}
+
+impl<'a> Checker<'a> {
+    /// One-of groups and the checks of each kind, once all items are evaluated.
+    pub(crate) fn kind_rules(&mut self) {
+        let names: Vec<String> = self.items.0.keys().cloned().collect();
+        for name in names {
+            self.groups(&name);
+            let Some(item) = self.items.0.get(&name) else { continue };
+            let mut problems = (item.kind.check)(&item.view(&self.items));
+            if item.complete {
+                problems.extend(
+                    (item.kind.signature.check)(&item.members).into_iter().filter(|_| item.value.is_none()),
+                );
+            }
+            let wrong = problems.iter().any(|p| p.severity == llmp_stdlib::Severity::Error);
+            let diags: Vec<Diag> = problems
+                .into_iter()
+                .map(|p| super::report::place_problem(p, &[], &item.places, item.at))
+                .collect();
+            self.diags.extend(diags);
+            if wrong && let Some(item) = self.items.0.get_mut(&name) {
+                item.complete = false;
+            }
+        }
+    }
+
+    fn groups(&mut self, name: &str) {
+        let Some(item) = self.items.0.get(name) else { return };
+        if item.value.is_some() || (item.members.is_empty() && !item.complete) {
+            return;
+        }
+        let broken = self
+            .names
+            .decls
+            .get(name)
+            .is_some_and(|d| matches!(&d.decl.body, llmp_grammar::ast::Body::Block(b) if b.broken));
+        let none = |member: &str| item.members.get(member) == Some(&llmp_stdlib::Value::None);
+        let mut diags: Vec<Diag> = Vec::new();
+        for group in item.kind.groups {
+            let given: Vec<&str> =
+                group.members.iter().copied().filter(|m| item.written.contains(*m) && !none(m)).collect();
+            let owner = format!("the {} `{name}`", item.kind.signature.name);
+            let members = group.members.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", ");
+            let place = |member: &str| {
+                let path = [member.to_owned()];
+                item.layers.get(&path[..]).and_then(|l| l.last()).map_or(item.at, |l| l.at)
+            };
+            match given.as_slice() {
+                [] if group.required && !broken => {
+                    diags.push(NoneGiven { owner, members, at: item.at }.into())
+                }
+                [first, second, ..] => {
+                    let (mut one, mut two) = ((*first, place(first)), (*second, place(second)));
+                    if two.1.start < one.1.start {
+                        std::mem::swap(&mut one, &mut two);
+                    }
+                    let facts =
+                        BothGiven { first: one.0.into(), second: two.0.into(), at: two.1, other: one.1 };
+                    diags.push(facts.into());
+                }
+                _ => continue,
+            }
+        }
+        if !diags.is_empty() {
+            self.diags.extend(diags);
+            if let Some(item) = self.items.0.get_mut(name) {
+                item.complete = false;
+            }
+        }
+    }
+
+    /// Definitions that need themselves, each circle once.
+    pub(crate) fn cycles(&mut self) {
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        let starts: Vec<String> = self.names.decls.keys().chain(self.names.lets.keys()).cloned().collect();
+        let mut found: Vec<Vec<String>> = Vec::new();
+        for start in starts {
+            let mut path = Vec::new();
+            walk(&self.mentions, &start, &mut path, &mut done, &mut found);
+        }
+        let mut reported: BTreeSet<Vec<String>> = BTreeSet::new();
+        for circle in found {
+            let mut key = circle.clone();
+            key.sort();
+            if !reported.insert(key) {
+                continue;
+            }
+            let edges = circle.iter().zip(circle.iter().cycle().skip(1));
+            let spans: Vec<Span> = edges.filter_map(|(a, b)| self.mentions.get(a)?.get(b).copied()).collect();
+            let Some((at, others)) = spans.split_first() else { continue };
+            let names: Vec<&str> = circle.iter().chain(circle.first()).map(String::as_str).collect();
+            self.diags.push(Cycle { path: names.join(" → "), at: *at, others: others.to_vec() }.into());
+        }
+    }
+
+    /// What nothing trained, evaluated or released needs, in the main file.
+    pub(crate) fn unused(&mut self) {
+        let mut used: BTreeSet<&str> = BTreeSet::new();
+        let root = |name: &&String| match self.names.decls.get(*name) {
+            Some(decl) => matches!(decl.kind.yields, Yields::Metrics | Yields::Release) || trains(decl.kind),
+            None => false,
+        };
+        let mut open: Vec<&str> = self.names.decls.keys().filter(root).map(String::as_str).collect();
+        // Checks and variants are mentioned from outside of any definition.
+        open.push("");
+        while let Some(name) = open.pop() {
+            if used.insert(name) {
+                open.extend(self.mentions.get(name).into_iter().flat_map(|to| to.keys().map(String::as_str)));
+            }
+        }
+        let mut diags: Vec<Diag> = Vec::new();
+        if let Some(scope) = self.names.scopes.first() {
+            let imported: BTreeSet<&str> = self.names.imports.iter().map(|(n, _)| n.as_str()).collect();
+            for (name, (def, at)) in scope {
+                let idle = match def {
+                    Def::Item(unique) | Def::Let(unique) | Def::Param(unique) => {
+                        !used.contains(unique.as_str())
+                    }
+                    Def::Space(_) => !self.used_names.contains(name),
+                    Def::Variant | Def::Broken => false,
+                };
+                let from_elsewhere = imported.contains(name.as_str());
+                if idle && !(from_elsewhere && self.used_names.contains(name)) {
+                    diags.push(Unused { name: name.clone(), at: *at }.into());
+                }
+            }
+        }
+        self.diags.extend(diags);
+    }
+}
+
+fn walk(
+    mentions: &BTreeMap<String, BTreeMap<String, Span>>,
+    node: &str,
+    path: &mut Vec<String>,
+    done: &mut BTreeSet<String>,
+    found: &mut Vec<Vec<String>>,
+) {
+    if let Some(start) = path.iter().position(|n| n == node) {
+        found.push(path[start..].to_vec());
+        return;
+    }
+    if done.contains(node) {
+        return;
+    }
+    path.push(node.to_owned());
+    for next in mentions.get(node).into_iter().flat_map(BTreeMap::keys) {
+        walk(mentions, next, path, done, found);
+    }
+    path.pop();
+    done.insert(node.to_owned());
+}

@@ -1,0 +1,243 @@
+//! Open blocks: keys name items; the shares of a mixture add up.
+
+use llmp_grammar::ast::Segment;
+use llmp_grammar::{Diag, Span};
+use llmp_stdlib::{Dim, Quantity, Rational, Record, Ty, Value, Yields, number};
+
+use super::layers::Layers;
+use super::{Checker, Val};
+use crate::codes::{BadRest, BadWeight, Mismatch, PartTwice, SharesMiss};
+use crate::program::Row;
+use crate::resolve::{DeclRef, Def};
+
+/// One share of a mixture.
+struct Share {
+    key: String,
+    at: Span,
+    /// `None` for `rest`.
+    amount: Option<Rational>,
+    percent: bool,
+}
+
+impl<'a> Checker<'a> {
+    /// `kind name { item = value, … }`
+    pub(crate) fn open(&mut self, decl: &DeclRef<'a>, layers: &Layers<'a>, ty: Ty) -> super::item::Outcome {
+        let mut members = Record::new();
+        let mut complete = true;
+        let mut shares = Vec::new();
+        let mut seen: Vec<(String, Span)> = Vec::new();
+        for name in &layers.order {
+            let path = vec![name.clone()];
+            let Some(layer) = layers.values.get(&path) else { continue };
+            self.ctx.unit = Some(layer.unit);
+            let key = self.key(&layer.key, layer.at);
+            self.percent = false;
+            let value = self.member(&path, layer.unit, layer.expr, &ty, false);
+            let percent = self.percent;
+            let (Some(key), Val::Known(value)) = (key, value) else {
+                complete = false;
+                continue;
+            };
+            if let Some((_, first)) = seen.iter().find(|(known, _)| *known == self.origin(&key)) {
+                self.report(PartTwice { name: key.clone(), at: layer.at, first: *first });
+            }
+            seen.push((self.origin(&key), layer.at));
+            shares.extend(share(&key, layer.expr.span, &value, percent));
+            members.insert(key, value);
+        }
+        if decl.kind.yields == Yields::Mix && complete {
+            complete = !layers.broken && self.shares(decl.decl.name.span, &shares, &mut members);
+        }
+        let row: Option<Row> = None;
+        super::item::Outcome { members, complete, row, ..Default::default() }
+    }
+
+    /// The item that a key names, by its unique name; parts keep theirs.
+    fn key(&mut self, target: &[Segment], at: Span) -> Option<String> {
+        let mut names = Vec::new();
+        for segment in target {
+            match segment {
+                Segment::Name(name) => names.push(name),
+                Segment::Index(_, span) => {
+                    self.not_yet("a family member as a key", *span);
+                    return None;
+                }
+            }
+        }
+        let (first, rest) = names.split_first()?;
+        let item = match self.lookup(&first.text, first.span) {
+            Some(Def::Item(item)) => item,
+            Some(Def::Broken) => return None,
+            Some(_) => {
+                self.report(Mismatch {
+                    expected: "the name of data".into(),
+                    found: format!("`{}`", first.text),
+                    at,
+                });
+                return None;
+            }
+            None => {
+                self.unknown_name("item", &first.text, first.span);
+                return None;
+            }
+        };
+        let kind = self.names.decls.get(&item)?.kind;
+        if kind.yields != Yields::Data {
+            let found = format!("the {} `{item}`", kind.signature.name);
+            self.report(Mismatch { expected: "the name of data".into(), found, at });
+            return None;
+        }
+        match rest {
+            [] => Some(item),
+            [part] => {
+                self.item(&item);
+                let parts =
+                    self.items.0.get(&item).and_then(|i| i.row.as_ref()).map_or(&[][..], |row| row.parts);
+                if !parts.contains(&part.text.as_str()) {
+                    self.no_member(format!("`{item}`"), &part.text, part.span, parts.iter().copied());
+                    return None;
+                }
+                Some(format!("{item}.{}", part.text))
+            }
+            _ => {
+                self.not_yet("a longer path as a key", at);
+                None
+            }
+        }
+    }
+
+    /// The data behind other names for them.
+    fn origin(&self, key: &str) -> String {
+        let mut name = key;
+        for _ in 0..64 {
+            match self.items.0.get(name).and_then(|item| item.value.as_ref()) {
+                Some(Value::Item(item)) if item.part.is_none() => name = &item.item,
+                _ => break,
+            }
+        }
+        name.to_owned()
+    }
+
+    /// Percentages add up to 100%, parts are normalised. Members become exact shares.
+    fn shares(&mut self, at: Span, shares: &[Share], members: &mut Record) -> bool {
+        let zero = Rational::from(0);
+        let one = Rational::from(1);
+        let mut right = true;
+        for share in shares {
+            if let Some(amount) = share.amount
+                && amount <= zero
+            {
+                self.report(BadWeight { weight: number::show(amount), at: share.at });
+                right = false;
+            }
+        }
+        let rests: Vec<&Share> = shares.iter().filter(|s| s.amount.is_none()).collect();
+        let percents = shares.iter().filter(|s| s.percent).count();
+        let parts = shares.len() - percents - rests.len();
+        if let [_, second, ..] = rests.as_slice() {
+            self.report(BadRest { message: "`rest` stands twice".into(), at: second.at });
+            return false;
+        }
+        if percents > 0 && parts > 0 {
+            let odd = shares.iter().find(|s| s.amount.is_some() && !s.percent);
+            let place = odd.map_or(at, |s| s.at);
+            let message =
+                "percentages and parts stand in one mixture: write `%` behind all shares or behind none"
+                    .to_owned();
+            let diag: Diag = crate::codes::PercentMixup { message, at: place }.into();
+            self.report(diag.severity(llmp_grammar::Severity::Error).fix("write `%`", place.after(), "%"));
+            return false;
+        }
+        if parts > 0
+            && let Some(rest) = rests.first()
+        {
+            self.report(BadRest {
+                message: "`rest` completes percentages, and these are parts".into(),
+                at: rest.at,
+            });
+            return false;
+        }
+        if !right || shares.is_empty() {
+            return false;
+        }
+        let sum: Rational = shares.iter().filter_map(|s| s.amount).fold(zero, |sum, n| sum + n);
+        if parts > 0 {
+            return set_shares(shares, members, |amount| amount / sum);
+        }
+        match rests.first() {
+            Some(rest) if sum >= one && percents > 0 => {
+                let message = format!("nothing is left for `rest`: the others add up to {}", percent(sum));
+                self.report(BadRest { message, at: rest.at });
+                false
+            }
+            None if sum != one => {
+                self.sum_missed(at, shares, sum);
+                false
+            }
+            _ => {
+                set_shares(shares, members, |amount| amount);
+                if let Some(rest) = rests.first() {
+                    set_share(members, &rest.key, one - sum);
+                }
+                true
+            }
+        }
+    }
+
+    fn sum_missed(&mut self, at: Span, shares: &[Share], sum: Rational) {
+        let one = Rational::from(1);
+        let gap = if sum < one { one - sum } else { sum - one };
+        let difference = format!("{} too {}", percent(gap), if sum < one { "little" } else { "much" });
+        let places = shares.iter().map(|s| s.at).collect();
+        let mut diag = Diag::from(SharesMiss { sum: percent(sum), difference, at, parts: places });
+        if sum * Rational::from(100) == one {
+            diag = diag.help("these look like fractions: without `%` they are parts and are normalised");
+        }
+        if let Some(last) = shares.last() {
+            diag = diag.fix(format!("let `{}` take what the others leave", last.key), last.at, "rest");
+            let rest = last.amount.map(|n| n + one - sum).filter(|n| *n > Rational::from(0));
+            if let Some(rest) = rest {
+                diag = diag.fix(format!("write `{}`", percent(rest)), last.at, percent(rest));
+            }
+        }
+        self.report(diag);
+    }
+}
+
+fn percent(n: Rational) -> String {
+    format!("{}%", number::show(n * Rational::from(100)))
+}
+
+fn share(key: &str, at: Span, value: &Value, percent: bool) -> Option<Share> {
+    let (amount, percent) = match value {
+        Value::Number(q) => (Some(q.amount), percent),
+        Value::Choice(_) => (None, false),
+        Value::Record(record) => match record.get("weight")? {
+            // The literal seen last may be that of another field: a weight up to one is a percentage.
+            Value::Number(q) => (Some(q.amount), q.amount <= Rational::from(1)),
+            _ => (None, false),
+        },
+        _ => return None,
+    };
+    Some(Share { key: key.to_owned(), at, amount, percent })
+}
+
+fn set_shares(shares: &[Share], members: &mut Record, of: impl Fn(Rational) -> Rational) -> bool {
+    for share in shares {
+        if let Some(amount) = share.amount {
+            set_share(members, &share.key, of(amount));
+        }
+    }
+    true
+}
+
+fn set_share(members: &mut Record, key: &str, share: Rational) {
+    let number = Value::Number(Quantity::new(share, Dim::NONE));
+    match members.get_mut(key) {
+        Some(Value::Record(record)) => {
+            record.insert("weight".into(), number);
+        }
+        Some(value) => *value = number,
+        None => {}
+    }
+}

@@ -1,0 +1,285 @@
+//! Checks and evaluates a program: every value gets its type from its place, and is computed when it is needed.
+
+mod assert;
+mod call;
+mod coerce;
+mod formula;
+mod infer;
+mod item;
+mod kinds;
+mod layers;
+mod mix;
+mod name;
+mod number;
+mod overrides;
+mod pipe;
+mod report;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use llmp_grammar::ast::Expr;
+use llmp_grammar::{Diag, Sink, Sources, Span};
+use llmp_stdlib::{Registry, Ty, Value};
+
+use crate::load::Loaded;
+use crate::program::{Items, Layer, Meaning, Note, Places, Program, Row};
+use crate::resolve::{Names, resolve};
+
+use layers::Override;
+
+/// What a user chose on the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Variants, applied together.
+    pub variants: Vec<String>,
+    /// `--set name=value`.
+    pub sets: Vec<(String, String)>,
+}
+
+/// The outcome of looking at a value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Val {
+    /// A value.
+    Known(Value),
+    /// Right as far as one can see, and not known yet.
+    Unknown,
+    /// Wrong, and reported: nothing more is said about it.
+    Error,
+}
+
+impl Val {
+    pub(crate) fn and_then(self, then: impl FnOnce(Value) -> Val) -> Val {
+        match self {
+            Val::Known(value) => then(value),
+            other => other,
+        }
+    }
+}
+
+/// Where the checker is.
+#[derive(Clone, Default)]
+pub(crate) struct Context<'a> {
+    /// File whose names are in scope; `None` inside a default.
+    pub(crate) unit: Option<usize>,
+    /// Parameters of a chain and names of comprehensions.
+    pub(crate) locals: Vec<(String, Val)>,
+    /// The definition at work, for the graph of mentions.
+    pub(crate) node: String,
+    /// Members and arguments around the value at hand.
+    pub(crate) path: Vec<String>,
+    /// Rows that a predicate can speak of; `None` where any column may be.
+    pub(crate) row: Option<Row>,
+    /// The step at hand.
+    pub(crate) step: Option<Span>,
+    /// Inside a step that is switched off.
+    pub(crate) off: bool,
+    /// Usually a power of two.
+    pub(crate) binary: bool,
+    /// Where `let`s and chains are used that are being looked at.
+    pub(crate) used_at: Option<Span>,
+    /// Values of stronger layers, by path.
+    pub(crate) overrides: Rc<BTreeMap<Vec<String>, Override<'a>>>,
+}
+
+/// Checks and evaluates.
+pub(crate) struct Checker<'a> {
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) registry: &'a Registry,
+    pub(crate) names: &'a Names<'a>,
+    pub(crate) variants: Vec<String>,
+    pub(crate) sets: &'a BTreeMap<String, Expr>,
+    pub(crate) diags: Vec<Diag>,
+    pub(crate) items: Items,
+    /// Definitions that are being evaluated.
+    pub(crate) busy: Vec<String>,
+    pub(crate) ctx: Context<'a>,
+    /// Mentions: from, to, where.
+    pub(crate) mentions: BTreeMap<String, BTreeMap<String, Span>>,
+    pub(crate) params: BTreeMap<String, Val>,
+    pub(crate) places: Places,
+    pub(crate) consumed: BTreeSet<Vec<String>>,
+    pub(crate) unpublished: Vec<Note>,
+    pub(crate) meanings: Vec<(Span, Meaning)>,
+    pub(crate) defaults: BTreeMap<&'static str, Option<Rc<Expr>>>,
+    /// What the first step of the chain at hand takes.
+    pub(crate) takes: Option<llmp_stdlib::State>,
+    /// Whether the numbers seen last were percentages.
+    pub(crate) percent: bool,
+    /// Imports of the main file that were used.
+    pub(crate) used_names: BTreeSet<String>,
+}
+
+/// Checks a program: its items evaluated, and everything that is wrong with it.
+pub fn check(loaded: &Loaded, registry: &Registry, options: &Options) -> (Program, Sink) {
+    let mut diags = Vec::new();
+    let names = resolve(loaded, registry, &mut diags);
+    let mut sources = loaded.sources.clone();
+    let sets = overrides::sets(&names, options, &mut sources, &mut diags);
+    let variants = overrides::variants(&names, options, &mut diags);
+    let mut checker = Checker::new(loaded, registry, &names, variants.clone(), &sets, diags);
+    checker.run();
+    let mut program = checker.program(sources);
+    let mut diags = std::mem::take(&mut checker.diags);
+    overrides::others(loaded, registry, &names, &variants, &sets, &mut diags);
+    let diags = report::allowed(loaded, diags);
+    let mut sink = Sink::new();
+    sink.extend(diags);
+    let sorted = sink.into_sorted();
+    let mut sink = Sink::new();
+    sink.extend(report::same_once(sorted));
+    program.unpublished.sort_by_key(|note| note.at);
+    program.unpublished.dedup();
+    (program, sink)
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn new(
+        loaded: &'a Loaded,
+        registry: &'a Registry,
+        names: &'a Names<'a>,
+        variants: Vec<String>,
+        sets: &'a BTreeMap<String, Expr>,
+        diags: Vec<Diag>,
+    ) -> Self {
+        Checker {
+            loaded,
+            registry,
+            names,
+            variants,
+            sets,
+            diags,
+            items: Items::default(),
+            busy: Vec::new(),
+            ctx: Context::default(),
+            mentions: BTreeMap::new(),
+            params: BTreeMap::new(),
+            places: Places::new(),
+            consumed: BTreeSet::new(),
+            unpublished: Vec::new(),
+            meanings: Vec::new(),
+            defaults: BTreeMap::new(),
+            takes: None,
+            percent: false,
+            used_names: BTreeSet::new(),
+        }
+    }
+
+    /// Evaluates everything and applies all rules.
+    pub(crate) fn run(&mut self) {
+        for name in self.names.params.keys() {
+            self.param(name);
+        }
+        let names: Vec<String> = self.names.decls.keys().cloned().collect();
+        for name in &names {
+            self.item(name);
+        }
+        let position = |name: &String| names.iter().position(|n| n == name);
+        self.items.0.sort_by_cached_key(|name, _| position(name));
+        self.lets();
+        self.kind_rules();
+        self.checks();
+        self.variant_paths();
+        self.cycles();
+        self.unused();
+    }
+
+    fn program(&mut self, sources: Sources) -> Program {
+        let mut items = std::mem::take(&mut self.items.0);
+        for (name, item) in &mut items {
+            item.mentions =
+                self.mentions.get(name).map(|to| to.keys().cloned().collect()).unwrap_or_default();
+        }
+        let known = |(name, val): (&String, &Val)| match val {
+            Val::Known(value) => Some((name.clone(), value.clone())),
+            Val::Unknown | Val::Error => None,
+        };
+        Program {
+            sources,
+            items,
+            params: self.params.iter().filter_map(known).collect(),
+            unpublished: std::mem::take(&mut self.unpublished),
+            meanings: std::mem::take(&mut self.meanings),
+            main: self.loaded.units.first().map(|u| u.path.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Adds a diagnostic; inside a `let` or chain it says where that is used.
+    pub(crate) fn report(&mut self, diag: impl Into<Diag>) {
+        let mut diag: Diag = diag.into();
+        if let Some(at) = self.ctx.used_at
+            && diag.span() != Some(at)
+        {
+            diag = diag.label(at, "used here");
+        }
+        self.diags.push(diag);
+    }
+
+    /// Runs `work` without letting it say anything; tells whether it found an error.
+    pub(crate) fn silently<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Vec<Diag>) {
+        let before = self.diags.len();
+        let places = self.places.clone();
+        let consumed = self.consumed.clone();
+        let result = work(self);
+        let said = self.diags.split_off(before);
+        if said.iter().any(Diag::is_error) {
+            self.places = places;
+            self.consumed = consumed;
+        }
+        (result, said)
+    }
+
+    /// Runs `work` in a changed context.
+    pub(crate) fn within<T>(
+        &mut self,
+        change: impl FnOnce(&mut Context<'a>),
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let saved = self.ctx.clone();
+        change(&mut self.ctx);
+        let result = work(self);
+        self.ctx = saved;
+        result
+    }
+
+    /// Remembers what a place means.
+    pub(crate) fn mean(&mut self, at: Span, meaning: Meaning) {
+        if self.ctx.unit.is_some() {
+            self.meanings.push((at, meaning));
+        }
+    }
+}
+
+/// Defaults in the registry that are not values of their own type: must be empty.
+pub fn registry_problems(registry: &Registry) -> Vec<String> {
+    let loaded = Loaded::default();
+    let names = Names::default();
+    let sets = BTreeMap::new();
+    let mut checker = Checker::new(&loaded, registry, &names, Vec::new(), &sets, Vec::new());
+    let mut problems = registry.doubles().to_vec();
+    let kinds = registry.all_kinds().map(|k| k.signature);
+    let members = registry.all_families().flat_map(|f| f.members.iter().copied());
+    for signature in kinds.chain(registry.all_steps()).chain(members) {
+        for param in signature.params {
+            let Some(default) = param.default else { continue };
+            let ty: Ty = param.ty;
+            if let (Val::Error | Val::Unknown, said) = checker.silently(|c| c.default(default, &ty)) {
+                let words: Vec<String> = said.into_iter().map(|d| d.message).collect();
+                problems.push(format!(
+                    "{}({} = {default}): {}",
+                    signature.name,
+                    param.name,
+                    words.join("; ")
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// History of the members of an item.
+pub(crate) type Histories = BTreeMap<Vec<String>, Vec<Layer>>;
+
+pub(crate) use kinds::trains;
+pub(crate) use report::place_problem;

@@ -1,0 +1,175 @@
+//! Names in values: what they stand for, and what to say of those that stand for nothing.
+
+use llmp_grammar::{Diag, Span, nearest};
+use llmp_stdlib::{ItemRef, Ty, Value};
+
+use super::{Checker, Val};
+use crate::codes::{HidesBuiltIn, NotAllowed, NotAvailable, UnknownName};
+use crate::program::Meaning;
+use crate::resolve::{Def, suggest};
+
+impl<'a> Checker<'a> {
+    /// What a name of the current file stands for.
+    pub(crate) fn lookup(&mut self, name: &str, at: Span) -> Option<Def> {
+        let unit = self.ctx.unit?;
+        let (def, place) = self.names.get(unit, name).cloned()?;
+        if unit == 0 {
+            self.used_names.insert(name.to_owned());
+        }
+        match &def {
+            Def::Item(target) | Def::Let(target) | Def::Param(target) => {
+                self.mention(target, at);
+                self.mean(at, Meaning::Definition(target.clone(), place));
+            }
+            Def::Variant | Def::Space(_) | Def::Broken => {}
+        }
+        Some(def)
+    }
+
+    /// Remembers that the definition at work needs another.
+    pub(crate) fn mention(&mut self, target: &str, at: Span) {
+        let node = self.ctx.node.clone();
+        self.mentions.entry(node).or_default().entry(target.to_owned()).or_insert(at);
+    }
+
+    /// A parameter of a chain or the name of a comprehension.
+    pub(crate) fn local(&self, name: &str) -> Option<Val> {
+        self.ctx.locals.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone())
+    }
+
+    /// The set of names that a type asks for.
+    fn choices(ty: &Ty) -> Option<&'static llmp_stdlib::Choices> {
+        match ty {
+            Ty::Choice(set) => Some(set),
+            Ty::Optional(ty) => Self::choices(ty),
+            _ => None,
+        }
+    }
+
+    /// A name where `ty` is expected.
+    pub(crate) fn name(&mut self, name: &str, ty: &Ty, at: Span) -> Val {
+        if let Some(set) = Self::choices(ty)
+            && set.values.iter().any(|(value, _)| *value == name)
+        {
+            self.hidden(name, set.name, at);
+            return Val::Known(Value::Choice(name.to_owned()));
+        }
+        if let Some(local) = self.local(name) {
+            return local.and_then(|value| self.coerce(value, ty, at));
+        }
+        match self.lookup(name, at) {
+            Some(Def::Let(target)) => self.in_let(&target, at, |c, expr| c.check(expr, ty)),
+            Some(Def::Param(target)) => self.param(&target).and_then(|value| self.coerce(value, ty, at)),
+            Some(Def::Item(item)) => self.coerce(Value::Item(ItemRef { item, part: None }), ty, at),
+            Some(Def::Broken) => Val::Error,
+            Some(Def::Variant | Def::Space(_)) => self.unknown_name("value", name, at),
+            None => self.not_a_value(name, ty, at),
+        }
+    }
+
+    fn hidden(&mut self, name: &str, set: &str, at: Span) {
+        let Some(unit) = self.ctx.unit else { return };
+        if let Some((_, definition)) = self.names.get(unit, name) {
+            let meaning = format!("the {set} `{name}`");
+            self.report(HidesBuiltIn { name: name.to_owned(), meaning, at, definition: *definition });
+        }
+    }
+
+    /// A name that is neither defined nor one of the expected values.
+    fn not_a_value(&mut self, name: &str, ty: &Ty, at: Span) -> Val {
+        if let Some(set) = Self::choices(ty) {
+            let values: Vec<&str> = set.values.iter().map(|(value, _)| *value).collect();
+            let diag = Diag::from(NotAllowed { value: name.to_owned(), allowed: values.join(" | "), at });
+            let unit = self.ctx.unit.unwrap_or(usize::MAX);
+            let near = nearest(name, values.iter().copied().chain(self.names.known(unit)));
+            self.report(suggest(diag, near, at));
+            return Val::Error;
+        }
+        if let Ty::Family(family) = ty {
+            if let Some(signature) = family.get(name) {
+                let diag = Diag::from(UnknownName { what: "value".into(), name: name.to_owned(), at })
+                    .help(format!("`{name}` is a {}: write `{name}({})`", family.name, required(signature)));
+                let fillable = signature.params.iter().all(|p| p.default.is_some());
+                self.report(if fillable {
+                    diag.fix(format!("write `{name}()`"), at, format!("{name}()"))
+                } else {
+                    diag
+                });
+                return Val::Error;
+            }
+            let names: Vec<&str> = family.members.iter().map(|m| m.name).collect();
+            let diag = Diag::from(NotAllowed { value: name.to_owned(), allowed: names.join(" | "), at });
+            self.report(suggest(diag, nearest(name, names.iter().copied()), at));
+            return Val::Error;
+        }
+        self.unknown_name("value", name, at)
+    }
+
+    /// Reports a name that nothing defines.
+    pub(crate) fn unknown_name(&mut self, what: &str, name: &str, at: Span) -> Val {
+        if let "all" | "file" | "hf" | "external" = name
+            && matches!(what, "constructor" | "step")
+        {
+            self.report(NotAvailable { what: format!("`{name}(…)`"), at });
+            return Val::Error;
+        }
+        let diag = Diag::from(UnknownName { what: what.to_owned(), name: name.to_owned(), at });
+        let steps = || self.registry.all_steps().map(|s| s.name);
+        let constructors = || self.registry.all_families().flat_map(|f| f.members.iter().map(|m| m.name));
+        let unit = self.ctx.unit.unwrap_or(usize::MAX);
+        let near = match what {
+            "step" => nearest(name, steps().chain(self.chains(unit))),
+            "constructor" => nearest(name, constructors().chain(steps()).chain(["unpublished", "about"])),
+            "function" => nearest(name, self.registry.all_functions().map(|f| f.name)),
+            _ => {
+                let locals = self.ctx.locals.iter().map(|(n, _)| n.as_str());
+                nearest(name, self.names.known(unit).chain(locals))
+            }
+        };
+        let diag = suggest(diag, near, at);
+        self.report(diag);
+        Val::Error
+    }
+
+    fn chains(&self, unit: usize) -> impl Iterator<Item = &str> {
+        let is_chain = move |name: &&str| match self.names.get(unit, name) {
+            Some((Def::Item(item), _)) => {
+                self.names.decls.get(item).is_some_and(|d| d.kind.yields == llmp_stdlib::Yields::Chain)
+            }
+            _ => false,
+        };
+        self.names.known(unit).filter(is_chain)
+    }
+
+    /// Looks at the value of a `let` in its own file, as if it stood at the place of use.
+    pub(crate) fn in_let<T: From<Val>>(
+        &mut self,
+        name: &str,
+        at: Span,
+        look: impl FnOnce(&mut Self, &'a llmp_grammar::ast::Expr) -> T,
+    ) -> T {
+        let Some((unit, binding)) = self.names.lets.get(name).copied() else { return Val::Error.into() };
+        if self.busy.iter().any(|n| n == name) {
+            return Val::Error.into();
+        }
+        self.busy.push(name.to_owned());
+        let node = name.to_owned();
+        let result = self.within(
+            |ctx| {
+                ctx.unit = Some(unit);
+                ctx.locals.clear();
+                ctx.node = node;
+                ctx.used_at = Some(ctx.used_at.unwrap_or(at));
+            },
+            |c| look(c, &binding.value),
+        );
+        self.busy.pop();
+        result
+    }
+}
+
+fn required(signature: &llmp_stdlib::Signature) -> String {
+    let names: Vec<String> =
+        signature.params.iter().filter(|p| p.default.is_none()).map(|p| format!("{} = …", p.name)).collect();
+    names.join(", ")
+}

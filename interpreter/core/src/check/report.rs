@@ -1,0 +1,100 @@
+//! From problems with paths to diagnostics with places; `@allow`; each message once.
+
+use llmp_grammar::ast::{Attr, Body, ItemKind};
+use llmp_grammar::{Diag, Severity, Span};
+use llmp_stdlib::Problem;
+
+use crate::codes::NeedlessAllow;
+use crate::load::Loaded;
+use crate::program::{Insert, Place, Places};
+
+/// A problem that a built-in found, at the places where its paths were written.
+pub(crate) fn place_problem(problem: Problem, prefix: &[String], places: &Places, fallback: Span) -> Diag {
+    let full = |path: &[String]| -> Vec<String> { prefix.iter().chain(path).cloned().collect() };
+    let nearest = |path: &[String]| {
+        let shorter = (1..=path.len()).rev().map(|n| &path[..n]);
+        shorter.filter_map(|p| places.get(p)).map(|p| p.value).next().unwrap_or(fallback)
+    };
+    let at = if problem.path.is_empty() { fallback } else { nearest(&full(&problem.path)) };
+    let mut diag = Diag::new(problem.code, problem.severity, problem.message).primary_label(at, "");
+    for (path, text) in &problem.labels {
+        diag = diag.label(if path.is_empty() { fallback } else { nearest(&full(path)) }, text.clone());
+    }
+    diag.help = problem.help;
+    for fix in problem.fixes {
+        let path = full(&fix.path);
+        match (places.get(&path), path.split_last()) {
+            (Some(place), _) => diag = diag.fix(fix.title, place.value, fix.text),
+            (None, Some((name, around))) => {
+                if let Some(place) = places.get(around) {
+                    diag = insert_titled(diag, *place, name, &fix.text, fix.title);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    diag
+}
+
+/// Adds a fix that writes a member or argument that was not written.
+pub(crate) fn insert(diag: Diag, place: Place, name: &str, text: &str) -> Diag {
+    insert_titled(diag, place, name, text, format!("add `{name} = {text}`"))
+}
+
+fn insert_titled(diag: Diag, place: Place, name: &str, text: &str, title: String) -> Diag {
+    let Some((at, how)) = place.insert else { return diag };
+    let text = match how {
+        Insert::Line => format!("\n  {name} = {text}"),
+        Insert::Comma => format!(", {name} = {text}"),
+        Insert::First => format!("{name} = {text}"),
+    };
+    diag.fix(title, at, text)
+}
+
+/// Leaves out warnings that `@allow(CODE)` covers; an `@allow` that covers none is a warning itself.
+pub(crate) fn allowed(loaded: &Loaded, mut diags: Vec<Diag>) -> Vec<Diag> {
+    let mut allows: Vec<(String, Span, Span)> = Vec::new();
+    for unit in &loaded.units {
+        for item in &unit.ast.items {
+            collect(&item.attrs, item.span, &mut allows);
+            let block = match &item.kind {
+                ItemKind::Decl(decl) => match &decl.body {
+                    Body::Block(block) => Some(block),
+                    Body::Value(_) => None,
+                },
+                ItemKind::Variant(variant) => Some(&variant.block),
+                _ => None,
+            };
+            for member in block.into_iter().flat_map(|b| &b.members) {
+                collect(&member.attrs, member.span, &mut allows);
+            }
+        }
+    }
+    for (code, around, at) in allows {
+        let before = diags.len();
+        let covered = |d: &Diag| {
+            d.code == code && d.severity != Severity::Error && d.span().is_some_and(|s| around.contains(s))
+        };
+        diags.retain(|d| !covered(d));
+        if diags.len() == before {
+            diags.push(NeedlessAllow { code, at }.into());
+        }
+    }
+    diags
+}
+
+fn collect(attrs: &[Attr], around: Span, allows: &mut Vec<(String, Span, Span)>) {
+    for attr in attrs.iter().filter(|attr| attr.name.text == "allow") {
+        for arg in &attr.args {
+            if let Some(code) = arg.value.as_name() {
+                allows.push((code.to_owned(), around, arg.span));
+            }
+        }
+    }
+}
+
+/// One message for each code, place and wording; notes on how a place was reached may differ.
+pub(crate) fn same_once(mut sorted: Vec<Diag>) -> Vec<Diag> {
+    sorted.dedup_by(|b, a| a.code == b.code && a.span() == b.span() && a.message == b.message);
+    sorted
+}

@@ -1,0 +1,27 @@
+//! LLMP0703: The program is meaningful, but this version of the tool cannot do what it asks for.
+
+use llmp_grammar::Span;
+
+llmp_grammar::diagnostic! {
+    /// The program is meaningful, but this version of the tool cannot do what it asks for.
+    ///
+    /// ```llmp
+    /// llmp 1
+    /// let langs = ["de", "fr"]
+    /// source wiki[lang in langs] = text("wiki/{lang}/*.txt") # error[LLMP0703]
+    /// ```
+    ///
+    /// ```llmp
+    /// llmp 1
+    /// source german = text("wiki/de/*.txt")
+    /// source french = text("wiki/fr/*.txt")
+    /// ```
+    "LLMP0703" NotAvailable "{what} is not available in this version";
+    {
+        /// What is asked for.
+        pub what: String,
+        /// Where.
+        #[label(primary, "not in this version")]
+        pub at: Span,
+    }
+}

@@ -1,0 +1,319 @@
+//! From items to steps: defaults are filled in, references become inputs, equal steps are one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+use llmp_grammar::{Sink, Span};
+use llmp_stdlib::kind::Cost;
+use llmp_stdlib::plan::wire;
+use llmp_stdlib::{
+    Call, ItemRef, Output, Plan, Planner, Port, Problem, Record, Registry, Signature, Step, StepId, Value,
+    Yields,
+};
+
+use crate::check::trains;
+use crate::program::{Item, Program};
+
+/// Revision of the step that turns documents into tokens.
+const TOKENIZE_REV: u32 = 1;
+
+/// Makes the plan of a program: the steps that what is trained, evaluated and released needs.
+///
+/// Where none of these is in the program, every item that no other uses is wanted.
+pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
+    let mut maker = Maker {
+        program,
+        registry,
+        steps: IndexMap::new(),
+        outputs: BTreeMap::new(),
+        carriers: BTreeMap::new(),
+        plan: Plan::default(),
+        open: Vec::new(),
+        sink: Sink::new(),
+    };
+    let mut wanted = BTreeSet::new();
+    for name in roots(program) {
+        let reference = ItemRef { item: name.clone(), part: None };
+        if let Ok(output) = maker.item(&reference) {
+            wanted.extend(ports(&output).into_iter().map(|p| p.step));
+        }
+        maker.plan.roots.push(name);
+    }
+    maker.costs();
+    maker.finish(wanted)
+}
+
+/// Items that are wanted for themselves.
+fn roots(program: &Program) -> Vec<String> {
+    let wanted =
+        |item: &&Item| matches!(item.kind.yields, Yields::Metrics | Yields::Release) || trains(item.kind);
+    let roots: Vec<String> = program.items.values().filter(wanted).map(|i| i.name.clone()).collect();
+    if !roots.is_empty() {
+        return roots;
+    }
+    let used: BTreeSet<&String> = program.items.values().flat_map(|i| &i.mentions).collect();
+    let last = |item: &&Item| !used.contains(&item.name) && item.kind.yields != Yields::Chain;
+    program.items.values().filter(last).map(|i| i.name.clone()).collect()
+}
+
+fn ports(output: &Output) -> Vec<Port> {
+    match output {
+        Output::Nothing => Vec::new(),
+        Output::Port(port) => vec![port.clone()],
+        Output::Mix(parts) => parts.iter().map(|p| p.port.clone()).collect(),
+        Output::Model { tokenizer, weights, .. } => tokenizer.iter().chain(weights).cloned().collect(),
+    }
+}
+
+struct Maker<'p> {
+    program: &'p Program,
+    registry: &'p Registry,
+    steps: IndexMap<StepId, Step>,
+    outputs: BTreeMap<String, Option<Output>>,
+    /// Where the parts of data are: the step with parts that its pipe went through last.
+    carriers: BTreeMap<Port, Port>,
+    plan: Plan,
+    /// Items that are being made, innermost last.
+    open: Vec<String>,
+    sink: Sink,
+}
+
+/// A problem that was reported already, or follows from one.
+fn silent() -> Problem {
+    Problem::error("", "", "")
+}
+
+impl Maker<'_> {
+    fn here(&self) -> Option<&Item> {
+        self.program.items.get(self.open.last()?)
+    }
+
+    fn named(&mut self, id: &StepId, name: String) {
+        let names = self.plan.names.entry(id.clone()).or_default();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+
+    fn add(&mut self, op: &str, rev: u32, args: Record, inputs: Vec<Port>, at: Option<Span>) -> Port {
+        let step = Step::new(op, rev, args, inputs);
+        let id = step.id.clone();
+        if let Some(at) = at.or_else(|| self.here().map(|item| item.at)) {
+            self.plan.spans.entry(id.clone()).or_insert(at);
+        }
+        self.steps.entry(id.clone()).or_insert(step);
+        Port { step: id, part: None }
+    }
+
+    /// Items, pipes and sources among arguments become ports; a described model stays a description.
+    fn ports_in(&mut self, args: Record) -> Result<Record, Problem> {
+        let mut failed = None;
+        let args = llmp_stdlib::value::map_record(args, &mut |value| {
+            if failed.is_some() {
+                return value;
+            }
+            match self.port_value(value) {
+                Ok(value) => value,
+                Err(problem) => {
+                    failed = Some(problem);
+                    Value::None
+                }
+            }
+        });
+        failed.map_or(Ok(args), Err)
+    }
+
+    fn port_value(&mut self, value: Value) -> Result<Value, Problem> {
+        let output = match &value {
+            Value::Item(item) => self.item(item)?,
+            Value::Pipe(..) => self.data(&value)?,
+            Value::Call(call) if self.makes_item(&call.name) => Output::Port(self.call(call, &[])?),
+            _ => return Ok(value),
+        };
+        Ok(match output {
+            Output::Port(port) | Output::Model { weights: Some(port), .. } => Value::Port(port),
+            Output::Model { spec, tokenizer, weights: None } => {
+                let mut spec = spec;
+                if let Some(port) = tokenizer {
+                    spec.insert("tokenizer".into(), Value::Port(port));
+                }
+                Value::Record(spec)
+            }
+            Output::Mix(parts) => Value::List(parts.into_iter().map(part_value).collect()),
+            Output::Nothing => Value::None,
+        })
+    }
+
+    /// Whether a constructor stands for an item of its own: a source, a tokenizer.
+    fn makes_item(&self, name: &str) -> bool {
+        let source = |s: &Signature| s.flow.is_some_and(|f| f.from.is_none());
+        let item_family = |yields: Yields| {
+            let kinds = self.registry.all_kinds().filter(move |k| k.yields == yields);
+            let families = kinds.filter_map(|k| match k.form {
+                llmp_stdlib::Form::Value(llmp_stdlib::Ty::Family(f))
+                | llmp_stdlib::Form::Either(llmp_stdlib::Ty::Family(f)) => Some(f),
+                _ => None,
+            });
+            families.into_iter().any(|f| f.get(name).is_some())
+        };
+        self.signature(name).is_some_and(source)
+            || item_family(Yields::Tokenizer)
+            || item_family(Yields::Model)
+    }
+
+    fn signature(&self, name: &str) -> Option<&'static Signature> {
+        let step = self.registry.step(name);
+        step.or_else(|| self.registry.constructors(name).first().map(|(_, s)| *s))
+    }
+
+    /// Sizes of models and stages, for those that are right.
+    fn costs(&mut self) {
+        for item in self.program.items.values().filter(|item| item.complete) {
+            match (item.kind.cost)(&item.view(self.program)) {
+                Some(Cost::Model(cost)) => {
+                    self.plan.models.insert(item.name.clone(), cost);
+                }
+                Some(Cost::Stage(cost)) => {
+                    self.plan.stages.insert(item.name.clone(), cost);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Leaves out what no root needs.
+    fn finish(mut self, wanted: BTreeSet<StepId>) -> (Plan, Sink) {
+        let mut needed: BTreeSet<StepId> = BTreeSet::new();
+        let mut open: Vec<StepId> = wanted.into_iter().collect();
+        while let Some(id) = open.pop() {
+            if needed.insert(id.clone()) {
+                open.extend(
+                    self.steps.get(&id).into_iter().flat_map(|s| s.inputs.iter().map(|p| p.step.clone())),
+                );
+            }
+        }
+        self.plan.steps = self.steps.into_values().filter(|s| needed.contains(&s.id)).collect();
+        self.plan.names.retain(|id, _| needed.contains(id));
+        self.plan.spans.retain(|id, _| needed.contains(id));
+        self.plan.items.retain(|_, port| needed.contains(&port.step));
+        (self.plan, self.sink)
+    }
+
+    fn make(&mut self, name: &str) -> Result<Output, Problem> {
+        let Some(item) = self.program.items.get(name) else { return Err(silent()) };
+        if !item.complete || self.open.iter().any(|n| n == name) {
+            return Err(silent());
+        }
+        self.open.push(name.to_owned());
+        let made = (item.kind.elaborate)(&item.view(self.program), self);
+        self.open.pop();
+        let output = made.map_err(|problem| {
+            if !problem.code.is_empty() {
+                self.sink.push(crate::check::place_problem(problem, &[], &item.places, item.at));
+            }
+            silent()
+        })?;
+        let main = match &output {
+            Output::Port(port) | Output::Model { weights: Some(port), .. } => Some(port.clone()),
+            Output::Nothing | Output::Mix(_) | Output::Model { weights: None, .. } => None,
+        };
+        if let Some(port) = main {
+            if port.part.is_none() {
+                self.named(&port.step, name.to_owned());
+            }
+            self.plan.items.insert(name.to_owned(), port);
+        }
+        Ok(output)
+    }
+}
+
+fn part_value(part: llmp_stdlib::Part) -> Value {
+    let mut record = Record::new();
+    record.insert("name".into(), Value::Text(part.name));
+    record.insert("data".into(), Value::Port(part.port));
+    record.insert("share".into(), Value::number(part.share));
+    record.insert("max_epochs".into(), part.max_epochs.map_or(Value::None, Value::number));
+    Value::Record(record)
+}
+
+impl Planner for Maker<'_> {
+    fn item(&mut self, item: &ItemRef) -> Result<Output, Problem> {
+        let output = match self.outputs.get(&item.item) {
+            Some(known) => known.clone(),
+            None => {
+                let made = self.make(&item.item).ok();
+                self.outputs.insert(item.item.clone(), made.clone());
+                made
+            }
+        };
+        let output = output.ok_or_else(silent)?;
+        match (&item.part, output) {
+            (None, output) => Ok(output),
+            (Some(part), Output::Port(port)) => {
+                let carrier = self.carriers.get(&port).cloned().unwrap_or(port);
+                Ok(Output::Port(Port { step: carrier.step, part: Some(part.clone()) }))
+            }
+            (Some(_), _) => Err(silent()),
+        }
+    }
+
+    fn data(&mut self, value: &Value) -> Result<Output, Problem> {
+        match value {
+            Value::Item(item) => self.item(item),
+            Value::Call(call) => self.call(call, &[]).map(Output::Port),
+            Value::Port(port) => Ok(Output::Port(port.clone())),
+            Value::Pipe(head, calls) => {
+                let Output::Port(mut port) = self.data(head)? else {
+                    return Err(Problem::error("LLMP0201", "", "steps follow data, not a mixture"));
+                };
+                let owner = self.here().map(|item| item.name.clone());
+                for call in calls {
+                    let carrier = self.carriers.get(&port).cloned();
+                    let next = self.call(call, std::slice::from_ref(&port))?;
+                    let parts =
+                        self.signature(&call.name).and_then(|s| s.flow).is_some_and(|f| !f.parts.is_empty());
+                    if parts {
+                        self.carriers.insert(next.clone(), next.clone());
+                    } else if let Some(carrier) = carrier {
+                        self.carriers.insert(next.clone(), carrier);
+                    }
+                    if let Some(owner) = &owner {
+                        self.named(&next.step, format!("{owner}.{}", call.name));
+                    }
+                    port = next;
+                }
+                Ok(Output::Port(port))
+            }
+            other => Err(Problem::error("LLMP0201", "", format!("expected data, found {other}"))),
+        }
+    }
+
+    fn call(&mut self, call: &Call, before: &[Port]) -> Result<Port, Problem> {
+        let rev = self.signature(&call.name).map_or(0, |s| s.rev);
+        let args = self.ports_in(call.args.clone())?;
+        let (args, inputs) = wire(args, before);
+        Ok(self.add(&call.name, rev, args, inputs, None))
+    }
+
+    fn step(&mut self, op: &str, rev: u32, args: Record) -> Port {
+        let args = self.ports_in(args.clone()).unwrap_or(args);
+        let (args, inputs) = wire(args, &[]);
+        self.add(op, rev, args, inputs, None)
+    }
+
+    fn tokens(&mut self, docs: Port, tokenizer: Port) -> Port {
+        let mut args = Record::new();
+        args.insert("docs".into(), Value::Port(docs.clone()));
+        args.insert("tokenizer".into(), Value::Port(tokenizer));
+        let (args, inputs) = wire(args, &[]);
+        let port = self.add("tokenize", TOKENIZE_REV, args, inputs, None);
+        let of = self.plan.names.get(&docs.step).and_then(|names| names.last()).cloned();
+        let name = match (of, &docs.part) {
+            (Some(of), Some(part)) => format!("{of}.{part}.tokens"),
+            (Some(of), None) => format!("{of}.tokens"),
+            (None, _) => "tokens".into(),
+        };
+        self.named(&port.step, name);
+        port
+    }
+}
