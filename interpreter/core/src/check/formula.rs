@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
             ExprKind::Error => Err(Val::Error),
             ExprKind::Column(name) => {
                 let errors = self.diags.iter().filter(|d| d.is_error()).count();
-                let sort = self.column(&name.text, name.span, None).map_or(Sort::Any, Sort::from);
+                let sort = self.column(&name.text, expr.span, None).map_or(Sort::Any, Sort::from);
                 let wrong = self.diags.iter().filter(|d| d.is_error()).count() > errors;
                 if wrong { Err(Val::Error) } else { Ok((Formula::Column(name.text.clone()), sort)) }
             }

@@ -63,7 +63,13 @@ impl<'a> Checker<'a> {
             (Form::Value(_), false) => self.wrong_form(decl, "= value"),
             (Form::Block | Form::Open(_), true) => self.wrong_form(decl, "{ member = value }"),
         };
-        if !matches!(decl.kind.form, Form::Open(_)) && !self.left_over(name, decl, &layers) {
+        let right_form = match decl.kind.form {
+            Form::Value(_) => valued,
+            Form::Block => !valued,
+            Form::Either(_) => true,
+            Form::Open(_) => false,
+        };
+        if right_form && !self.left_over(name, decl, &layers) {
             outcome.complete = false;
         }
         let written: BTreeSet<String> =
@@ -151,6 +157,8 @@ impl<'a> Checker<'a> {
         let signature = decl.kind.signature;
         let mut outcome = Outcome { complete: true, ..Outcome::default() };
         self.block_place(decl.decl);
+        let meant =
+            meant(decl.kind, layers.values.keys().filter_map(|path| path.first().map(String::as_str)));
         for param in signature.params {
             let path = vec![param.name.to_owned()];
             let value = match (layers.values.get(&path), param.default) {
@@ -165,7 +173,7 @@ impl<'a> Checker<'a> {
                     value
                 }
                 (None, None) => {
-                    if !layers.broken {
+                    if !layers.broken && !meant.contains(param.name) {
                         self.missing(name, decl, param);
                     }
                     Val::Error
@@ -452,6 +460,18 @@ impl<'a> Checker<'a> {
             self.ctx = saved;
         }
     }
+}
+
+/// Members that misspelt names probably mean: nothing is said of their absence.
+pub(crate) fn meant<'n>(
+    kind: &'static llmp_stdlib::Kind,
+    written: impl Iterator<Item = &'n str>,
+) -> BTreeSet<&'static str> {
+    let signature = kind.signature;
+    let unknown = written.filter(|name| signature.param(name).is_none());
+    let near =
+        unknown.filter_map(|name| llmp_grammar::nearest(name, signature.params.iter().map(|p| p.name)));
+    near.filter_map(|name| signature.param(name).map(|p| p.name)).collect()
 }
 
 fn type_words(ty: &ast::TypeRef) -> String {

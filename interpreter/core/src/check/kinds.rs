@@ -59,6 +59,7 @@ impl<'a> Checker<'a> {
             .is_some_and(|d| matches!(&d.decl.body, llmp_grammar::ast::Body::Block(b) if b.broken));
         let none = |member: &str| item.members.get(member) == Some(&llmp_stdlib::Value::None);
         let mut diags: Vec<Diag> = Vec::new();
+        let meant = super::item::meant(item.kind, item.written.iter().map(String::as_str));
         for group in item.kind.groups {
             let given: Vec<&str> =
                 group.members.iter().copied().filter(|m| item.written.contains(*m) && !none(m)).collect();
@@ -69,7 +70,7 @@ impl<'a> Checker<'a> {
                 item.layers.get(&path[..]).and_then(|l| l.last()).map_or(item.at, |l| l.at)
             };
             match given.as_slice() {
-                [] if group.required && !broken => {
+                [] if group.required && !broken && !group.members.iter().any(|m| meant.contains(m)) => {
                     diags.push(NoneGiven { owner, members, at: item.at }.into())
                 }
                 [first, second, ..] => {

@@ -42,6 +42,7 @@ impl<'a> Checker<'a> {
         match ty {
             Ty::Choice(set) => Some(set),
             Ty::Optional(ty) => Self::choices(ty),
+            Ty::OneOf(types) => types.iter().find_map(Self::choices),
             _ => None,
         }
     }
@@ -77,7 +78,8 @@ impl<'a> Checker<'a> {
 
     /// A name that is neither defined nor one of the expected values.
     fn not_a_value(&mut self, name: &str, ty: &Ty, at: Span) -> Val {
-        if let Some(set) = Self::choices(ty) {
+        let ty = if let Ty::Optional(inner) = ty { *inner } else { ty };
+        if let (Ty::Choice(_), Some(set)) = (ty, Self::choices(ty)) {
             let values: Vec<&str> = set.values.iter().map(|(value, _)| *value).collect();
             let diag = Diag::from(NotAllowed { value: name.to_owned(), allowed: values.join(" | "), at });
             let unit = self.ctx.unit.unwrap_or(usize::MAX);

@@ -465,9 +465,12 @@ impl<'a> Checker<'a> {
         let fits = self.enter(signature, flow, row, parts.callee.span, source);
         self.needs(signature, flow, row, parts.callee.span, off, at);
         let callee = format!("`{}`", signature.name);
-        let given = std::mem::take(&mut parts.given);
         let name = parts.callee.span;
         let here = row.clone();
+        // Steps of one pipe may have arguments of the same name: each has a path of its own.
+        self.ctx.path.push(format!("step {}", at.start));
+        self.open_call(at, &parts);
+        let given = std::mem::take(&mut parts.given);
         let (args, state) = self.within(
             |ctx| {
                 ctx.row = Some(here);
@@ -489,6 +492,7 @@ impl<'a> Checker<'a> {
             row.columns = before;
         }
         let checked = state.and_then(|_| self.complete(signature, args, name));
+        self.ctx.path.pop();
         match (checked, extra, fits) {
             (Val::Known(Value::Call(mut call)), Ok((on, extra)), true) => {
                 call.args.extend(extra);

@@ -18,22 +18,22 @@ fn the_newcomers_program_is_clean() {
 #[test]
 fn one_change_gives_one_diagnostic() {
     let cases = [
-        ("layers    = 4", "layer     = 4", vec!["0102 11:3", "0103 9:7"]),
+        ("layers    = 4", "layer     = 4", vec!["0102 11:3"]),
         ("layers    = 4\n", "", vec!["0103 9:7"]),
         ("tokens = 4M", "tokens = 4M steps", vec!["0202 21:12"]),
         ("tokens = 4M", "tokens = 4Mio", vec!["0301 21:13"]),
-        ("tokens = 4M", "token = 4M", vec!["0102 21:3", "0601 18:10"]),
+        ("tokens = 4M", "token = 4M", vec!["0102 21:3"]),
         ("detect_language()", "detect_langauge()", vec!["0101 5:26"]),
         ("detect_language() |> ", "", vec!["0105 5:34"]),
         ("text(\"books/*.txt\")", "warc(\"books/*.gz\")", vec!["0207 5:26"]),
-        ("heads     = 6", "heads     = 7", vec!["0501 13:15"]),
+        ("heads     = 6", "heads     = 7", vec!["0501 13:15", "0502 14:15"]),
         ("kv_heads  = 2", "kv_heads  = 4", vec!["0502 14:15"]),
         ("dataset clean = books", "dataset clean = clean", vec!["0106 5:17"]),
-        ("model tiny", "model run", vec!["0012 18:10", "0101 19:12"]),
-        ("dedup_minhash()", "dedup_minhash", vec!["0213 5:71"]),
-        ("dedup_minhash()", "dedup_minhash(14, 15)", vec!["0204 5:89"]),
-        ("dedup_minhash()", "dedup_minhash(band = 14)", vec!["0203 5:85"]),
-        ("dedup_minhash()", "dedup_minhash(bands = 14, bands = 15)", vec!["0203 5:97"]),
+        ("model tiny", "model run", vec!["0012 18:10"]),
+        ("dedup_minhash()", "dedup_minhash", vec!["0213 5:73"]),
+        ("dedup_minhash()", "dedup_minhash(14, 15)", vec!["0204 5:91"]),
+        ("dedup_minhash()", "dedup_minhash(band = 14)", vec!["0203 5:87"]),
+        ("dedup_minhash()", "dedup_minhash(bands = 14, bands = 15)", vec!["0203 5:99"]),
         (", vocab = 4096", "", vec!["0203 7:17"]),
         ("vocab = 4096", "vocab = \"4096\"", vec!["0201 7:47"]),
         ("vocab = 4096", "vocab = -4096", vec!["0209 7:47"]),
@@ -43,7 +43,7 @@ fn one_change_gives_one_diagnostic() {
         ("model  = tiny", "model  = books", vec!["0201 19:12"]),
         ("model  = tiny\n", "", vec!["0601 18:10"]),
         ("data   = clean", "data   = tiny", vec!["0201 20:12"]),
-        ("tokens = 4M", "tokens = 4M\n  steps = 10", vec!["0602 22:3"]),
+        ("tokens = 4M", "tokens = 4M\n  steps = 10", vec!["0602 22:11"]),
         ("tokens = 4M", "tokens = 4M\n  schedule = cosine(peak = 3e-4, warmup = 200)", vec!["0302 22:43"]),
         ("tokens = 4M", "tokens = 4M\n  schedule = cosin(peak = 3e-4)", vec!["0104 22:14"]),
         ("tokens = 4M", "tokens = 4M\n  precision = f64", vec!["0104 22:15"]),
@@ -78,7 +78,7 @@ fn several_mistakes_are_each_said_once() {
         .replace("vocab = 4096", "vocabulary = 4096")
         .replace("heads     = 6", "heads     = 7")
         .replace("tokens = 4M", "tokens = 4M\n  precision = f64");
-    assert_eq!(said(&text), ["0101 5:26", "0203 7:38", "0501 13:15", "0104 22:15"]);
+    assert_eq!(said(&text), ["0101 5:26", "0203 7:39", "0501 13:15", "0502 14:15", "0104 22:15"]);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn overrides_are_checked() {
     let text = format!(
         "{NEWCOMER}param seed: Int in 1..9 = 3\ncheck seed > 0 else \"seed\"\nvariant small {{\n  run.tokens = 1M\n  tiny.heads = 7\n}}\n"
     );
-    assert_eq!(said(&text), ["0501 31:16"], "variants that are not chosen are checked too");
+    assert_eq!(said(&text), ["0501 30:16"], "variants that are not chosen are checked too");
     let options = |sets: &[(&str, &str)], variants: &[&str]| Options {
         sets: sets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         variants: variants.iter().map(|v| (*v).to_owned()).collect(),
@@ -198,8 +198,8 @@ fn overrides_are_checked() {
     assert_eq!(said_with(&text, &options(&[("seed", "40")], &[])), ["0802 1:1"]);
     assert_eq!(said_with(&text, &options(&[("seed", "x y")], &[])), ["0802 1:1"]);
     assert_eq!(said_with(&text, &options(&[], &["smal"])), ["0804 1:1"]);
-    assert_eq!(said(&text.replace("run.tokens = 1M", "run.tokns = 1M")), ["0803 30:3"]);
-    assert_eq!(said(&text.replace("run.tokens = 1M", "rum.tokens = 1M")), ["0803 30:3"]);
+    assert_eq!(said(&text.replace("run.tokens = 1M", "run.tokns = 1M")), ["0803 29:3"]);
+    assert_eq!(said(&text.replace("run.tokens = 1M", "rum.tokens = 1M")), ["0803 29:3"]);
     let twice = format!("{text}variant other {{ run.tokens = 2M }}\n");
-    assert_eq!(said_with(&twice, &options(&[], &["small", "other"])), ["0803 33:17"]);
+    assert_eq!(said_with(&twice, &options(&[], &["small", "other"])), ["0803 32:17"]);
 }

@@ -115,7 +115,7 @@ fn chains_are_typed_at_their_use() {
     );
     assert_eq!(said(&format!("{head}{chain}dataset a = books |> web\n")), ["0207 6:22"]);
     assert_eq!(said(&format!("{head}{chain}dataset a = books |> en(code = \"en\")\n")), ["0105 5:31"]);
-    assert_eq!(said(&format!("{head}{chain}dataset a = books |> en()\n")), ["0203 6:22"]);
+    assert_eq!(said(&format!("{head}{chain}dataset a = pages |> web |> en()\n")), ["0203 6:29"]);
     assert_eq!(said(&format!("{head}chain c = c |> detect_language()\n")), ["0106 4:11"]);
     let mentions = format!("{head}dataset a = concat([books, pages])\n");
     assert_eq!(said(&mentions), ["0210 4:28"]);
