@@ -2,8 +2,8 @@
 //!
 //! Format and arithmetic are those of fastText 0.9.2 (Joulin et al. 2016, arXiv:1607.01759; arXiv:1612.03651 for the
 //! quantised form): words, character n-grams and word n-grams are hashed to rows of an input matrix, the mean of
-//! those rows is the hidden vector, and the loss turns it into labels. A probability is at most 1 here; fastText
-//! reports up to 1.00001.
+//! those rows is the hidden vector, and the loss turns it into labels. A probability is at most 1 here; fastText adds
+//! 0.00001 at every decision and so reports up to about 1.0001.
 
 mod bytes;
 mod dictionary;
