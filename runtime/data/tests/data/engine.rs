@@ -14,6 +14,7 @@ use crate::common::{barrier, bytes, documents, examples, run_on, source, stage};
 use llmp_data::{
     Context, DataError,
     engine::{self, BarrierStage, Input, Segment},
+    readers::Roots,
     steps::Built,
 };
 use llmp_stdlib::Value;
@@ -75,7 +76,7 @@ fn threads_change_no_byte_and_every_drop_has_a_reason() {
     assert_eq!(a, b);
     assert_eq!((bytes(&at("3")), bytes(&at("3h"))), (bytes(&at("4")), bytes(&at("4h"))));
     assert_eq!(
-        a.main.documents + a.heldout.documents + a.counts[1].reasons["near duplicate"],
+        a.main.documents + a.heldout.documents + a.counts[1].reasons.values().sum::<u64>(),
         kept.len() as u64
     );
     assert!(a.heldout.documents > 0);
@@ -102,6 +103,23 @@ fn the_hash_is_that_of_the_lines_and_not_of_the_parts() {
     assert_eq!(small.main.hash, large.main.hash);
     let again = run_on(2, &Segment::new(Input::Stored(vec![at("small")]), at("copy")));
     assert_eq!(again.main.hash, large.main.hash);
+}
+
+#[test]
+fn editions_of_one_book_are_near_duplicates_and_the_first_stays() {
+    let Some(shared) = crate::common::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let input = source("text", &Roots::project(shared), "prose/books/*.txt", &[]);
+    let files = run_on(2, &Segment::new(input, folder.path().join("books"))).files.len();
+    let mut segment =
+        Segment::new(Input::Stored(vec![folder.path().join("books")]), folder.path().join("out"));
+    segment.barrier = Some(BarrierStage { barrier: barrier("dedup_minhash", &[]), rejects: None });
+    let summary = run_on(2, &segment);
+    let kept: Vec<String> = documents(&segment.out).into_iter().map(|doc| doc.id).collect();
+    let frankenstein: Vec<&String> = kept.iter().filter(|id| id.contains("frankenstein")).collect();
+    assert_eq!(frankenstein, ["prose/books/frankenstein.pg-84-0.txt#0"]);
+    assert_eq!(summary.counts[1].reasons["near duplicate"], 3);
+    assert_eq!(kept.len(), files - 3);
 }
 
 #[test]
