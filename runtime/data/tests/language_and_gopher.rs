@@ -1,5 +1,7 @@
 //! `detect_language` against fastText, `gopher_quality` and `gopher_repetition` against datatrove; damaged model files.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
+
 use std::{collections::BTreeSet, io::Read, path::PathBuf, sync::OnceLock};
 
 use llmp_data::{
