@@ -162,7 +162,7 @@ pub(crate) fn normal(path: &str) -> String {
 fn inside(root: &str, path: &str) -> bool {
     let below =
         path.strip_prefix(root).is_some_and(|rest| root.is_empty() || rest.starts_with('/') || root == "/");
-    below && !path.split('/').any(|part| part == "..") || (root.starts_with("..") && below)
+    below && (root.starts_with("..") || !path.split('/').any(|part| part == ".."))
 }
 
 /// The project: the nearest folder with `llmp.lock` or `.llmp`, else the main file's.

@@ -88,6 +88,7 @@ fn define<'a>(
     item: &'a ast::Item,
     diags: &mut Vec<Diag>,
 ) {
+    attributes(item, diags);
     if let ItemKind::Check(check) = &item.kind {
         names.checks.push((unit, item, check));
     }
@@ -120,6 +121,22 @@ fn define<'a>(
     names.scopes[unit].insert(name.text.clone(), (def, name.span));
 }
 
+/// Attributes that mean something: `@allow(CODE)`, and `@only(variant)` on a check.
+fn attributes(item: &ast::Item, diags: &mut Vec<Diag>) {
+    let members = match &item.kind {
+        ItemKind::Decl(Decl { body: ast::Body::Block(block), .. }) => block.members.as_slice(),
+        ItemKind::Variant(variant) => variant.block.members.as_slice(),
+        _ => &[],
+    };
+    let on_check = matches!(item.kind, ItemKind::Check(_));
+    for attr in item.attrs.iter().chain(members.iter().flat_map(|m| &m.attrs)) {
+        let known = attr.name.text == "allow" || (attr.name.text == "only" && on_check);
+        if !known {
+            diags.push(NotAvailable { what: format!("`@{}` here", attr.name.text), at: attr.span }.into());
+        }
+    }
+}
+
 fn declare<'a>(
     names: &mut Names<'a>,
     registry: &Registry,
@@ -141,6 +158,9 @@ fn declare<'a>(
             NotAvailable { what: "a family of items (`name[x in list]`)".into(), at: index.span }.into(),
         );
         return Def::Broken;
+    }
+    if let Some(ty) = &decl.ty {
+        diags.push(NotAvailable { what: "a written type of an item".into(), at: ty.span }.into());
     }
     names.decls.insert(unique.clone(), DeclRef { unit, item, decl, kind });
     Def::Item(unique)

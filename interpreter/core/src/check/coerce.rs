@@ -66,6 +66,16 @@ impl<'a> Checker<'a> {
             (Ty::Data(states), Value::Item(_) | Value::Pipe(..) | Value::Call(_)) => {
                 self.fit_data(value, states, ty, at)
             }
+            (Ty::List(_) | Ty::Range(_) | Ty::Map(_) | Ty::Record(_), _) => self.coerce_parts(value, ty, at),
+            (Ty::Predicate, Value::Formula(_) | Value::Bool(_)) => Val::Known(value),
+            (Ty::Formula, Value::Formula(_) | Value::Number(_)) => Val::Known(value),
+            _ => self.wrong(ty, &value, at),
+        }
+    }
+
+    /// Values that hold others.
+    fn coerce_parts(&mut self, value: Value, ty: &Ty, at: Span) -> Val {
+        match (ty, &value) {
             (Ty::List(inner), Value::List(items)) => {
                 let fitted: Vec<Val> =
                     items.iter().map(|item| self.coerce(item.clone(), inner, at)).collect();
@@ -105,8 +115,6 @@ impl<'a> Checker<'a> {
                 }
                 Val::Known(Value::Record(complete))
             }
-            (Ty::Predicate, Value::Formula(_) | Value::Bool(_)) => Val::Known(value),
-            (Ty::Formula, Value::Formula(_) | Value::Number(_)) => Val::Known(value),
             _ => self.wrong(ty, &value, at),
         }
     }

@@ -62,7 +62,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn predicate(&mut self, expr: &Expr) -> Val {
         match self.formula(expr) {
             Ok((formula, sort)) if sort.fits(Sort::Bool) => {
-                if formula.columns().is_empty() && is_literal(expr) {
+                if self.ctx.row.is_some() && formula.columns().is_empty() && is_literal(expr) {
                     let value = constant(&formula).map_or("the same".to_owned(), |b| b.to_string());
                     self.report(ConstantCondition { value, at: expr.span });
                 }

@@ -82,7 +82,10 @@ impl<'a> Checker<'a> {
             return local;
         }
         match self.lookup(name, at) {
-            Some(Def::Let(target)) => self.in_let(&target, at, |c, expr| c.infer(expr)),
+            Some(Def::Let(target)) => match self.typed_let(&target, at) {
+                Some(value) => value,
+                None => self.in_let(&target, at, |c, expr| c.infer(expr)),
+            },
             Some(Def::Param(target)) => self.param(&target),
             Some(Def::Item(item)) => Val::Known(Value::Item(ItemRef { item, part: None })),
             Some(Def::Broken) => Val::Error,

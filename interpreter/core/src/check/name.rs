@@ -59,12 +59,25 @@ impl<'a> Checker<'a> {
             return local.and_then(|value| self.coerce(value, ty, at));
         }
         match self.lookup(name, at) {
-            Some(Def::Let(target)) => self.in_let(&target, at, |c, expr| c.check(expr, ty)),
+            Some(Def::Let(target)) => match self.typed_let(&target, at) {
+                Some(value) => value.and_then(|value| self.coerce(value, ty, at)),
+                None => self.in_let(&target, at, |c, expr| c.check(expr, ty)),
+            },
             Some(Def::Param(target)) => self.param(&target).and_then(|value| self.coerce(value, ty, at)),
             Some(Def::Item(item)) => self.coerce(Value::Item(ItemRef { item, part: None }), ty, at),
             Some(Def::Broken) => Val::Error,
             Some(Def::Variant | Def::Space(_)) => self.unknown_name("value", name, at),
             None => self.not_a_value(name, ty, at),
+        }
+    }
+
+    /// A name that only a set of names can give a meaning.
+    fn not_defined(&mut self, name: &str, ty: &Ty, at: Span) -> Val {
+        match Self::choices(ty) {
+            Some(set) if set.values.iter().any(|(value, _)| *value == name) => {
+                Val::Known(Value::Choice(name.to_owned()))
+            }
+            _ => self.unknown_name("value", name, at),
         }
     }
 
@@ -76,8 +89,23 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The value of a `let` that states its type.
+    pub(crate) fn typed_let(&mut self, name: &str, at: Span) -> Option<Val> {
+        let (unit, binding) = self.names.lets.get(name).copied()?;
+        let ty = binding.ty.as_ref()?;
+        Some(self.in_let(name, at, |c, expr| c.typed(ty, unit, |c, ty| c.check(expr, ty), expr.span)))
+    }
+
     /// A name that is neither defined nor one of the expected values.
     fn not_a_value(&mut self, name: &str, ty: &Ty, at: Span) -> Val {
+        if let Ty::OneOf(types) = ty {
+            for ty in *types {
+                let (value, said) = self.silently(|c| c.not_defined(name, ty, at));
+                if said.is_empty() && value != Val::Error {
+                    return value;
+                }
+            }
+        }
         let ty = if let Ty::Optional(inner) = ty { *inner } else { ty };
         if let (Ty::Choice(_), Some(set)) = (ty, Self::choices(ty)) {
             let values: Vec<&str> = set.values.iter().map(|(value, _)| *value).collect();

@@ -1,4 +1,8 @@
 //! From items to steps: defaults are filled in, references become inputs, equal steps are one.
+#![expect(
+    clippy::result_large_err,
+    reason = "a problem ends the elaboration of its item: its size does not matter"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -296,7 +300,16 @@ impl Planner for Maker<'_> {
     }
 
     fn step(&mut self, op: &str, rev: u32, args: Record) -> Port {
-        let args = self.ports_in(args.clone()).unwrap_or(args);
+        let args = match self.ports_in(args.clone()) {
+            Ok(args) => args,
+            Err(problem) => {
+                if let (false, Some(item)) = (problem.code.is_empty(), self.here()) {
+                    let diag = crate::check::place_problem(problem, &[], &item.places, item.at);
+                    self.sink.push(diag);
+                }
+                args
+            }
+        };
         let (args, inputs) = wire(args, &[]);
         self.add(op, rev, args, inputs, None)
     }

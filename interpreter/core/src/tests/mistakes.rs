@@ -203,3 +203,22 @@ fn overrides_are_checked() {
     let twice = format!("{text}variant other {{ run.tokens = 2M }}\n");
     assert_eq!(said_with(&twice, &options(&[], &["small", "other"])), ["0803 32:17"]);
 }
+
+#[test]
+fn no_text_makes_the_checker_panic_or_pass_over_an_error() {
+    let words: Vec<&str> = NEWCOMER.split_inclusive([' ', '\n', '(', ')', '=', '.', ',']).collect();
+    let options = Options::default();
+    for index in 0..words.len() {
+        for replacement in ["", "x", "3 ", "clean ", "= ", "run."] {
+            let mut text = words[..index].concat();
+            text.push_str(replacement);
+            text.push_str(&words[index + 1..].concat());
+            let checked = checked(&[("main.llmp", &text)], &options);
+            let (plan, sink) = crate::plan(&checked.program, &crate::test_registry::registry());
+            if !checked.diags.iter().any(llmp_grammar::Diag::is_error) {
+                assert!(sink.is_empty(), "{text}\n{sink:?}");
+                assert!(!plan.steps.is_empty(), "{text}");
+            }
+        }
+    }
+}

@@ -122,7 +122,7 @@ fn chains_are_typed_at_their_use() {
     let joined = format!(
         "{head}dataset a = concat([pages, pages]) |> extract_text()\ndataset b = concat([a, books]) |> keep_if(.url == \"x\")\n"
     );
-    assert_eq!(said(&joined), ["0105 5:42"]);
+    assert_eq!(said(&joined), ["0105 5:43"]);
 }
 
 #[test]
@@ -175,4 +175,20 @@ fn unused_definitions_are_mentioned() {
     let text = format!("{NEWCOMER}let idle = 3\nsource spare = text(\"s/*.txt\")\n");
     let checked = checked(&[("main.llmp", &text)], &Options::default());
     assert_eq!(super::places(&checked, true), ["0108 26:5", "0108 27:8"]);
+}
+
+#[test]
+fn a_let_keeps_its_written_type() {
+    assert_eq!(said("let n: Int = 4\ncheck n + 1 == 5 else \"n\"\n"), Vec::<String>::new());
+    assert_eq!(said("let n: Int = 4.5\ncheck n > 1 else \"n\"\n"), ["0201 2:14"]);
+    assert_eq!(said("let n: Int in 1..3 = 4\ncheck n > 1 else \"n\"\n"), ["0209 2:22"]);
+    assert_eq!(said("let n: Integer = 4\ncheck n > 1 else \"n\"\n"), ["0101 2:8"]);
+}
+
+#[test]
+fn what_is_not_there_yet_is_said() {
+    assert_eq!(said("source wiki[lang in [\"de\"]] = text(\"w/{lang}/*.txt\")\n"), ["0703 2:12"]);
+    assert_eq!(said("rounds post for r in 1..2 {\n  carry a = 1\n  next a = 2\n}\n"), ["0703 2:8"]);
+    assert_eq!(said("@keep\nsource a = text(\"a/*.txt\")\n"), ["0703 2:1"]);
+    assert_eq!(said("source a = text(\"a/*.txt\")\ndataset b = all(a) |> dedup_minhash()\n"), ["0703 3:13"]);
 }
