@@ -12,7 +12,7 @@ use crate::value::{Call, Record, Value};
 /// Constructors keep only the arguments that are written; positional ones have the keys `0`, `1`, …
 /// Errors: words that say what is wrong.
 pub fn parse(text: &str) -> Result<Value, String> {
-    let (expr, sink): (Option<Expr>, llmp_grammar::Sink) = { let _ = (FileId(u32::MAX), text); (None, llmp_grammar::Sink::new()) };
+    let (expr, sink) = llmp_grammar::parse_expr(FileId(u32::MAX), text);
     match expr {
         Some(expr) if !sink.has_errors() => evaluate(&expr),
         _ => Err(format!("`{text}` is not a value")),

@@ -161,3 +161,61 @@ fn steps_that_are_off_are_not_planned() {
     let text = NEWCOMER.replace("dedup_minhash()", "dedup_minhash(when = false)");
     assert!(planned(&text).named("clean.dedup_minhash").is_none());
 }
+
+/// Several sources, a chain, joined data, a mixture, a param and a check, as in the quickstart.
+const WHOLE: &str = r#"llmp 1
+
+param budget: Tokens = 1.5M tokens
+
+source httpd = warc("data/a.warc.gz")
+source sqlite = warc("data/b.warc.gz")
+source perl = jsonl("data/perl.jsonl.gz")
+source books = text("books/*.txt", license = "public-domain")
+
+chain clean = detect_language()
+  |> keep_if(.lang == "en" and .lang_score >= 65%)
+  |> gopher_quality()
+  |> dedup_minhash()
+
+dataset web = concat([httpd, sqlite]) |> extract_text()
+dataset manuals = concat([web, perl]) |> clean |> split(heldout = 5%)
+dataset prose = books |> clean |> split(heldout = 5%)
+dataset heldout = concat([manuals.heldout, prose.heldout])
+
+mix blend {
+  manuals = 40%
+  prose   = rest
+}
+
+tokenizer tok = bpe(train_on = concat([manuals, prose]), vocab = 4096)
+model small { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
+check small.parameters in 2M..4M else "size"
+
+pretrain core { model = small, data = blend, tokens = budget, batch = 4 sequences, schedule = cosine(peak = 3e-3, floor = 1%) }
+eval quality { model = core, suites = [bits_per_byte(heldout)] }
+release quickstart { model = core }
+"#;
+
+#[test]
+fn joined_data_and_chains_are_planned() {
+    let plan = planned(WHOLE);
+    for name in [
+        "web.extract_text",
+        "manuals.keep_if",
+        "manuals",
+        "prose.split",
+        "heldout",
+        "tok",
+        "core",
+        "quality",
+        "quickstart",
+    ] {
+        assert!(plan.named(name).is_some(), "{name}: {:?}", plan.names);
+    }
+    let joined = plan.named("heldout").unwrap();
+    assert_eq!(
+        joined.inputs.iter().map(|p| p.part.as_deref()).collect::<Vec<_>>(),
+        [Some("heldout"), Some("heldout")]
+    );
+    assert_eq!(plan.steps.iter().filter(|s| s.op == "tokenize").count(), 2);
+}
