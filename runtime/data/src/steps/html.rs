@@ -189,7 +189,8 @@ impl State {
         let name: &str = &tag.name;
         let start = tag.kind == TagKind::StartTag;
         let change = |count: &mut usize| *count = if start { *count + 1 } else { count.saturating_sub(1) };
-        if !is_void(name) && !(start && tag.self_closing) {
+        let counts = !tag.self_closing || !start;
+        if counts && !is_void(name) {
             change(&mut self.depth);
             self.deepest = self.deepest.max(self.depth);
         }

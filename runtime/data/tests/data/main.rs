@@ -1,5 +1,7 @@
 //! Tests of the crate on real data, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod bad_data;
 mod common;
 mod engine;
