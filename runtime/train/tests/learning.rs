@@ -60,13 +60,21 @@ fn a_small_model_learns_two_kilobytes_by_heart() {
 }
 
 fn release_and_load(stand: &Stand, folder: &ModelFolder, prompt: &str) {
-    let (model, tokenizer, to) = (stand.path("model"), stand.path("tokenizer.json"), stand.path("release/squares"));
+    let (model, tokenizer, to) =
+        (stand.path("model"), stand.path("tokenizer.json"), stand.path("release/squares"));
     let card = Card { name: "squares".into(), lineage: vec!["text: 1 document".into()], ..Card::default() };
     for _ in 0..2 {
         release(&model, &tokenizer, &card, Dtype::F32, &to, &Host::quiet()).unwrap();
     }
     let files: Vec<String> = content(&stand.path("release")).into_keys().collect();
-    let names = ["README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+    let names = [
+        "README.md",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ];
     assert_eq!(files, names.map(|name| format!("/squares/{name}")));
     let again = ModelFolder::open(&to).unwrap();
     assert_eq!(again.ends, [END]);
@@ -75,8 +83,11 @@ fn release_and_load(stand: &Stand, folder: &ModelFolder, prompt: &str) {
     assert!(readme.contains("* text: 1 document") && readme.starts_with("---\n"), "{readme}");
     // The old folder or the new one is whole at every moment.
     let calls = AtomicUsize::new(0);
-    let count = |_: &str| drop(calls.fetch_add(1, Ordering::Relaxed));
-    release(&model, &tokenizer, &card, Dtype::Bf16, &to, &Host { failpoint: &count, ..Host::quiet() }).unwrap();
+    let count = |_: &str| {
+        calls.fetch_add(1, Ordering::Relaxed);
+    };
+    release(&model, &tokenizer, &card, Dtype::Bf16, &to, &Host { failpoint: &count, ..Host::quiet() })
+        .unwrap();
     assert!(calls.into_inner() >= 5);
 }
 
@@ -143,9 +154,13 @@ fn weights_that_are_not_numbers_are_named() {
     let (tokenizer, from) = (stand.path("tokenizer.json"), stand.path("broken"));
     let shards = vec![stand.shard("left", &common::documents(1))];
     let inputs = Inputs { shards, tokenizer: &tokenizer, from: Some(&from) };
-    let error = train(&stage, inputs, &stand.path("run"), &Host { step: "core", ..Host::quiet() }).unwrap_err();
+    let error =
+        train(&stage, inputs, &stand.path("run"), &Host { step: "core", ..Host::quiet() }).unwrap_err();
     assert_eq!(error.code(), "LLMP1201");
-    assert_eq!(error.to_string(), "`core`: the loss is NaN at step 1, first in the weights `blocks.1.ffn.up`");
+    assert_eq!(
+        error.to_string(),
+        "`core`: the loss is NaN at step 1, first in the weights `blocks.1.ffn.up`"
+    );
 }
 
 #[test]
@@ -167,7 +182,8 @@ fn a_stage_goes_on_from_another_with_a_longer_context() {
     let mut next = stage();
     (next.context, next.from) = (48, Some(3));
     let (tokenizer, from) = (stand.path("tokenizer.json"), stand.path("first"));
-    let shards = || vec![stand.shard("left", &common::documents(1)), stand.shard("right", &common::documents(2))];
+    let shards =
+        || vec![stand.shard("left", &common::documents(1)), stand.shard("right", &common::documents(2))];
     let inputs = Inputs { shards: shards(), tokenizer: &tokenizer, from: Some(&from) };
     let second = train(&next, inputs, &stand.path("second"), &Host::quiet()).unwrap();
     assert!(second.loss < first.loss, "{} {}", second.loss, first.loss);

@@ -52,7 +52,9 @@ fn a_crash_at_any_write_or_rename_loses_nothing() {
     stand.run(&stage(), "whole", &Host::quiet()).unwrap();
     let want = content(&stand.path("whole"));
     let calls = AtomicUsize::new(0);
-    let count = |_: &str| drop(calls.fetch_add(1, Ordering::Relaxed));
+    let count = |_: &str| {
+        calls.fetch_add(1, Ordering::Relaxed);
+    };
     stand.run(&stage(), "counted", &Host { failpoint: &count, ..Host::quiet() }).unwrap();
     let total = calls.into_inner();
     assert!(total > 25, "only {total} failpoints");
@@ -92,7 +94,11 @@ fn time_decides_when_to_save_and_never_what() {
     let mut timed = stage();
     timed.checkpoints = Times::Every(Every { distance: Interval::Seconds(30.0) });
     stand.run(&timed, "timed", &Host { clock: &clock, event: &event, ..Host::quiet() }).unwrap();
-    assert_eq!(saves.into_inner(), 12, "a step takes 27 s by this clock, a save 9 s: one save for 450 s, but every 30 s");
+    assert_eq!(
+        saves.into_inner(),
+        12,
+        "a step takes 27 s by this clock, a save 9 s: one save for 450 s, but every 30 s"
+    );
     assert!(content(&stand.path("whole")) == content(&stand.path("timed")));
 }
 

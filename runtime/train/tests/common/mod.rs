@@ -99,8 +99,14 @@ pub fn byte_tokenizer() -> String {
 /// Short sentences of a small grammar.
 pub fn documents(seed: usize) -> Vec<&'static str> {
     let all = [
-        "the cat sat on the mat.", "a dog ran to the red house and back again.", "rain falls.", "the sun is warm today, he said.",
-        "she sells sea shells by the sea shore.", "two and two are four.", "one fish, two fish, red fish, blue fish.", "no.",
+        "the cat sat on the mat.",
+        "a dog ran to the red house and back again.",
+        "rain falls.",
+        "the sun is warm today, he said.",
+        "she sells sea shells by the sea shore.",
+        "two and two are four.",
+        "one fish, two fish, red fish, blue fish.",
+        "no.",
         "the quick brown fox jumps over the lazy dog while the small bird sings in the tall old tree near the river.",
     ];
     all.iter().skip(seed % 2).step_by(seed).copied().collect()
@@ -157,7 +163,11 @@ pub fn content(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         for entry in std::fs::read_dir(folder).expect("lists") {
             let path = entry.expect("entry").path();
             let name = format!("{prefix}/{}", path.file_name().expect("named").to_string_lossy());
-            if path.is_dir() { walk(&path, &name, all) } else { drop(all.insert(name, std::fs::read(&path).expect("reads"))) }
+            if path.is_dir() {
+                walk(&path, &name, all)
+            } else {
+                drop(all.insert(name, std::fs::read(&path).expect("reads")))
+            }
         }
     }
     let mut all = BTreeMap::new();
