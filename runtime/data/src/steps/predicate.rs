@@ -265,3 +265,100 @@ fn domain(url: &str) -> String {
     let host = host.split_once(':').map_or(host, |(host, _)| host).to_lowercase();
     host.strip_prefix("www.").unwrap_or(&host).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doc() -> Document {
+        let mut doc = Document::new("a#0", "one two\nthree 42");
+        doc.columns.insert("lang".into(), "en".into());
+        doc.columns.insert("score".into(), Cell::Num(0.65));
+        doc.columns.insert("ok".into(), Cell::Bool(true));
+        doc.columns.insert("url".into(), "https://me@WWW.Example.org:80/x?y".into());
+        doc
+    }
+
+    fn column(name: &str) -> Formula {
+        Formula::Column(name.into())
+    }
+
+    fn text(text: &str) -> Formula {
+        Formula::Text(text.into())
+    }
+
+    fn num(n: i128, of: i128) -> Formula {
+        Formula::Number(llmp_stdlib::Rational::new(n, of))
+    }
+
+    fn op(l: Formula, op: Operator, r: Formula) -> Formula {
+        Formula::Binary(op, Box::new(l), Box::new(r))
+    }
+
+    fn call(name: &str, args: &[Formula]) -> Formula {
+        Formula::Call(name.into(), args.to_vec())
+    }
+
+    fn holds(formula: &Formula) -> Truth {
+        Predicate::new("keep_if", formula).unwrap().holds(&doc())
+    }
+
+    #[test]
+    fn conditions_hold_as_written() {
+        use Operator::{Add, And, Equal, GreaterEqual, In, Less, NotEqual};
+        let english = || op(column("lang"), Equal, text("en"));
+        let range = Formula::Range(Box::new(num(13, 20)), Box::new(num(1, 1)));
+        let languages = Formula::List(vec![text("de"), text("en")]);
+        let true_ones = [
+            english(),
+            op(column("score"), GreaterEqual, num(65, 100)),
+            op(english(), And, column("ok")),
+            op(column("score"), In, range),
+            op(column("lang"), In, languages),
+            op(op(column("score"), Add, num(1, 1)), Less, num(2, 1)),
+            op(call("words", &[column("text")]), Equal, num(4, 1)),
+            op(call("lines", &[column("text")]), Equal, num(2, 1)),
+            op(call("count", &[column("text"), text(r"\bt")]), Equal, num(2, 1)),
+            op(call("share", &[column("text"), text(r"\d")]), Equal, num(1, 8)),
+            op(call("domain", &[column("url")]), Equal, text("example.org")),
+            call("starts_with", &[column("id"), text("a")]),
+            Formula::Not(Box::new(op(column("lang"), NotEqual, text("en")))),
+        ];
+        for formula in &true_ones {
+            assert_eq!(holds(formula), Truth::True, "{formula}");
+            assert_eq!(holds(&Formula::Not(Box::new(formula.clone()))), Truth::False, "{formula}");
+        }
+    }
+
+    #[test]
+    fn a_missing_column_is_neither_true_nor_false_unless_the_rest_decides() {
+        let missing = || op(column("toxic"), Operator::Less, num(1, 2));
+        let unknown = Truth::Unknown("toxic".into());
+        assert_eq!(holds(&missing()), unknown);
+        assert_eq!(holds(&Formula::Not(Box::new(missing()))), unknown);
+        for (decides, operator, result) in
+            [(false, Operator::And, Truth::False), (true, Operator::Or, Truth::True)]
+        {
+            let (sure, open) = (Formula::Bool(decides), Formula::Bool(!decides));
+            assert_eq!(holds(&op(missing(), operator, sure.clone())), result);
+            assert_eq!(holds(&op(sure, operator, missing())), result);
+            assert_eq!(holds(&op(open, operator, missing())), unknown);
+        }
+        let other_type = op(column("lang"), Operator::Less, num(1, 1));
+        assert_eq!(holds(&other_type), Truth::Unknown("lang".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_a_problem_before_the_run() {
+        let bad = [
+            call("count", &[column("text"), text("(")]),
+            call("count", &[column("text"), column("lang")]),
+            call("words", &[]),
+            call("wrods", &[column("text")]),
+        ];
+        for formula in &bad {
+            assert_eq!(problems(formula).len(), 1, "{formula}");
+            assert!(Predicate::new("keep_if", formula).is_err());
+        }
+    }
+}
