@@ -197,6 +197,10 @@ kept! {
     DocsRef: Ty::Data(&[crate::signature::State::Docs])
 }
 kept! {
+    /// Data in any state.
+    AnyData: Ty::Data(crate::signature::State::ALL)
+}
+kept! {
     /// Documents or a mixture of them.
     TrainingData: Ty::OneOf(&[Ty::Item(&[crate::kind::Yields::Mix]), Ty::Data(&[crate::signature::State::Docs])])
 }

@@ -41,6 +41,17 @@ pub enum State {
 }
 
 impl State {
+    /// All states.
+    pub const ALL: &'static [State] = &[
+        State::Html,
+        State::Docs,
+        State::Chat,
+        State::Prompt,
+        State::Answers,
+        State::Preference,
+        State::Labelled,
+    ];
+
     /// Its name in the language.
     pub fn show(self) -> &'static str {
         match self {

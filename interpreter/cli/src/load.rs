@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use llmp_exec::Failure;
 use llmp_grammar::diag::Severity;
-use llmp_grammar::{Diag, Info, Sink, Sources, Span, render};
+use llmp_grammar::{Diag, Info, Sources, render};
 use llmp_interpreter::{Program, Vfs};
-use llmp_stdlib::{Plan, Registry, StepId};
+use llmp_stdlib::{Plan, Registry};
 
 use crate::args::{Color, Reading, Roots};
 use crate::output;
@@ -64,17 +64,19 @@ impl Checked {
 pub(crate) fn check(file: &Path, reading: &Reading) -> Checked {
     let registry = llmp_exec::registry();
     let (loaded, mut sink) = llmp_interpreter::load(&Disk, &file.to_string_lossy());
-    let options = llmp_interpreter::Options { variants: reading.variant.clone(), sets: reading.set.clone() };
+    // `--set name` without a value is reported as a param without one.
+    let split = |set: &String| set.split_once('=').map_or((set.clone(), String::new()), |(n, v)| (n.into(), v.into()));
+    let sets = reading.set.iter().map(split).collect();
+    let options = llmp_interpreter::Options { variants: reading.variant.clone(), sets };
     let (program, said) = llmp_interpreter::check(&loaded, &registry, &options);
     sink.extend(said.into_sorted());
     Checked { registry, program, diags: sink.into_sorted() }
 }
 
-/// A plan with the places of its steps.
+/// A plan with the program that it was made from.
 pub(crate) struct Planned {
     pub(crate) checked: Checked,
     pub(crate) plan: Plan,
-    pub(crate) places: BTreeMap<StepId, Span>,
 }
 
 /// Loads, checks and plans; `None` after printing the errors that stand in the way.
@@ -84,15 +86,10 @@ pub(crate) fn plan(file: &Path, reading: &Reading, color: Color) -> Option<Plann
         checked.print(color);
         return None;
     }
-    let ((plan, places), sink) = planned(&checked);
+    let (plan, sink) = llmp_interpreter::plan(&checked.program, &checked.registry);
     checked.diags.extend(sink.into_sorted());
     checked.print(color);
-    if checked.failed() { None } else { Some(Planned { checked, plan, places }) }
-}
-
-fn planned(checked: &Checked) -> ((Plan, BTreeMap<StepId, Span>), Sink) {
-    let (made, sink) = llmp_interpreter::plan(&checked.program, &checked.registry);
-    (made, sink)
+    if checked.failed() { None } else { Some(Planned { checked, plan }) }
 }
 
 /// Where a program runs: its folder, the project around it, named roots.
@@ -141,7 +138,7 @@ pub(crate) fn diagnose(failure: &Failure, planned: &Planned) -> Diag {
     let severity = if failure.stopped { Severity::Info } else { Severity::Error };
     let mut diag = Diag::new(failure.code, severity, failure.message.clone());
     if let Some(step) = &failure.step {
-        if let Some(span) = planned.places.get(step) {
+        if let Some(span) = planned.plan.spans.get(step) {
             diag = diag.primary_label(*span, "in this step");
         }
         diag = diag.note(format!("step `{}`", planned.plan.name(step)));

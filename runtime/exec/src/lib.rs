@@ -4,15 +4,21 @@
 
 pub mod codes;
 mod failure;
-mod numerics;
+#[cfg(feature = "kernels")]
+mod models;
+pub mod numerics;
 mod operations;
+pub mod place;
 mod registry;
-mod resolve;
+pub mod resolve;
 mod run;
-mod store;
-mod task;
+pub mod store;
+pub mod task;
 
 pub use failure::Failure;
+pub use llmp_data::readers::Roots;
+#[cfg(feature = "kernels")]
+pub use models::{Sampling, Score, generate, score};
 pub use registry::registry;
 pub use resolve::Finished;
 pub use run::{Options, State, Status, run, status};

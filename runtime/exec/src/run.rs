@@ -1,7 +1,7 @@
 //! Runs a plan: task by task, what is in the store already is left alone.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use llmp_stdlib::{Event, Plan, Registry, StepId};
 
 use crate::failure::Failure;
 use crate::operations::{self, Work};
+use crate::place;
 use crate::resolve::{self, Finished, Results};
 use crate::store::durable::Hook;
 use crate::store::files::Index;
@@ -117,7 +118,8 @@ pub fn run(
         journal.remember(&task.name, &definition, ran, options.hook)?;
         results.insert(task.last().id.clone(), finished);
     }
-    link_items(plan, &results, options)?;
+    place::releases(plan, &results, options, &mut index, emit)?;
+    place::links(plan, &results, options)?;
     Ok(results)
 }
 
@@ -183,34 +185,4 @@ impl Runner<'_> {
         self.store.publish(&key, &manifest, self.options.hook)?;
         Ok(manifest)
     }
-}
-
-/// `runs/<program>/<item>`: links for people to the results of the items.
-#[cfg(unix)]
-fn link_items(plan: &Plan, results: &Results, options: &Options<'_>) -> Result<(), Failure> {
-    let folder = options.project.join("runs").join(&options.program);
-    std::fs::create_dir_all(&folder).map_err(|e| Failure::io("create", &folder, &e))?;
-    for (item, port) in &plan.items {
-        let Some(finished) = results.get(&port.step) else { continue };
-        let Some(target) = finished.part(port.part.as_deref().unwrap_or("")) else { continue };
-        let link = folder.join(item);
-        let target = relative(&target, &options.project).unwrap_or(target);
-        if std::fs::read_link(&link).is_ok_and(|old| old == target) {
-            continue;
-        }
-        // An old link, or nothing: both are fine.
-        let _ = std::fs::remove_file(&link);
-        std::os::unix::fs::symlink(&target, &link).map_err(|e| Failure::io("link", &link, &e))?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn link_items(_: &Plan, _: &Results, _: &Options<'_>) -> Result<(), Failure> {
-    Ok(())
-}
-
-/// From `runs/<program>/` to a path below the project.
-fn relative(target: &Path, project: &Path) -> Option<PathBuf> {
-    Some(Path::new("..").join("..").join(target.strip_prefix(project).ok()?))
 }

@@ -43,18 +43,18 @@ pub fn tasks<'p>(plan: &'p Plan, registry: &Registry) -> Vec<Task<'p>> {
         readers.entry(&port.step).or_default().push(port);
     }
     let row_wise = |step: &Step| registry_flow(registry, step).is_some_and(|flow| flow.row_wise && flow.from.is_some());
-    // A step that gives parts writes several results, so it stands alone.
-    let alone = |step: &Step| registry_flow(registry, step).is_some_and(|flow| !flow.parts.is_empty());
+    // A step that gives parts writes several results, so its task ends there.
+    let ends = |step: &Step| registry_flow(registry, step).is_some_and(|flow| !flow.parts.is_empty());
     let documents = |step: &Step| step.op == CONCAT || registry_flow(registry, step).is_some();
     let mut tasks: Vec<Task<'p>> = Vec::new();
     let mut task_of: BTreeMap<&StepId, usize> = BTreeMap::new();
     for step in &plan.steps {
-        let fusable = |port: &&Port| row_wise(step) && !alone(step) && port.part.is_none();
+        let fusable = |port: &&Port| row_wise(step) && port.part.is_none();
         let before = step.inputs.first().filter(fusable).and_then(|port| {
             let index = *task_of.get(&port.step)?;
             let last = tasks[index].last();
             let only_reader = last.id == port.step && readers[&port.step].len() == 1;
-            (only_reader && documents(last) && !alone(last)).then_some(index)
+            (only_reader && documents(last) && !ends(last)).then_some(index)
         });
         let name = plan.name(&step.id);
         match before {

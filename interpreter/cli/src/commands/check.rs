@@ -72,7 +72,7 @@ fn fix(file: &Path, mut checked: Checked, args: &Check) -> Result<Checked, Strin
 
 /// The first fix of every diagnostic, as far as they do not touch each other; only in the main file.
 fn apply(diags: &[Diag], text: &str, checked: &Checked) -> Option<String> {
-    let main = checked.sources().main();
+    let main = llmp_grammar::FileId(0);
     let mut edits: Vec<_> = Vec::new();
     for fix in diags.iter().filter(|d| d.severity != Severity::Info).filter_map(|d| d.fixes.first()) {
         let here = fix.edits.iter().all(|e| e.span.file == main);

@@ -15,5 +15,5 @@ llmp_stdlib::def! {
 }
 
 /// The kind.
-pub static KIND: Kind =
+pub(super) static KIND: Kind =
     Kind::new(Chain::SIGNATURE, Form::Value(Ty::Item(&[Yields::Chain])), Yields::Chain, |_, _| Ok(Output::Nothing));

@@ -14,18 +14,10 @@ llmp_stdlib::def! {
     Dataset = "dataset", rev 1 {}
 }
 
-const ANY: Ty = Ty::Data(&[
-    State::Html,
-    State::Docs,
-    State::Chat,
-    State::Prompt,
-    State::Answers,
-    State::Preference,
-    State::Labelled,
-]);
+const ANY: Ty = Ty::Data(State::ALL);
 
 /// The kind.
-pub static KIND: Kind = Kind::new(Dataset::SIGNATURE, Form::Value(ANY), Yields::Data, elaborate);
+pub(super) static KIND: Kind = Kind::new(Dataset::SIGNATURE, Form::Value(ANY), Yields::Data, elaborate);
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     match view.value {

@@ -41,7 +41,7 @@ llmp_stdlib::def! {
 }
 
 /// The kind.
-pub static KIND: Kind = Kind::new(Mix::SIGNATURE, Form::Open(SHARE), Yields::Mix, elaborate);
+pub(super) static KIND: Kind = Kind::new(Mix::SIGNATURE, Form::Open(SHARE), Yields::Mix, elaborate);
 
 /// One part as written: a weight, or what the others leave.
 struct Written {

@@ -1,6 +1,7 @@
 //! Kinds of data: sources, datasets, chains, mixtures, tokenizers.
 
 mod chain;
+mod concat;
 mod dataset;
 mod mix;
 mod source;
@@ -8,6 +9,7 @@ mod tokenizer;
 
 use llmp_stdlib::Kind;
 
+pub use concat::Concat;
 pub use source::Source;
 pub use tokenizer::TokenizerSource;
 

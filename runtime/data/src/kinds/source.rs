@@ -2,11 +2,12 @@
 
 use llmp_stdlib::{Arg, Form, Kind, Output, Planner, Problem, Settings, Value, View, Yields};
 
+use super::concat::Concat;
 use crate::readers::{Jsonl, Parquet, Text, Warc};
 
 llmp_stdlib::family! {
     /// How files become documents.
-    Source = "source" { Jsonl, Parquet, Text, Warc }
+    Source = "source" { Concat, Jsonl, Parquet, Text, Warc }
 }
 
 llmp_stdlib::def! {
@@ -23,7 +24,7 @@ llmp_stdlib::def! {
 }
 
 /// The kind.
-pub static KIND: Kind =
+pub(super) static KIND: Kind =
     Kind::new(SourceKind::SIGNATURE, Form::Value(<Source as Arg>::TY), Yields::Data, elaborate);
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {

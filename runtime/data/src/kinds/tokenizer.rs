@@ -21,7 +21,7 @@ llmp_stdlib::def! {
 }
 
 /// The kind.
-pub static KIND: Kind = Kind {
+pub(super) static KIND: Kind = Kind {
     fields: &[Field { name: "vocab", doc: "Number of token ids.", read: vocab }],
     ..Kind::new(Tokenizer::SIGNATURE, Form::Value(<TokenizerSource as Arg>::TY), Yields::Tokenizer, elaborate)
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use llmp_data::engine::{self, BarrierStage, Input, Segment, Stage, Summary};
+use llmp_data::engine::{self, BarrierStage, Input, Segment, Stage, Stored, Summary};
 use llmp_data::steps::{self, Built, Map};
 use llmp_data::{Progress, readers};
 use llmp_stdlib::event::Funnel;
@@ -17,61 +17,46 @@ use crate::task::CONCAT;
 
 /// Runs a task of documents.
 pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
-    let roots = &work.options.roots;
-    let built = |step: &Step| steps::build(&step.op, &step.args, roots).map_err(|e| data_failure(e).at(&step.id));
-    let (first, rest) = work.task.steps.split_first().ok_or_else(|| Failure::new("LLMP1301", "an empty task"))?;
+    let first = work.task.steps[0];
+    let out = work.folder.join("documents");
     let mut names = Vec::new();
-    let mut maps = Vec::new();
-    let mut barrier = None;
+    let mut steps = work.task.steps.as_slice();
     let input = if first.inputs.is_empty() {
-        let reader = readers::build(&first.op, &first.args).map_err(data_failure)?;
-        let files = roots.files(reader.glob()).map_err(data_failure)?;
+        let reader = readers::reader(&first.op, &first.args).map_err(data_failure)?;
+        let reader = reader.ok_or_else(|| unknown(first))?;
+        let files = work.options.roots.files(reader.glob()).map_err(data_failure)?;
         names.push(Some(work.plan.name(&first.id)));
+        steps = &steps[1..];
         Input::Source(vec![(reader, files)])
     } else {
         names.push(None);
-        if first.op != CONCAT {
-            match built(first)? {
-                Built::Map(map) => maps.push(stage(first, map, work)),
-                Built::Barrier(step) => barrier = Some(BarrierStage { barrier: step, rejects: rejects(first, work) }),
-                Built::Split(training, heldout) => return split(work, training, heldout),
-            }
-            names.push(Some(work.plan.name(&first.id)));
+        if first.op == CONCAT {
+            steps = &steps[1..];
         }
         Input::Stored((0..first.inputs.len()).map(|n| work.stored(first, n)).collect::<Result<_, _>>()?)
     };
-    for step in rest {
-        match built(step)? {
-            Built::Map(map) => maps.push(stage(step, map, work)),
-            Built::Barrier(_) | Built::Split(..) => {
-                return Err(Failure::new("LLMP1301", format!("`{}` cannot run fused", step.op)).at(&step.id));
-            }
-        }
+    let mut segment = Segment::new(input, &out);
+    for step in steps {
         names.push(Some(work.plan.name(&step.id)));
+        match steps::build(&step.op, &step.args, &work.options.roots).map_err(|e| data_failure(e).at(&step.id))? {
+            Some(Built::Map(map)) => segment.maps.push(stage(step, map, work)),
+            Some(Built::Barrier(barrier)) => {
+                segment.barrier = Some(BarrierStage { barrier, rejects: rejects(step, work) });
+            }
+            Some(Built::Split(split)) => segment.split = Some((split, work.folder.join("heldout"))),
+            None => return Err(unknown(step)),
+        }
     }
-    let segment = Segment { input, barrier, maps, out: work.folder.join("documents") };
     let summary = run(work, &segment, &names)?;
-    Ok(made(BTreeMap::from([(String::new(), content(&summary, "documents"))]), &summary, &names))
+    let mut parts = BTreeMap::from([(String::new(), content(&summary.main, "documents"))]);
+    if segment.split.is_some() {
+        parts.insert("heldout".to_owned(), content(&summary.heldout, "heldout"));
+    }
+    Ok(made(parts, &summary, &names))
 }
 
-/// Both halves of a split: the training half is the main part.
-fn split(work: &Work<'_>, training: Arc<dyn Map>, heldout: Arc<dyn Map>) -> Result<Made, Failure> {
-    let step = work.step();
-    let input = work.stored(step, 0)?;
-    let names = [None, Some(work.plan.name(&step.id))];
-    let half = |map: Arc<dyn Map>, out: &str| Segment {
-        input: Input::Stored(vec![input.clone()]),
-        barrier: None,
-        maps: vec![Stage { map, rejects: None }],
-        out: work.folder.join(out),
-    };
-    let kept = run(work, &half(training, "documents"), &names)?;
-    let held = engine::run(&half(heldout, "heldout"), &work.context(&|_| {})).map_err(data_failure)?;
-    let parts = BTreeMap::from([
-        (String::new(), content(&kept, "documents")),
-        ("heldout".to_owned(), content(&held, "heldout")),
-    ]);
-    Ok(made(parts, &kept, &names))
+fn unknown(step: &Step) -> Failure {
+    Failure::new("LLMP0703", format!("this build cannot do `{}`", step.op)).at(&step.id)
 }
 
 fn stage(step: &Step, map: Arc<dyn Map>, work: &Work<'_>) -> Stage {
@@ -116,9 +101,9 @@ fn run(work: &Work<'_>, segment: &Segment, names: &[Option<String>]) -> Result<S
     Ok(summary)
 }
 
-fn content(summary: &Summary, path: &str) -> Content {
-    let counts = [("documents".to_owned(), summary.documents), ("bytes".to_owned(), summary.bytes)].into();
-    Content { hash: summary.hash.clone(), path: path.to_owned(), counts }
+fn content(stored: &Stored, path: &str) -> Content {
+    let counts = [("documents".to_owned(), stored.documents), ("bytes".to_owned(), stored.bytes)].into();
+    Content { hash: stored.hash.clone(), path: path.to_owned(), counts }
 }
 
 /// Counts under the names of the plan; what only reads the store has none.

@@ -4,6 +4,9 @@ mod documents;
 mod models;
 mod tokens;
 
+#[cfg(feature = "kernels")]
+pub(crate) use models::train_failure;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -115,7 +118,6 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "pretrain" => models::pretrain(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
-        "hf" => models::folder(work),
         _ => documents::documents(work),
     }
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-pub use journal::{Journal, Remembered};
+pub use journal::Journal;
 pub use key::{Definition, Input, Key, Member};
 pub use lock::Lock;
 pub use manifest::{BadRecords, Content, Manifest, Numerics};

@@ -1,0 +1,40 @@
+//! `llmp generate`: continue a prompt with a model folder.
+
+use std::io::Read;
+
+use llmp_exec::Sampling;
+
+use crate::Exit;
+use crate::args::Generate;
+use crate::output;
+
+pub(crate) fn generate(args: &Generate) -> Exit {
+    let prompt = match &args.prompt {
+        Some(prompt) => prompt.clone(),
+        None => {
+            let mut text = String::new();
+            if let Err(error) = std::io::stdin().read_to_string(&mut text) {
+                output::note(&format!("error: standard input: {error}"));
+                return Exit::Failed;
+            }
+            text
+        }
+    };
+    let sampling = Sampling {
+        max_tokens: args.max_tokens,
+        temperature: args.temperature,
+        top_k: (args.top_k > 0).then_some(args.top_k),
+        top_p: (args.top_p < 1.0).then_some(args.top_p),
+        seed: args.seed,
+    };
+    match llmp_exec::generate(&args.model, &prompt, &sampling) {
+        Ok(text) => {
+            output::print(&format!("{text}\n"));
+            Exit::Clean
+        }
+        Err(failure) => {
+            output::note(&format!("error[{}]: {failure}", failure.code));
+            Exit::Failed
+        }
+    }
+}

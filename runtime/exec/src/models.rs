@@ -1,0 +1,23 @@
+//! Using a model folder outside a plan: `score` and `generate`.
+
+use std::path::Path;
+
+use llmp_train::folder::ModelFolder;
+pub use llmp_train::generate::Sampling;
+pub use llmp_train::score::Score;
+
+use crate::failure::Failure;
+use crate::operations::train_failure;
+
+/// Log-probabilities of a text under the model of a Hugging Face folder.
+pub fn score(model: &Path, text: &str) -> Result<Score, Failure> {
+    let folder = ModelFolder::open(model).map_err(train_failure)?;
+    llmp_train::score::score(&folder, text).map_err(train_failure)
+}
+
+/// Continues a prompt with the model of a Hugging Face folder; `heard` gets the text as it grows and says whether to go on.
+pub fn generate(model: &Path, prompt: &str, sampling: &Sampling) -> Result<String, Failure> {
+    let folder = ModelFolder::open(model).map_err(train_failure)?;
+    let generated = llmp_train::generate::generate(&folder, prompt, sampling, &mut |_| true).map_err(train_failure)?;
+    Ok(generated.text)
+}

@@ -1,0 +1,211 @@
+//! Steps on models: training, evaluation, release. Without the feature `kernels` each says that it is not there.
+
+use super::{Made, Work};
+use crate::failure::Failure;
+
+#[cfg(feature = "kernels")]
+pub(crate) use with_kernels::*;
+
+#[cfg(feature = "kernels")]
+mod with_kernels {
+    use std::collections::BTreeMap;
+    use std::path::{Path, PathBuf};
+    use std::time::Instant;
+
+    use llmp_data::tokens::TokenShard;
+    use llmp_stdlib::{Event, Value};
+    use llmp_train::generate::Sampling;
+    use llmp_train::kinds::{Evaluation, Releasing};
+    use llmp_train::release::Card;
+    use llmp_train::stage::Stage;
+    use llmp_train::training::{self, Inputs};
+    use llmp_train::{Host, TrainError, evaluate, folder::ModelFolder, release as releasing};
+
+    use super::{Failure, Made, Work};
+    use crate::store::durable;
+
+    /// A training error as a failure.
+    pub(crate) fn train_failure(error: TrainError) -> Failure {
+        let words = error.to_string();
+        match error {
+            TrainError::Stopped => Failure::stopped(),
+            TrainError::Data(error) => super::super::data_failure(error),
+            TrainError::Model(_) | TrainError::Tokenizer { .. } => Failure::new("LLMP1101", words),
+            TrainError::Io { .. } => Failure::new("LLMP1303", words),
+            TrainError::Checkpoint { ref path, .. } => {
+                let help = format!("remove {} to train this stage from its beginning", path.display());
+                Failure::new("LLMP1301", words).help(help)
+            }
+            TrainError::NotFinite { .. } => {
+                Failure::new("LLMP1201", words).help("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`")
+            }
+            TrainError::DataEnded { .. } | TrainError::Settings(_) => Failure::new("LLMP1201", words),
+        }
+    }
+
+    /// Runs `work` with a host that tells the caller's clock, flag, listener and failpoints.
+    fn with_host<T>(work: &Work<'_>, run: impl FnOnce(&Host<'_>) -> Result<T, TrainError>) -> Result<T, Failure> {
+        let name = work.name();
+        let begin = Instant::now();
+        let clock = || begin.elapsed().as_secs_f64();
+        let numerics = serde_json::json!(crate::numerics::class()).to_string();
+        let host = Host {
+            step: &name,
+            clock: &clock,
+            stop: work.options.stop,
+            event: work.emit,
+            failpoint: work.options.hook,
+            numerics: &numerics,
+        };
+        run(&host).map_err(train_failure)
+    }
+
+    fn arguments<T>(work: &Work<'_>, read: Result<T, String>) -> Result<T, Failure> {
+        read.map_err(|words| Failure::new("LLMP1003", format!("`{}`: {words}", work.step().op)))
+    }
+
+    /// Tokens of a token shard that a part of the plan holds.
+    fn count(work: &Work<'_>, input: usize, what: &str) -> u64 {
+        let port = &work.step().inputs[input];
+        let part = port.part.as_deref().unwrap_or("");
+        let counts = work.results.get(&port.step).and_then(|r| r.manifest.parts.get(part)).map(|c| &c.counts);
+        counts.and_then(|c| c.get(what)).copied().unwrap_or(0)
+    }
+
+    /// Trains a stage.
+    pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
+        let stage = arguments(work, Stage::from_args(&work.step().args))?;
+        let open = |input: usize| -> Result<TokenShard, Failure> {
+            TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
+        };
+        let shards = stage.sources.iter().map(|s| open(s.input)).collect::<Result<Vec<_>, _>>()?;
+        let tokenizer = work.stored(work.step(), stage.tokenizer)?;
+        let from = stage.from.map(|input| work.stored(work.step(), input)).transpose()?;
+        let available = stage.sources.first().map_or(0, |s| count(work, s.input, "tokens"));
+        work.started(stage.budget(available).map(|b| b.tokens()), "tokens");
+        let out = work.folder.join("model");
+        std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
+        let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref() };
+        let summary = with_host(work, |host| training::train(&stage, inputs, &out, host))?;
+        let mut made = Made::whole("model", weights_hash(&out)?, &[("steps", summary.steps), ("tokens", summary.tokens)]);
+        made.metrics = BTreeMap::from([("loss".to_owned(), summary.loss), ("flops".to_owned(), summary.flops)]);
+        Ok(made)
+    }
+
+    /// Content of a model folder: its weights and configuration, not how training went.
+    fn weights_hash(folder: &Path) -> Result<String, Failure> {
+        let hashes = ["config.json", "model.safetensors"].map(|name| durable::hash_file(&folder.join(name)));
+        let [config, weights] = hashes;
+        Ok(blake3::hash(format!("{}\n{}", config?, weights?).as_bytes()).to_hex().to_string())
+    }
+
+    /// Measures a model and lets it write samples.
+    pub(crate) fn eval(work: &Work<'_>) -> Result<Made, Failure> {
+        let evaluation = arguments(work, Evaluation::from_args(&work.step().args))?;
+        let (model, tokenizer) = model(work, evaluation.model, evaluation.tokenizer)?;
+        let documents: u64 = evaluation.suites.iter().map(|s| count(work, s.documents, "documents")).sum();
+        work.started((documents > 0).then_some(documents), "documents");
+        let folder = ModelFolder::with_tokenizer(&model, &tokenizer).map_err(train_failure)?;
+        let mut metrics = BTreeMap::new();
+        for (index, suite) in evaluation.suites.iter().enumerate() {
+            let shard = TokenShard::open(&work.stored(work.step(), suite.tokens)?).map_err(super::super::data_failure)?;
+            let bytes = count(work, suite.tokens, "bytes");
+            let measure = with_host(work, |host| evaluate::bits_per_byte(&folder.model, &shard, bytes, host))?;
+            for (name, value) in measure.metrics() {
+                let name = if index == 0 { name.to_owned() } else { format!("{name}.{index}") };
+                (work.emit)(Event::Metric { step: work.name(), name: name.clone(), value });
+                metrics.insert(name, value);
+            }
+        }
+        let samples = samples(work, &folder, evaluation.samples)?;
+        let report = serde_json::json!({ "metrics": metrics, "samples": samples });
+        let path = work.folder.join("metrics.json");
+        durable::write(&path, format!("{report:#}\n").as_bytes(), work.options.hook)?;
+        let mut made = Made::whole("metrics.json", durable::hash_file(&path)?, &[]);
+        made.metrics = metrics;
+        Ok(made)
+    }
+
+    fn samples(work: &Work<'_>, folder: &ModelFolder, count: usize) -> Result<Vec<String>, Failure> {
+        let mut texts = Vec::new();
+        for seed in 0..count as u64 {
+            let sampling = Sampling { seed, ..Sampling::default() };
+            let generated =
+                llmp_train::generate::generate(folder, "", &sampling, &mut |_| !stopped(work)).map_err(train_failure)?;
+            if stopped(work) {
+                return Err(Failure::stopped());
+            }
+            (work.emit)(Event::Sample { step: work.name(), text: generated.text.clone() });
+            texts.push(generated.text);
+        }
+        Ok(texts)
+    }
+
+    fn stopped(work: &Work<'_>) -> bool {
+        work.options.stop.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn model(work: &Work<'_>, model: usize, tokenizer: usize) -> Result<(PathBuf, PathBuf), Failure> {
+        Ok((work.stored(work.step(), model)?, work.stored(work.step(), tokenizer)?))
+    }
+
+    /// Writes the folder that other tools load, into the store; `place_releases` copies it to where it was asked for.
+    pub(crate) fn release(work: &Work<'_>) -> Result<Made, Failure> {
+        let settings = arguments(work, Releasing::from_args(&work.step().args))?;
+        let (model, tokenizer) = model(work, settings.model, settings.tokenizer)?;
+        work.started(None, "files");
+        let name = settings.to.rsplit('/').next().unwrap_or(&settings.to).to_owned();
+        let card = Card { name, lineage: lineage(work), metrics: metrics(work, settings.model), license: None, plan: Some(work.plan.hash()) };
+        let out = work.folder.join("release");
+        with_host(work, |host| releasing::release(&model, &tokenizer, &card, settings.dtype, &out, host))?;
+        Ok(Made::whole("release", durable::hash_folder(&out)?, &[]))
+    }
+
+    /// Sources and filters that led to a release, one line each.
+    fn lineage(work: &Work<'_>) -> Vec<String> {
+        let mut lines = Vec::new();
+        for finished in work.results.values() {
+            for funnel in &finished.manifest.funnels {
+                let step = work.plan.steps.iter().find(|s| work.plan.name(&s.id) == funnel.step);
+                let license = step.and_then(|s| match s.args.get("license") {
+                    Some(Value::Text(license)) => Some(format!(", {license}")),
+                    _ => None,
+                });
+                let (from, to) = (funnel.documents_in, funnel.documents_out);
+                lines.push(format!("{}: {from} → {to} documents{}", funnel.step, license.unwrap_or_default()));
+            }
+        }
+        lines
+    }
+
+    /// Metrics of the evaluations of the model, as far as they have run.
+    fn metrics(work: &Work<'_>, model: usize) -> Vec<(String, f64)> {
+        let weights = &work.step().inputs[model];
+        let evaluations = work.plan.steps.iter().filter(|s| s.op == Evaluation::OP && s.inputs.contains(weights));
+        let found = evaluations.filter_map(|s| work.results.get(&s.id));
+        found.flat_map(|f| f.manifest.metrics.iter().map(|(k, v)| (k.clone(), *v))).collect()
+    }
+}
+
+#[cfg(not(feature = "kernels"))]
+mod without_kernels {
+    use super::{Failure, Made, Work};
+
+    fn missing(work: &Work<'_>) -> Failure {
+        Failure::new("LLMP0703", format!("`{}` needs a build with tensors (feature `kernels`)", work.step().op))
+    }
+
+    pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn eval(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn release(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+}
+#[cfg(not(feature = "kernels"))]
+pub(crate) use without_kernels::*;

@@ -1,0 +1,45 @@
+//! Tokenizers and token shards.
+
+use llmp_data::tokens::{self, Bpe, TokenizerFile};
+use llmp_data::{Context, Progress};
+use llmp_stdlib::{Event, Settings, Value};
+
+use super::{Made, Work, data_failure};
+use crate::failure::Failure;
+use crate::store::durable;
+
+/// Trains a tokenizer, or takes one from a file.
+pub(super) fn tokenizer(work: &Work<'_>) -> Result<Made, Failure> {
+    let path = work.folder.join("tokenizer.json");
+    if work.step().op == TokenizerFile::SIGNATURE.name {
+        work.started(None, "file");
+        let settings: TokenizerFile = work.settings()?;
+        let from = work.options.roots.path(&settings.path.0);
+        let bytes = std::fs::read(&from).map_err(|e| Failure::io("read", &from, &e))?;
+        tokens::Tokenizer::read(&bytes).map_err(|what| Failure::new("LLMP1101", format!("{}: {what}", from.display())))?;
+        durable::write(&path, &bytes, work.options.hook)?;
+    } else {
+        let settings: Bpe = work.settings()?;
+        let documents = work.input(work.step().args.get("train_on").unwrap_or(&Value::None))?;
+        work.started(None, "documents");
+        with_progress(work, |ctx| tokens::train_bpe(&[documents], &settings, work.folder, ctx))?;
+    }
+    let tokenizer = tokens::Tokenizer::open(&path).map_err(data_failure)?;
+    let ids = tokenizer.vocab() as u64;
+    Ok(Made::whole("tokenizer.json", durable::hash_file(&path)?, &[("ids", ids)]))
+}
+
+/// Encodes documents.
+pub(super) fn tokenize(work: &Work<'_>) -> Result<Made, Failure> {
+    let (documents, tokenizer) = (work.stored(work.step(), 0)?, work.stored(work.step(), 1)?);
+    let out = work.folder.join("tokens");
+    work.started(None, "documents");
+    let done = with_progress(work, |ctx| tokens::tokenize(&[documents], &tokenizer, &out, ctx))?;
+    let counts = [("documents", done.documents), ("tokens", done.tokens), ("bytes", done.bytes), ("ids", done.vocab as u64)];
+    Ok(Made::whole("tokens", done.hash, &counts))
+}
+
+fn with_progress<T>(work: &Work<'_>, run: impl FnOnce(&Context<'_>) -> llmp_data::Result<T>) -> Result<T, Failure> {
+    let progress = |p: Progress| (work.emit)(Event::Progress { step: work.name(), done: p.records });
+    run(&work.context(&progress)).map_err(data_failure)
+}
