@@ -48,7 +48,9 @@ impl Arg for u64 {
     const TY: Ty = Ty::Int;
     fn read(value: &Value) -> Result<Self, String> {
         match value {
-            Value::Number(q) => number::to_u64(q.amount).ok_or_else(|| format!("expected a whole number, found {value}")),
+            Value::Number(q) => {
+                number::to_u64(q.amount).ok_or_else(|| format!("expected a whole number, found {value}"))
+            }
             _ => mismatch(&Self::TY, value),
         }
     }
@@ -97,7 +99,11 @@ impl<T: Arg> Arg for Option<T> {
 impl<T: Arg> Arg for Vec<T> {
     const TY: Ty = Ty::List(&T::TY);
     fn read(value: &Value) -> Result<Self, String> {
-        if let Value::List(items) = value { items.iter().map(T::read).collect() } else { mismatch(&Self::TY, value) }
+        if let Value::List(items) = value {
+            items.iter().map(T::read).collect()
+        } else {
+            mismatch(&Self::TY, value)
+        }
     }
 }
 
@@ -131,7 +137,9 @@ impl Arg for Length {
         match value {
             Value::Number(Quantity { dim: Dim::TOKENS, .. }) => u64::read(value).map(Length::Tokens),
             Value::Number(Quantity { dim: Dim::STEPS, .. }) => u64::read(value).map(Length::Steps),
-            Value::Number(Quantity { dim: Dim::EPOCHS, amount }) => Ok(Length::Epochs(number::to_f64(*amount))),
+            Value::Number(Quantity { dim: Dim::EPOCHS, amount }) => {
+                Ok(Length::Epochs(number::to_f64(*amount)))
+            }
             Value::Number(Quantity { dim: Dim::NONE, amount }) => Ok(Length::Share(number::to_f64(*amount))),
             _ => mismatch(&Self::TY, value),
         }

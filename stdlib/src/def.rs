@@ -100,7 +100,11 @@ macro_rules! def {
 
 /// Takes one argument out of a complete record.
 #[doc(hidden)]
-pub fn take<T: crate::Arg>(args: &crate::Record, name: &str, problems: &mut Vec<crate::Problem>) -> Option<T> {
+pub fn take<T: crate::Arg>(
+    args: &crate::Record,
+    name: &str,
+    problems: &mut Vec<crate::Problem>,
+) -> Option<T> {
     let Some(value) = args.get(name) else {
         problems.push(crate::Problem::error("LLMP0103", name, format!("`{name}` is missing")));
         return None;
@@ -140,9 +144,13 @@ mod tests {
         assert_eq!((signature.name, signature.rev, signature.params.len()), ("word_count", 2, 3));
         assert_eq!(signature.params[2].name, "as");
         let flow = signature.flow.unwrap();
-        assert_eq!((flow.from, (flow.to)(&Record::new()), flow.adds.len()), (Some(State::Docs), State::Docs, 1));
-        let args: Record =
-            [("min", Value::number(2)), ("max", Value::number(1)), ("as", Value::None)].map(|(k, v)| (k.to_owned(), v)).into();
+        assert_eq!(
+            (flow.from, (flow.to)(&Record::new()), flow.adds.len()),
+            (Some(State::Docs), State::Docs, 1)
+        );
+        let args: Record = [("min", Value::number(2)), ("max", Value::number(1)), ("as", Value::None)]
+            .map(|(k, v)| (k.to_owned(), v))
+            .into();
         assert_eq!(WordCount::read(&args).unwrap().min, 2);
         assert_eq!((signature.check)(&args)[0].message, "min is above max");
         assert_eq!(WordCount::read(&Record::new()).unwrap_err().len(), 3);

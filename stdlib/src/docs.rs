@@ -21,7 +21,8 @@ fn short_param(param: &Param) -> String {
 
 /// A built-in as Markdown: signature, documentation, table of parameters.
 pub fn markdown(signature: &Signature, level: usize) -> String {
-    let mut out = format!("{} `{}`\n\n```llmp\n{}\n```\n\n", "#".repeat(level), signature.name, one_line(signature));
+    let mut out =
+        format!("{} `{}`\n\n```llmp\n{}\n```\n\n", "#".repeat(level), signature.name, one_line(signature));
     out.push_str(&undent(signature.doc));
     out.push('\n');
     if !signature.params.is_empty() {
@@ -29,7 +30,12 @@ pub fn markdown(signature: &Signature, level: usize) -> String {
         for p in signature.params {
             let default = p.default.map_or_else(|| "required".to_owned(), |d| format!("`{d}`"));
             let cell = |text: &str| undent(text).trim().replace('\n', " ").replace('|', "\\|");
-            out.push_str(&format!("| `{}` | {} | {default} | {} |\n", p.name, cell(&p.ty.show()), cell(p.doc)));
+            out.push_str(&format!(
+                "| `{}` | {} | {default} | {} |\n",
+                p.name,
+                cell(&p.ty.show()),
+                cell(p.doc)
+            ));
         }
     }
     if let Some(flow) = signature.flow {
@@ -67,7 +73,11 @@ mod tests {
     #[test]
     fn markdown_shows_everything() {
         let text = super::markdown(<Short as crate::Settings>::SIGNATURE, 2);
-        assert!(text.starts_with("## `short`\n\n```llmp\nshort(max = 10) : Docs -> Docs\n```\n\nKeeps short documents.\n"));
-        assert!(text.contains("| `max` | a whole number | `10` | Most words. |") && text.contains("`.words`"));
+        assert!(text.starts_with(
+            "## `short`\n\n```llmp\nshort(max = 10) : Docs -> Docs\n```\n\nKeeps short documents.\n"
+        ));
+        assert!(
+            text.contains("| `max` | a whole number | `10` | Most words. |") && text.contains("`.words`")
+        );
     }
 }

@@ -38,7 +38,15 @@ pub enum Event {
     /// Documents through a step.
     Funnel { funnel: Funnel },
     /// One optimizer step.
-    Loss { step: String, at: u64, tokens: u64, loss: f64, rate: f64, gradient_norm: f64, tokens_per_second: f64 },
+    Loss {
+        step: String,
+        at: u64,
+        tokens: u64,
+        loss: f64,
+        rate: f64,
+        gradient_norm: f64,
+        tokens_per_second: f64,
+    },
     /// A metric of an evaluation.
     Metric { step: String, name: String, value: f64 },
     /// A sample of generated text.

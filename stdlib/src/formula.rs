@@ -97,7 +97,9 @@ impl Formula {
             Formula::Not(x) => json!(["not", x.canonical()]),
             Formula::Negate(x) => json!(["neg", x.canonical()]),
             Formula::Binary(op, l, r) => json!([op.text(), l.canonical(), r.canonical()]),
-            Formula::Call(name, args) => json!(["call", name, args.iter().map(Formula::canonical).collect::<Vec<_>>()]),
+            Formula::Call(name, args) => {
+                json!(["call", name, args.iter().map(Formula::canonical).collect::<Vec<_>>()])
+            }
         }
     }
 

@@ -113,7 +113,16 @@ impl Kind {
         yields: Yields,
         elaborate: fn(&View<'_>, &mut dyn Planner) -> Result<Output, Problem>,
     ) -> Kind {
-        Kind { signature, form, yields, groups: &[], fields: &[], check: |_| Vec::new(), elaborate, cost: |_| None }
+        Kind {
+            signature,
+            form,
+            yields,
+            groups: &[],
+            fields: &[],
+            check: |_| Vec::new(),
+            elaborate,
+            cost: |_| None,
+        }
     }
 }
 
@@ -199,7 +208,10 @@ pub enum Output {
 }
 
 /// Makes steps of a plan; implemented by the interpreter.
-#[expect(clippy::result_large_err, reason = "a problem ends the elaboration of its item: its size does not matter")]
+#[expect(
+    clippy::result_large_err,
+    reason = "a problem ends the elaboration of its item: its size does not matter"
+)]
 pub trait Planner {
     /// What an item became (each item once).
     fn item(&mut self, item: &ItemRef) -> Result<Output, Problem>;

@@ -28,7 +28,9 @@ pub fn quantity(number: &Number) -> Result<Quantity, LiteralError> {
 fn evaluate(expr: &Expr) -> Result<Value, String> {
     match &expr.kind {
         ExprKind::Number(number) => quantity(number).map(Value::Number).map_err(|e| words(&e)),
-        ExprKind::Text(text) => text.as_plain().map(Value::text).ok_or_else(|| "text with `{…}` is not a literal".into()),
+        ExprKind::Text(text) => {
+            text.as_plain().map(Value::text).ok_or_else(|| "text with `{…}` is not a literal".into())
+        }
         ExprKind::Bool(b) => Ok(Value::Bool(*b)),
         ExprKind::None => Ok(Value::None),
         ExprKind::Name(name) => Ok(Value::Choice(name.clone())),
@@ -56,12 +58,14 @@ fn evaluate(expr: &Expr) -> Result<Value, String> {
         ExprKind::Binary { op: BinaryOp::Range, left, right, .. } => {
             Ok(Value::Range(Box::new(evaluate(left)?), Box::new(evaluate(right)?)))
         }
-        ExprKind::Binary { op: BinaryOp::Div, left, right, .. } => match (evaluate(left)?, evaluate(right)?) {
-            (Value::Number(a), Value::Number(b)) => number::arithmetic(a.amount, '/', b.amount)
-                .map(|amount| Value::Number(Quantity::new(amount, a.dim.over(b.dim))))
-                .ok_or_else(|| "division by zero, or a number that is too large".into()),
-            _ => Err("only numbers can be divided".into()),
-        },
+        ExprKind::Binary { op: BinaryOp::Div, left, right, .. } => {
+            match (evaluate(left)?, evaluate(right)?) {
+                (Value::Number(a), Value::Number(b)) => number::arithmetic(a.amount, '/', b.amount)
+                    .map(|amount| Value::Number(Quantity::new(amount, a.dim.over(b.dim))))
+                    .ok_or_else(|| "division by zero, or a number that is too large".into()),
+                _ => Err("only numbers can be divided".into()),
+            }
+        }
         _ => Err("this is not a literal".into()),
     }
 }
@@ -69,7 +73,9 @@ fn evaluate(expr: &Expr) -> Result<Value, String> {
 /// Words for a literal error.
 pub fn words(error: &LiteralError) -> String {
     match error {
-        LiteralError::Unknown { text, near: Some(near) } => format!("`{text}` is not a suffix or unit; did you mean `{near}`?"),
+        LiteralError::Unknown { text, near: Some(near) } => {
+            format!("`{text}` is not a suffix or unit; did you mean `{near}`?")
+        }
         LiteralError::Unknown { text, near: None } => format!("`{text}` is not a suffix or unit"),
         LiteralError::TooLarge => "the number does not fit 128 bits".into(),
         LiteralError::TwoUnits => "a number has one unit".into(),

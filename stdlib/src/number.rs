@@ -22,7 +22,11 @@ pub fn parse_decimal(text: &str) -> Option<Rational> {
     let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
     let shift = exponent.checked_sub(i32::try_from(fraction.len()).ok()?)?;
     let power = 10i128.checked_pow(shift.unsigned_abs())?;
-    if shift >= 0 { Some(Rational::from(digits.checked_mul(power)?)) } else { Some(Rational::new(digits, power)) }
+    if shift >= 0 {
+        Some(Rational::from(digits.checked_mul(power)?))
+    } else {
+        Some(Rational::new(digits, power))
+    }
 }
 
 /// Checked arithmetic: `None` on overflow or division by zero.

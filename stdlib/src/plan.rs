@@ -164,9 +164,10 @@ mod tests {
     #[test]
     fn ports_become_inputs_once() {
         let port = Port { step: StepId("a".into()), part: None };
-        let args: Record = [("p", Value::Port(port.clone())), ("q", Value::List(vec![Value::Port(port.clone())]))]
-            .map(|(k, v)| (k.to_owned(), v))
-            .into();
+        let args: Record =
+            [("p", Value::Port(port.clone())), ("q", Value::List(vec![Value::Port(port.clone())]))]
+                .map(|(k, v)| (k.to_owned(), v))
+                .into();
         let (args, inputs) = wire(args, &[]);
         assert_eq!(inputs, vec![port]);
         assert_eq!(args["q"], Value::List(vec![Value::Input(0)]));

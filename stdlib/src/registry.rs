@@ -79,13 +79,13 @@ impl Registry {
             Ty::Optional(ty) | Ty::List(ty) | Ty::Range(ty) | Ty::Map(ty) => self.add_ty(ty),
             Ty::OneOf(tys) => tys.iter().for_each(|ty| self.add_ty(ty)),
             Ty::Record(fields) => fields.iter().for_each(|p| self.add_ty(&p.ty)),
-            Ty::Family(family) => {
-                match self.families.insert(family.name, family) {
-                    None => family.members.iter().for_each(|s| self.add_families(s)),
-                    Some(known) if !std::ptr::eq(known, *family) => self.doubles.push(format!("family {}", family.name)),
-                    Some(_) => {}
+            Ty::Family(family) => match self.families.insert(family.name, family) {
+                None => family.members.iter().for_each(|s| self.add_families(s)),
+                Some(known) if !std::ptr::eq(known, *family) => {
+                    self.doubles.push(format!("family {}", family.name))
                 }
-            }
+                Some(_) => {}
+            },
             Ty::Bool | Ty::Text | Ty::Path | Ty::Int | Ty::Num | Ty::Quantity(_) | Ty::Choice(_) => {}
             Ty::Item(_) | Ty::Data(_) | Ty::Predicate | Ty::Formula => {}
         }

@@ -96,7 +96,14 @@ impl Ty {
             Ty::Predicate => "a condition on columns".into(),
             Ty::Formula => "a number over columns".into(),
             Ty::Record(fields) => {
-                format!("{{ {} }}", fields.iter().map(|f| format!("{}: {}", f.name, f.ty.show())).collect::<Vec<_>>().join(", "))
+                format!(
+                    "{{ {} }}",
+                    fields
+                        .iter()
+                        .map(|f| format!("{}: {}", f.name, f.ty.show()))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                )
             }
             Ty::Map(ty) => format!("record of {}", ty.show()),
             Ty::OneOf(tys) => tys.iter().map(Ty::show).collect::<Vec<_>>().join(" or "),

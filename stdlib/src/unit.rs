@@ -3,8 +3,19 @@
 use crate::number::{self, Rational};
 
 /// Names of the base dimensions, in the order of the exponents of [`Dim`].
-pub const BASE: [&str; 11] =
-    ["tokens", "sequences", "docs", "steps", "epochs", "bytes", "seconds", "parameters", "flops", "gpus", "dollars"];
+pub const BASE: [&str; 11] = [
+    "tokens",
+    "sequences",
+    "docs",
+    "steps",
+    "epochs",
+    "bytes",
+    "seconds",
+    "parameters",
+    "flops",
+    "gpus",
+    "dollars",
+];
 
 /// A dimension: one exponent for each entry of [`BASE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -57,12 +68,21 @@ impl Dim {
         let side = |sign: i8| -> Vec<String> {
             let power = |e: i8| if e == 1 { String::new() } else { format!("^{e}") };
             let on_side = |(e, _): &(&i8, _)| **e * sign > 0;
-            self.0.iter().zip(BASE).filter(on_side).map(|(e, name)| format!("{name}{}", power(*e * sign))).collect()
+            self.0
+                .iter()
+                .zip(BASE)
+                .filter(on_side)
+                .map(|(e, name)| format!("{name}{}", power(*e * sign)))
+                .collect()
         };
         match (side(1), side(-1)) {
             (top, bottom) if top.is_empty() && bottom.is_empty() => "plain number".to_owned(),
             (top, bottom) if bottom.is_empty() => top.join(" "),
-            (top, bottom) => format!("{}/{}", if top.is_empty() { "1".to_owned() } else { top.join(" ") }, bottom.join(" ")),
+            (top, bottom) => format!(
+                "{}/{}",
+                if top.is_empty() { "1".to_owned() } else { top.join(" ") },
+                bottom.join(" ")
+            ),
         }
     }
 }
@@ -84,7 +104,11 @@ impl Quantity {
 
     /// Text that the language reads back: `4000000 tokens`, `0.65`, `8/3`.
     pub fn show(self) -> String {
-        if self.dim == Dim::NONE { number::show(self.amount) } else { format!("{} {}", number::show(self.amount), self.dim.show()) }
+        if self.dim == Dim::NONE {
+            number::show(self.amount)
+        } else {
+            format!("{} {}", number::show(self.amount), self.dim.show())
+        }
     }
 }
 

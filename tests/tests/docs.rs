@@ -67,7 +67,8 @@ fn shipped_programs_are_formatted_and_formatting_keeps_the_plan() {
             let (words, hash) = judge(&text);
             assert!(words.is_empty(), "{}: {words:?}", path.display());
             // Another layout of the same program: no blank lines, no alignment.
-            let squeezed: String = text.lines().filter(|l| !l.trim().is_empty()).map(|l| format!("{}\n", squeeze(l))).collect();
+            let squeezed: String =
+                text.lines().filter(|l| !l.trim().is_empty()).map(|l| format!("{}\n", squeeze(l))).collect();
             assert_eq!(judge(&squeezed).1, hash, "{}", path.display());
             assert_eq!(judge(&llmp_grammar::format(&squeezed).unwrap()).1, hash, "{}", path.display());
             count += 1;

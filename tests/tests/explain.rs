@@ -9,8 +9,10 @@ use llmp_interpreter::{Options, check, load};
 /// What is said of an example: codes and whether they are more than information.
 fn said(text: &str) -> Vec<(String, Severity)> {
     let registry = llmp_exec::registry();
-    let mut files: BTreeMap<String, String> =
-        llmp_interpreter::codes::EXAMPLE_FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let mut files: BTreeMap<String, String> = llmp_interpreter::codes::EXAMPLE_FILES
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
     files.insert("example.llmp".into(), text.to_owned());
     let (loaded, mut sink) = load(&files, "example.llmp");
     let (_, more) = check(&loaded, &registry, &Options::default());

@@ -18,7 +18,13 @@ struct Mistake {
     at: &'static str,
 }
 
-const fn mistake(name: &'static str, from: &'static str, to: &'static str, code: &'static str, at: &'static str) -> Mistake {
+const fn mistake(
+    name: &'static str,
+    from: &'static str,
+    to: &'static str,
+    code: &'static str,
+    at: &'static str,
+) -> Mistake {
     Mistake { name, from, to, code, at }
 }
 
@@ -32,24 +38,72 @@ const MISTAKES: &[Mistake] = &[
     mistake("unknown unit", "batch     = 4 sequences", "batch     = 4 sequenses", "LLMP0301", "sequenses"),
     mistake("weights that miss 100%", "  prose   = rest", "  prose   = 50%", "LLMP0401", "blend"),
     mistake("unclosed brace", "  embedding = tied\n}", "  embedding = tied\n", "LLMP0002", "{"),
-    mistake("steps before extract_text", "concat([httpd, sqlite]) |> extract_text()", "concat([httpd, sqlite]) |> gopher_quality() |> extract_text()", "LLMP0207", "gopher_quality"),
+    mistake(
+        "steps before extract_text",
+        "concat([httpd, sqlite]) |> extract_text()",
+        "concat([httpd, sqlite]) |> gopher_quality() |> extract_text()",
+        "LLMP0207",
+        "gopher_quality",
+    ),
     mistake("heads that do not divide", "  heads     = 5", "  heads     = 7", "LLMP0501", "7"),
     mistake("kv_heads that do not divide", "  kv_heads  = 1", "  kv_heads  = 2", "LLMP0502", "2"),
-    mistake("context beyond positions", "  data      = blend", "  data      = blend\n  context   = 4096", "LLMP0506", "4096"),
+    mistake(
+        "context beyond positions",
+        "  data      = blend",
+        "  data      = blend\n  context   = 4096",
+        "LLMP0506",
+        "4096",
+    ),
     mistake("YAML colon", "  layers    = 5", "  layers: 5", "LLMP0006", ":"),
     mistake("YAML True", "  embedding = tied", "  embedding = tied\n  qkv_bias  = True", "LLMP0009", "True"),
-    mistake("cycle", "concat([httpd, sqlite]) |> extract_text()", "concat([web]) |> extract_text()", "LLMP0106", "web"),
-    mistake("two items of one name", "source perl     = jsonl", "source sqlite   = jsonl", "LLMP0012", "sqlite"),
+    mistake(
+        "cycle",
+        "concat([httpd, sqlite]) |> extract_text()",
+        "concat([web]) |> extract_text()",
+        "LLMP0106",
+        "web",
+    ),
+    mistake(
+        "two items of one name",
+        "source perl     = jsonl",
+        "source sqlite   = jsonl",
+        "LLMP0012",
+        "sqlite",
+    ),
     mistake("member twice", "  width     = 160", "  width     = 160\n  width     = 192", "LLMP0013", "width"),
     mistake("required member missing", "  heads     = 5\n", "", "LLMP0103", "small"),
-    mistake("column that no step adds", "keep_if(.lang == \"en\" and .lang_score >= 65%)", "keep_if(.langue == \"en\")", "LLMP0105", ".langue"),
+    mistake(
+        "column that no step adds",
+        "keep_if(.lang == \"en\" and .lang_score >= 65%)",
+        "keep_if(.langue == \"en\")",
+        "LLMP0105",
+        ".langue",
+    ),
     mistake("not one of the values", "  embedding = tied", "  embedding = shared", "LLMP0104", "shared"),
-    mistake("string not closed", "license = \"Apache-2.0\")", "license = \"Apache-2.0)", "LLMP0004", "\"Apache-2.0)"),
+    mistake(
+        "string not closed",
+        "license = \"Apache-2.0\")",
+        "license = \"Apache-2.0)",
+        "LLMP0004",
+        "\"Apache-2.0)",
+    ),
     mistake("value missing", "  layers    = 5", "  layers    =", "LLMP0005", "="),
     mistake("model and from missing", "  model     = small\n", "", "LLMP0601", "core"),
     mistake("warm-up longer than the stage", "warmup = 2%", "warmup = 9M steps", "LLMP0604", "9M steps"),
-    mistake("check that fails", "small.parameters in 2M..4M", "small.parameters in 3M..4M", "LLMP0805", "small.parameters in 3M..4M"),
-    mistake("steps at the end of a line", "concat([web, perl]) |> clean |> split", "concat([web, perl]) |> clean |>\n  split", "LLMP0008", "|>"),
+    mistake(
+        "check that fails",
+        "small.parameters in 2M..4M",
+        "small.parameters in 3M..4M",
+        "LLMP0805",
+        "small.parameters in 3M..4M",
+    ),
+    mistake(
+        "steps at the end of a line",
+        "concat([web, perl]) |> clean |> split",
+        "concat([web, perl]) |> clean |>\n  split",
+        "LLMP0008",
+        "|>",
+    ),
 ];
 
 fn diagnose(text: &str) -> (Vec<Diag>, Sources) {
@@ -86,10 +140,17 @@ fn each_mistake_gets_its_code_at_its_place() {
         let (diags, _) = diagnose(&text);
         let summary: Vec<String> =
             diags.iter().map(|d| format!("{} `{}` {}", d.code, pointed_at(d, &text), d.message)).collect();
-        let right = matches!(diags.as_slice(), [d] if d.code == m.code && pointed_at(d, &text).starts_with(m.at));
+        let right =
+            matches!(diags.as_slice(), [d] if d.code == m.code && pointed_at(d, &text).starts_with(m.at));
         let usable = diags.iter().all(|d| d.help.is_some() || !d.fixes.is_empty());
         if !right || !usable {
-            wrong.push(format!("{}: wanted {} at `{}`{}\n  {summary:#?}", m.name, m.code, m.at, if usable { "" } else { ", with help" }));
+            wrong.push(format!(
+                "{}: wanted {} at `{}`{}\n  {summary:#?}",
+                m.name,
+                m.code,
+                m.at,
+                if usable { "" } else { ", with help" }
+            ));
         }
     }
     assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), MISTAKES.len(), wrong.join("\n"));
@@ -113,7 +174,15 @@ fn several_mistakes_in_one_file_are_each_found_once() {
 
 #[test]
 fn the_first_fix_of_a_mistake_removes_it() {
-    let with_fix = ["misspelt member", "misspelt kind", "misspelt name", "unknown step", "unknown argument", "YAML colon", "unknown unit"];
+    let with_fix = [
+        "misspelt member",
+        "misspelt kind",
+        "misspelt name",
+        "unknown step",
+        "unknown argument",
+        "YAML colon",
+        "unknown unit",
+    ];
     for m in MISTAKES.iter().filter(|m| with_fix.contains(&m.name)) {
         let text = QUICKSTART.replacen(m.from, m.to, 1);
         let (diags, _) = diagnose(&text);
@@ -126,6 +195,11 @@ fn the_first_fix_of_a_mistake_removes_it() {
         }
         let (after, _) = diagnose(&fixed);
         let changed = line_of(diags[0].span().unwrap().start as usize, &text);
-        assert!(after.is_empty(), "{} (line {changed}): {:?}", m.name, after.iter().map(|d| &d.message).collect::<Vec<_>>());
+        assert!(
+            after.is_empty(),
+            "{} (line {changed}): {:?}",
+            m.name,
+            after.iter().map(|d| &d.message).collect::<Vec<_>>()
+        );
     }
 }

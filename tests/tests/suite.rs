@@ -40,7 +40,12 @@ fn cases(text: &str) -> Vec<Case> {
     for line in text.lines() {
         if let Some(title) = line.strip_prefix("--- ").and_then(|l| l.strip_suffix(" ---")) {
             let (name, kind) = title.rsplit_once(' ').unwrap();
-            cases.push(Case { name: name.into(), kind: kind.into(), expected: Vec::new(), source: String::new() });
+            cases.push(Case {
+                name: name.into(),
+                kind: kind.into(),
+                expected: Vec::new(),
+                source: String::new(),
+            });
             in_header = true;
             continue;
         }
@@ -61,7 +66,8 @@ fn cases(text: &str) -> Vec<Case> {
 fn found(case: &Case) -> Vec<String> {
     let registry = llmp_exec::registry();
     let main = "main.llmp".to_owned();
-    let (loaded, mut sink) = llmp_interpreter::load(&BTreeMap::from([(main.clone(), case.source.clone())]), &main);
+    let (loaded, mut sink) =
+        llmp_interpreter::load(&BTreeMap::from([(main.clone(), case.source.clone())]), &main);
     let (program, said) = llmp_interpreter::check(&loaded, &registry, &llmp_interpreter::Options::default());
     sink.extend(said.into_sorted());
     if case.kind == "plan" {
@@ -93,7 +99,12 @@ fn every_case_is_judged_as_expected() {
             assert!(names.insert(case.name.clone()), "two cases are called `{}`", case.name);
             let found = found(&case);
             if found != case.expected {
-                wrong.push(format!("{} ({})\n  expected {:#?}\n  found {found:#?}", case.name, path.display(), case.expected));
+                wrong.push(format!(
+                    "{} ({})\n  expected {:#?}\n  found {found:#?}",
+                    case.name,
+                    path.display(),
+                    case.expected
+                ));
             }
             rewritten.push_str(&format!("--- {} {} ---\n", case.name, case.kind));
             found.iter().for_each(|line| rewritten.push_str(&format!("# {line}\n")));

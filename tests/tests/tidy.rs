@@ -16,7 +16,8 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Only these crates may name these packages.
-const OWNED: &[(&str, &[&str])] = &[("dfdx", &["llmp-nn"]), ("cudarc", &["llmp-nn"]), ("clap", &["llmp"]), ("indicatif", &["llmp"])];
+const OWNED: &[(&str, &[&str])] =
+    &[("dfdx", &["llmp-nn"]), ("cudarc", &["llmp-nn"]), ("clap", &["llmp"]), ("indicatif", &["llmp"])];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -30,8 +31,12 @@ fn files(extension: &str) -> Vec<PathBuf> {
         .output()
         .unwrap();
     let names = String::from_utf8(list.stdout).unwrap();
-    let found: Vec<PathBuf> =
-        names.lines().filter(|n| n.ends_with(extension)).map(|n| root().join(n)).filter(|p| p.exists()).collect();
+    let found: Vec<PathBuf> = names
+        .lines()
+        .filter(|n| n.ends_with(extension))
+        .map(|n| root().join(n))
+        .filter(|p| p.exists())
+        .collect();
     assert!(!found.is_empty(), "no {extension} files: is this a git checkout?");
     found
 }
@@ -42,7 +47,11 @@ fn short(path: &Path) -> String {
 
 #[test]
 fn crates_know_only_whom_they_may_know() {
-    let metadata = cargo_metadata::MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap();
     let mut wrong = Vec::new();
     for package in &metadata.packages {
         let name = package.name.to_string();

@@ -65,7 +65,9 @@ pub(crate) fn check(file: &Path, reading: &Reading) -> Checked {
     let registry = llmp_exec::registry();
     let (loaded, mut sink) = llmp_interpreter::load(&Disk, &file.to_string_lossy());
     // `--set name` without a value is reported as a param without one.
-    let split = |set: &String| set.split_once('=').map_or((set.clone(), String::new()), |(n, v)| (n.into(), v.into()));
+    let split = |set: &String| {
+        set.split_once('=').map_or((set.clone(), String::new()), |(n, v)| (n.into(), v.into()))
+    };
     let sets = reading.set.iter().map(split).collect();
     let options = llmp_interpreter::Options { variants: reading.variant.clone(), sets };
     let (program, said) = llmp_interpreter::check(&loaded, &registry, &options);

@@ -71,7 +71,11 @@ impl Terminal {
         if self.ran == 0 {
             output::note(&format!("nothing to do: all {} results are in the store", self.cached));
         } else if self.cached > 0 {
-            output::note(&format!("{} of {} results were in the store already", self.cached, self.cached + self.ran));
+            output::note(&format!(
+                "{} of {} results were in the store already",
+                self.cached,
+                self.cached + self.ran
+            ));
         }
     }
 
@@ -81,7 +85,9 @@ impl Terminal {
                 self.totals.insert(step.to_owned(), total);
                 let bar = ProgressBar::new(total);
                 let template = "{spinner} {prefix} {wide_bar} {human_pos}/{human_len} {msg}";
-                bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+                bar.set_style(
+                    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+                );
                 bar
             }
             None => ProgressBar::new_spinner(),

@@ -15,7 +15,11 @@ fn a_run_that_dies_at_any_write_gives_the_same_bytes() {
     for n in 1.. {
         // Early points one by one, later ones in growing strides.
         let at = (3 + n * 2).to_string();
-        let output = project.command(&["run", "main.llmp", "--format", "json"]).env("LLMP_FAILPOINT", at).output().unwrap();
+        let output = project
+            .command(&["run", "main.llmp", "--format", "json"])
+            .env("LLMP_FAILPOINT", at)
+            .output()
+            .unwrap();
         if output.status.success() {
             break;
         }
@@ -37,7 +41,11 @@ fn every_write_of_a_run_can_be_its_last() {
     // Each point once, from an empty store; strided so that the suite stays short.
     for at in (1..).step_by(17) {
         let project = Project::new();
-        let died = project.command(&["run", "main.llmp", "--format", "json"]).env("LLMP_FAILPOINT", at.to_string()).output().unwrap();
+        let died = project
+            .command(&["run", "main.llmp", "--format", "json"])
+            .env("LLMP_FAILPOINT", at.to_string())
+            .output()
+            .unwrap();
         if died.status.success() {
             break;
         }
@@ -52,7 +60,8 @@ fn every_write_of_a_run_can_be_its_last() {
 fn threads_do_not_change_a_byte() {
     let run = |threads: &str| {
         let project = Project::new();
-        let output = project.command(&["run", "main.llmp"]).env("RAYON_NUM_THREADS", threads).output().unwrap();
+        let output =
+            project.command(&["run", "main.llmp"]).env("RAYON_NUM_THREADS", threads).output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         project.released()
     };
@@ -67,7 +76,11 @@ fn a_killed_run_goes_on_where_it_was() {
     let project = Project::new();
     // SIGKILL at moments spread over the whole run; whether one hits filtering, training or nothing, the bytes agree.
     for milliseconds in [30, 80, 150, 300, 600, 1_000, 1_500] {
-        let mut child = project.command(&["run", "main.llmp", "--format", "json"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut child = project
+            .command(&["run", "main.llmp", "--format", "json"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(std::time::Duration::from_millis(milliseconds));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -79,7 +92,13 @@ fn a_killed_run_goes_on_where_it_was() {
 #[test]
 fn two_runs_share_a_store() {
     let project = Project::new();
-    let start = || project.command(&["run", "main.llmp", "--format", "json"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let start = || {
+        project
+            .command(&["run", "main.llmp", "--format", "json"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
     let (first, second) = (start(), start());
     let outputs = [first.wait_with_output().unwrap(), second.wait_with_output().unwrap()];
     assert!(outputs.iter().all(|o| o.status.success()), "{}", text(&outputs[1].stderr));

@@ -9,12 +9,12 @@ pub mod context;
 pub mod document;
 pub mod engine;
 pub mod error;
-pub mod mix;
-pub mod kinds;
-pub mod pack;
-pub mod readers;
 pub mod fasttext;
 pub mod functions;
+pub mod kinds;
+pub mod mix;
+pub mod pack;
+pub mod readers;
 pub mod steps;
 pub mod tokens;
 

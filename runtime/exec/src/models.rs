@@ -18,6 +18,7 @@ pub fn score(model: &Path, text: &str) -> Result<Score, Failure> {
 /// Continues a prompt with the model of a Hugging Face folder; `heard` gets the text as it grows and says whether to go on.
 pub fn generate(model: &Path, prompt: &str, sampling: &Sampling) -> Result<String, Failure> {
     let folder = ModelFolder::open(model).map_err(train_failure)?;
-    let generated = llmp_train::generate::generate(&folder, prompt, sampling, &mut |_| true).map_err(train_failure)?;
+    let generated =
+        llmp_train::generate::generate(&folder, prompt, sampling, &mut |_| true).map_err(train_failure)?;
     Ok(generated.text)
 }

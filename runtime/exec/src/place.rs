@@ -19,7 +19,9 @@ pub fn releases(
     emit: &(dyn Fn(Event) + Sync),
 ) -> Result<(), Failure> {
     for step in plan.steps.iter().filter(|s| s.op == "release") {
-        let (Some(finished), Some(Value::Text(to))) = (results.get(&step.id), step.args.get("to")) else { continue };
+        let (Some(finished), Some(Value::Text(to))) = (results.get(&step.id), step.args.get("to")) else {
+            continue;
+        };
         let Some(from) = finished.part("") else { continue };
         let to = options.roots.path(to);
         if same(&from, &to, index)? {

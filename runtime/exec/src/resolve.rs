@@ -36,7 +36,12 @@ pub fn signature(registry: &Registry, op: &str) -> Option<&'static Signature> {
 }
 
 /// External files that a step names: parameter, path as written, content.
-fn external(registry: &Registry, step: &Step, roots: &Roots, index: &mut Index) -> Result<Vec<Input>, Failure> {
+fn external(
+    registry: &Registry,
+    step: &Step,
+    roots: &Roots,
+    index: &mut Index,
+) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     let params = signature(registry, &step.op).map_or(&[][..], |s| s.params);
     for param in params.iter().filter(|p| is_path(&p.ty)) {
@@ -51,7 +56,10 @@ fn external(registry: &Registry, step: &Step, roots: &Roots, index: &mut Index) 
             let hash = index.hash(&file.path).map_err(|f| f.at(&step.id))?;
             hasher.update(format!("{}\n{hash}\n", file.label).as_bytes());
         }
-        inputs.push(Input { name: format!("files {written}"), content: hasher.finalize().to_hex().to_string() });
+        inputs.push(Input {
+            name: format!("files {written}"),
+            content: hasher.finalize().to_hex().to_string(),
+        });
     }
     Ok(inputs)
 }

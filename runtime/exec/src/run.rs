@@ -111,9 +111,11 @@ pub fn run(
         }
         let name = |id: &StepId| plan.name(id);
         let definition = resolve::definition(&task, &results, registry, &options.roots, &mut index, name)?;
-        let definition = definition.ok_or_else(|| Failure::new("LLMP1301", "a step has an input that nothing makes"))?;
+        let definition =
+            definition.ok_or_else(|| Failure::new("LLMP1301", "a step has an input that nothing makes"))?;
         index.save(options.hook)?;
-        let runner = Runner { plan, task: &task, definition: &definition, store: &store, options, results: &results };
+        let runner =
+            Runner { plan, task: &task, definition: &definition, store: &store, options, results: &results };
         let (finished, ran) = runner.result(&journal, emit).map_err(|failure| failure.at(&task.last().id))?;
         journal.remember(&task.name, &definition, ran, options.hook)?;
         results.insert(task.last().id.clone(), finished);
@@ -134,7 +136,11 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     /// The task's result, and why it ran if it did.
-    fn result(&self, journal: &Journal, emit: &(dyn Fn(Event) + Sync)) -> Result<(Finished, Option<Vec<String>>), Failure> {
+    fn result(
+        &self,
+        journal: &Journal,
+        emit: &(dyn Fn(Event) + Sync),
+    ) -> Result<(Finished, Option<Vec<String>>), Failure> {
         let key = self.definition.key();
         let (step, op) = (self.task.name.clone(), self.task.last().op.clone());
         let cached = |manifest| {
@@ -144,7 +150,8 @@ impl Runner<'_> {
         if let Some(manifest) = self.store.manifest(&key)? {
             return cached(manifest);
         }
-        let waiting = || emit(Event::Waiting { step: step.clone(), what: "another run that works on it".into() });
+        let waiting =
+            || emit(Event::Waiting { step: step.clone(), what: "another run that works on it".into() });
         let _lock = self.store.lock(&key, waiting)?;
         if let Some(manifest) = self.store.manifest(&key)? {
             return cached(manifest);

@@ -42,7 +42,8 @@ pub fn tasks<'p>(plan: &'p Plan, registry: &Registry) -> Vec<Task<'p>> {
     for port in plan.steps.iter().flat_map(|s| &s.inputs) {
         readers.entry(&port.step).or_default().push(port);
     }
-    let row_wise = |step: &Step| registry_flow(registry, step).is_some_and(|flow| flow.row_wise && flow.from.is_some());
+    let row_wise =
+        |step: &Step| registry_flow(registry, step).is_some_and(|flow| flow.row_wise && flow.from.is_some());
     // A step that gives parts writes several results, so its task ends there.
     let ends = |step: &Step| registry_flow(registry, step).is_some_and(|flow| !flow.parts.is_empty());
     let documents = |step: &Step| step.op == CONCAT || registry_flow(registry, step).is_some();
@@ -79,8 +80,10 @@ fn registry_flow(registry: &Registry, step: &Step) -> Option<llmp_stdlib::Flow> 
 
 /// Topological order of tasks: fused steps may stand later in the plan than steps that do not depend on them.
 fn order<'p>(tasks: Vec<Task<'p>>, task_of: &BTreeMap<&StepId, usize>) -> Vec<Task<'p>> {
-    let needs: Vec<Vec<usize>> =
-        tasks.iter().map(|t| t.inputs().iter().filter_map(|p| task_of.get(&p.step).copied()).collect()).collect();
+    let needs: Vec<Vec<usize>> = tasks
+        .iter()
+        .map(|t| t.inputs().iter().filter_map(|p| task_of.get(&p.step).copied()).collect())
+        .collect();
     let mut placed = vec![false; tasks.len()];
     let mut sequence = Vec::with_capacity(tasks.len());
     while sequence.len() < tasks.len() {

@@ -1,4 +1,5 @@
 //! Ten steps (loss, clipping, schedule, AdamW) against PyTorch and transformers: `golden/training.py`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #![cfg(feature = "kernels")]
 
 mod common;

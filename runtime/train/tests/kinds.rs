@@ -1,4 +1,5 @@
 //! Checks and costs of the kinds, over hand-made items.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
 //! A small model learns a text by heart, is measured, continues it, is released and loads again.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #![cfg(feature = "kernels")]
 
 mod common;
@@ -20,10 +21,22 @@ use llmp_train::stage::Source;
 use llmp_train::training::{Inputs, train};
 use llmp_train::{Host, TrainError};
 
-/// 2 KB without repetition: squares in words of digits.
+/// 2 KB of words in no order: which one comes next can only be known by heart.
 fn text() -> String {
-    let lines: String = (1..).map(|n: u64| format!("{n} times {n} makes {}; ", n * n)).take(120).collect();
-    lines[..2048].to_owned()
+    let mut state = 1u64;
+    let mut next = |n: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % n
+    };
+    let words = "the old man went down to a green river and saw two red boats under tall trees";
+    let words: Vec<&str> = words.split(' ').collect();
+    let mut text = String::new();
+    while text.len() < 2048 {
+        text.push_str(words[next(words.len())]);
+        text.push(' ');
+    }
+    text.truncate(2048);
+    text
 }
 
 #[test]
@@ -33,28 +46,29 @@ fn a_small_model_learns_two_kilobytes_by_heart() {
     let mut stage = stage();
     stage.model = Decoder { spec: DecoderSpec { width: 64, ffn_hidden: 128, context: 128, ..spec() } };
     stage.sources = vec![Source { input: 1, share: 1.0, max_epochs: None }];
-    (stage.context, stage.batch, stage.goal) = (128, Some(BatchSize::Sequences(4)), Goal::Steps(220));
+    (stage.context, stage.batch, stage.goal) = (128, Some(BatchSize::Sequences(4)), Goal::Steps(360));
     if let llmp_train::schedules::Schedule::Cosine(cosine) = &mut stage.schedule {
         cosine.peak = 1e-2;
     }
-    let shard = || stand.shard("text", &[text.as_str()]);
+    let documents: Vec<&str> = (0..32).map(|i| &text[64 * i..64 * (i + 1)]).collect();
+    let shard = || stand.shard("text", &documents);
     let summary = stand.run_on(&stage, vec![shard()], "model", &Host::quiet()).unwrap();
-    assert!(summary.loss < 0.2, "{summary:?}");
+    assert!(summary.loss < 0.3, "{summary:?}");
     let folder = ModelFolder::with_tokenizer(&stand.path("model"), &stand.path("tokenizer.json")).unwrap();
     let measure = bits_per_byte(&folder.model, &shard(), text.len() as u64, &Host::quiet()).unwrap();
-    assert!(measure.bits_per_byte < 1.0 && measure.tokens == 2049, "{measure:?}");
+    assert!(measure.bits_per_byte < 1.0 && measure.tokens == 2048 + 32, "{measure:?}");
 
     let greedy = Sampling { max_tokens: 60, temperature: 0.0, ..Sampling::default() };
     let mut heard = Vec::new();
-    let prompt = &text[900..960];
+    let prompt = &documents[7][..24];
     let out = generate(&folder, prompt, &greedy, &mut |id| {
         heard.push(id);
         true
     })
     .unwrap();
     assert_eq!(out.tokens, heard);
-    let same = out.text.bytes().zip(text[900..].bytes()).take_while(|(a, b)| a == b).count();
-    assert!(same >= 80, "{:?} after {prompt:?}", out.text);
+    let same = out.text.bytes().zip(documents[7].bytes()).take_while(|(a, b)| a == b).count();
+    assert!(same >= 24 + 12, "{:?} for {:?}", out.text, documents[7]);
 
     release_and_load(&stand, &folder, prompt);
 }

@@ -1,4 +1,5 @@
 //! A stage gives the same bytes however it is interrupted, on one thread or two.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #![cfg(feature = "kernels")]
 
 mod common;

@@ -64,7 +64,8 @@ fn fix(file: &Path, mut checked: Checked, args: &Check) -> Result<Checked, Strin
         if fixed == text {
             break;
         }
-        llmp_exec::durable::write(file, fixed.as_bytes(), &llmp_exec::durable::no_hook).map_err(|f| f.to_string())?;
+        llmp_exec::durable::write(file, fixed.as_bytes(), &llmp_exec::durable::no_hook)
+            .map_err(|f| f.to_string())?;
         checked = load::check(file, &args.reading);
     }
     Ok(checked)

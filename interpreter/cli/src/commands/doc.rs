@@ -77,12 +77,17 @@ fn write(registry: &Registry, folder: &Path) -> Exit {
     pages.push(("reference/steps.md".into(), format!("# Steps\n\n{}", steps.join("\n"))));
     for family in registry.all_families() {
         let members: Vec<String> = family.members.iter().map(|s| docs::markdown(s, 2)).collect();
-        let text = format!("# {}\n\n{}\n{}", capital(family.name), docs::undent(family.doc), members.join("\n"));
+        let text =
+            format!("# {}\n\n{}\n{}", capital(family.name), docs::undent(family.doc), members.join("\n"));
         pages.push((format!("reference/constructors/{}.md", family.name), text));
     }
-    let function = |f: &llmp_stdlib::registry::Function| format!("## `{}`\n\n{}", f.name, docs::undent(f.doc));
+    let function =
+        |f: &llmp_stdlib::registry::Function| format!("## `{}`\n\n{}", f.name, docs::undent(f.doc));
     let functions: Vec<String> = registry.all_functions().map(function).collect();
-    pages.push(("reference/functions.md".into(), format!("# Functions of columns\n\n{}", functions.join("\n"))));
+    pages.push((
+        "reference/functions.md".into(),
+        format!("# Functions of columns\n\n{}", functions.join("\n")),
+    ));
     let mut index = String::from("# Diagnostics\n\n| code | severity | what |\n|---|---|---|\n");
     for info in codes() {
         let text = docs::undent(info.doc);

@@ -12,7 +12,12 @@ pub(crate) fn explain(args: &Explain) -> Exit {
     let Some(code) = &args.code else {
         for info in &all {
             let summary = undent(info.doc);
-            output::print(&format!("{}  {:<8} {}\n", info.code, info.severity.word(), summary.lines().next().unwrap_or("")));
+            output::print(&format!(
+                "{}  {:<8} {}\n",
+                info.code,
+                info.severity.word(),
+                summary.lines().next().unwrap_or("")
+            ));
         }
         return Exit::Clean;
     };
@@ -20,7 +25,13 @@ pub(crate) fn explain(args: &Explain) -> Exit {
     let full = if wanted.starts_with("LLMP") { wanted } else { format!("LLMP{wanted}") };
     match all.iter().find(|info| info.code == full) {
         Some(info) => {
-            output::print(&format!("# {} {} ({})\n\n{}", info.code, info.name, info.severity.word(), undent(info.doc)));
+            output::print(&format!(
+                "# {} {} ({})\n\n{}",
+                info.code,
+                info.name,
+                info.severity.word(),
+                undent(info.doc)
+            ));
             Exit::Clean
         }
         None => {

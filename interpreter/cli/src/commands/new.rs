@@ -12,12 +12,15 @@ pub(crate) fn new(args: &New) -> Exit {
         output::note(&format!("error: {} exists already; nothing was changed", main.display()));
         return Exit::Failed;
     }
-    let made = std::fs::create_dir_all(args.folder.join("books")).and_then(|()| std::fs::write(&main, PROGRAM));
+    let made =
+        std::fs::create_dir_all(args.folder.join("books")).and_then(|()| std::fs::write(&main, PROGRAM));
     if let Err(error) = made {
         output::note(&format!("error: cannot make {}: {error}", args.folder.display()));
         return Exit::Failed;
     }
     let folder = args.folder.display();
-    output::print(&format!("Made {folder}/main.llmp.\nPut texts into {folder}/books/, then: llmp run {folder}/main.llmp\n"));
+    output::print(&format!(
+        "Made {folder}/main.llmp.\nPut texts into {folder}/books/, then: llmp run {folder}/main.llmp\n"
+    ));
     Exit::Clean
 }

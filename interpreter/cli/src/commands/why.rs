@@ -27,7 +27,10 @@ pub(crate) fn why(args: &Why, color: Color) -> Exit {
     let Some(step) = planned.plan.named(&args.step).or_else(|| item(&planned, &args.step)) else {
         let names: Vec<&str> = planned.plan.names.values().flatten().map(String::as_str).collect();
         let near = llmp_grammar::nearest(&args.step, names.iter().copied());
-        let hint = near.map_or_else(|| format!("; there are: {}", names.join(", ")), |n| format!("; did you mean `{n}`?"));
+        let hint = near.map_or_else(
+            || format!("; there are: {}", names.join(", ")),
+            |n| format!("; did you mean `{n}`?"),
+        );
         return usage(format!("no step is called `{}`{hint}", args.step));
     };
     let stop = AtomicBool::new(false);
@@ -67,7 +70,10 @@ fn explain(planned: &Planned, states: &[Status], status: &Status) {
         }
         State::Waits(on) => {
             let name = planned.plan.name(on);
-            text.push_str(&format!("{}: known after {name} has run; if that gives the same as before, this does not run\n", status.name));
+            text.push_str(&format!(
+                "{}: known after {name} has run; if that gives the same as before, this does not run\n",
+                status.name
+            ));
             let root = states.iter().find(|s| matches!(s.state, State::Runs(_)));
             if let Some(Status { name, state: State::Runs(reasons), .. }) = root {
                 reasons.iter().for_each(|why| text.push_str(&format!("  {name}: {why}\n")));
@@ -81,7 +87,8 @@ fn explain(planned: &Planned, states: &[Status], status: &Status) {
 fn only_program() -> Result<PathBuf, String> {
     let entries = std::fs::read_dir(".").map_err(|e| format!("cannot list this folder: {e}"))?;
     let is_program = |p: &PathBuf| p.extension().is_some_and(|e| e == "llmp");
-    let mut found: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(is_program).collect();
+    let mut found: Vec<PathBuf> =
+        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(is_program).collect();
     match (found.pop(), found.len()) {
         (Some(only), 0) => Ok(only),
         (None, _) => Err("this folder holds no program: name one, `llmp why STEP FILE`".into()),

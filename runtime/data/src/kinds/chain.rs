@@ -16,4 +16,6 @@ llmp_stdlib::def! {
 
 /// The kind.
 pub(super) static KIND: Kind =
-    Kind::new(Chain::SIGNATURE, Form::Value(Ty::Item(&[Yields::Chain])), Yields::Chain, |_, _| Ok(Output::Nothing));
+    Kind::new(Chain::SIGNATURE, Form::Value(Ty::Item(&[Yields::Chain])), Yields::Chain, |_, _| {
+        Ok(Output::Nothing)
+    });

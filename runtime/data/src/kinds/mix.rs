@@ -1,7 +1,10 @@
 //! `mix name { source = share }`: what a stage trains on, by token shares.
 
 use llmp_stdlib::number;
-use llmp_stdlib::{Arg, Form, ItemRef, Kind, Output, Part, Planner, Problem, Rational, Record, Settings, Ty, Value, View, Yields};
+use llmp_stdlib::{
+    Arg, Form, ItemRef, Kind, Output, Part, Planner, Problem, Rational, Record, Settings, Ty, Value, View,
+    Yields,
+};
 
 llmp_stdlib::choices! {
     /// What the other shares leave.
@@ -63,10 +66,12 @@ fn written(value: &Value) -> Option<Written> {
 }
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
-    let shares = shares(view.members).ok_or_else(|| Problem::error("LLMP0401", "", "the shares of this mix are not known"))?;
+    let shares = shares(view.members)
+        .ok_or_else(|| Problem::error("LLMP0401", "", "the shares of this mix are not known"))?;
     let mut parts = Vec::new();
     for (key, share, max_epochs) in shares {
-        let (item, part) = key.split_once('.').map_or((key, None), |(item, part)| (item, Some(part.to_owned())));
+        let (item, part) =
+            key.split_once('.').map_or((key, None), |(item, part)| (item, Some(part.to_owned())));
         match planner.item(&ItemRef { item: item.to_owned(), part })? {
             Output::Port(port) => parts.push(Part { name: key.to_owned(), port, share, max_epochs }),
             _ => return Err(Problem::error("LLMP0201", key, format!("`{key}` is not data"))),
@@ -77,8 +82,10 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
 
 /// Shares that sum to one, in the order in which they were written.
 fn shares(members: &Record) -> Option<Vec<(&str, Rational, Option<Rational>)>> {
-    let parts: Vec<(&str, Written)> =
-        members.iter().map(|(key, value)| written(value).map(|w| (key.as_str(), w))).collect::<Option<_>>()?;
+    let parts: Vec<(&str, Written)> = members
+        .iter()
+        .map(|(key, value)| written(value).map(|w| (key.as_str(), w)))
+        .collect::<Option<_>>()?;
     let mut total = Rational::from(0);
     for (_, part) in &parts {
         total = number::arithmetic(total, '+', part.weight.unwrap_or_default())?;
@@ -96,9 +103,11 @@ mod tests {
     #[test]
     fn shares_sum_to_one() {
         let percent = |n: i128| Value::number(Rational::new(n, 100));
-        let members: Record = [("a", percent(40)), ("b", Value::Choice("rest".into()))].map(|(k, v)| (k.to_owned(), v)).into();
+        let members: Record =
+            [("a", percent(40)), ("b", Value::Choice("rest".into()))].map(|(k, v)| (k.to_owned(), v)).into();
         assert_eq!(shares(&members).unwrap()[1].1, Rational::new(3, 5));
-        let parts: Record = [("a", Value::number(2)), ("b", Value::number(6))].map(|(k, v)| (k.to_owned(), v)).into();
+        let parts: Record =
+            [("a", Value::number(2)), ("b", Value::number(6))].map(|(k, v)| (k.to_owned(), v)).into();
         assert_eq!(shares(&parts).unwrap()[0].1, Rational::new(1, 4));
     }
 }

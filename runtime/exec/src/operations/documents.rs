@@ -38,7 +38,9 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
     let mut segment = Segment::new(input, &out);
     for step in steps {
         names.push(Some(work.plan.name(&step.id)));
-        match steps::build(&step.op, &step.args, &work.options.roots).map_err(|e| data_failure(e).at(&step.id))? {
+        match steps::build(&step.op, &step.args, &work.options.roots)
+            .map_err(|e| data_failure(e).at(&step.id))?
+        {
             Some(Built::Map(map)) => segment.maps.push(stage(step, map, work)),
             Some(Built::Barrier(barrier)) => {
                 segment.barrier = Some(BarrierStage { barrier, rejects: rejects(step, work) });

@@ -82,18 +82,28 @@ impl Work<'_> {
 
     /// The runtime's view of stop flag, progress and failpoints.
     pub(crate) fn context<'b>(&'b self, progress: &'b (dyn Fn(llmp_data::Progress) + Sync)) -> Context<'b> {
-        Context { stop: Some(self.options.stop), progress: Some(progress), failpoint: Some(self.options.hook) }
+        Context {
+            stop: Some(self.options.stop),
+            progress: Some(progress),
+            failpoint: Some(self.options.hook),
+        }
     }
 
     /// Says that the task begins.
     pub(crate) fn started(&self, total: Option<u64>, unit: &str) {
-        (self.emit)(Event::Started { step: self.name(), op: self.step().op.clone(), total, unit: unit.to_owned() });
+        (self.emit)(Event::Started {
+            step: self.name(),
+            op: self.step().op.clone(),
+            total,
+            unit: unit.to_owned(),
+        });
     }
 }
 
 /// Arguments that the checker let through but a settings struct refuses: a defect, said plainly.
 pub(crate) fn argument_failure(op: &str, problems: &[Problem]) -> Failure {
-    let words: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.message)).collect();
+    let words: Vec<String> =
+        problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.message)).collect();
     Failure::new("LLMP1003", format!("`{op}`: {}", words.join("; ")))
 }
 
@@ -124,7 +134,14 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
 
 /// Versions of outside crates that decide bytes.
 pub(crate) fn versions() -> BTreeMap<String, String> {
-    [("tokenizers", "0.22"), ("dom_smoothie", "0.19"), ("encoding_rs", "0.8"), ("unicode-normalization", "0.1"), ("gemm", "0.19"), ("dfdx", "0.13.0")]
-        .map(|(name, version)| (name.to_owned(), version.to_owned()))
-        .into()
+    [
+        ("tokenizers", "0.22"),
+        ("dom_smoothie", "0.19"),
+        ("encoding_rs", "0.8"),
+        ("unicode-normalization", "0.1"),
+        ("gemm", "0.19"),
+        ("dfdx", "0.13.0"),
+    ]
+    .map(|(name, version)| (name.to_owned(), version.to_owned()))
+    .into()
 }

@@ -36,15 +36,17 @@ mod with_kernels {
                 let help = format!("remove {} to train this stage from its beginning", path.display());
                 Failure::new("LLMP1301", words).help(help)
             }
-            TrainError::NotFinite { .. } => {
-                Failure::new("LLMP1201", words).help("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`")
-            }
+            TrainError::NotFinite { .. } => Failure::new("LLMP1201", words)
+                .help("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`"),
             TrainError::DataEnded { .. } | TrainError::Settings(_) => Failure::new("LLMP1201", words),
         }
     }
 
     /// Runs `work` with a host that tells the caller's clock, flag, listener and failpoints.
-    fn with_host<T>(work: &Work<'_>, run: impl FnOnce(&Host<'_>) -> Result<T, TrainError>) -> Result<T, Failure> {
+    fn with_host<T>(
+        work: &Work<'_>,
+        run: impl FnOnce(&Host<'_>) -> Result<T, TrainError>,
+    ) -> Result<T, Failure> {
         let name = work.name();
         let begin = Instant::now();
         let clock = || begin.elapsed().as_secs_f64();
@@ -87,8 +89,13 @@ mod with_kernels {
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
         let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref() };
         let summary = with_host(work, |host| training::train(&stage, inputs, &out, host))?;
-        let mut made = Made::whole("model", weights_hash(&out)?, &[("steps", summary.steps), ("tokens", summary.tokens)]);
-        made.metrics = BTreeMap::from([("loss".to_owned(), summary.loss), ("flops".to_owned(), summary.flops)]);
+        let mut made = Made::whole(
+            "model",
+            weights_hash(&out)?,
+            &[("steps", summary.steps), ("tokens", summary.tokens)],
+        );
+        made.metrics =
+            BTreeMap::from([("loss".to_owned(), summary.loss), ("flops".to_owned(), summary.flops)]);
         Ok(made)
     }
 
@@ -108,9 +115,11 @@ mod with_kernels {
         let folder = ModelFolder::with_tokenizer(&model, &tokenizer).map_err(train_failure)?;
         let mut metrics = BTreeMap::new();
         for (index, suite) in evaluation.suites.iter().enumerate() {
-            let shard = TokenShard::open(&work.stored(work.step(), suite.tokens)?).map_err(super::super::data_failure)?;
+            let shard = TokenShard::open(&work.stored(work.step(), suite.tokens)?)
+                .map_err(super::super::data_failure)?;
             let bytes = count(work, suite.tokens, "bytes");
-            let measure = with_host(work, |host| evaluate::bits_per_byte(&folder.model, &shard, bytes, host))?;
+            let measure =
+                with_host(work, |host| evaluate::bits_per_byte(&folder.model, &shard, bytes, host))?;
             for (name, value) in measure.metrics() {
                 let name = if index == 0 { name.to_owned() } else { format!("{name}.{index}") };
                 (work.emit)(Event::Metric { step: work.name(), name: name.clone(), value });
@@ -130,8 +139,8 @@ mod with_kernels {
         let mut texts = Vec::new();
         for seed in 0..count as u64 {
             let sampling = Sampling { seed, ..Sampling::default() };
-            let generated =
-                llmp_train::generate::generate(folder, "", &sampling, &mut |_| !stopped(work)).map_err(train_failure)?;
+            let generated = llmp_train::generate::generate(folder, "", &sampling, &mut |_| !stopped(work))
+                .map_err(train_failure)?;
             if stopped(work) {
                 return Err(Failure::stopped());
             }
@@ -155,7 +164,13 @@ mod with_kernels {
         let (model, tokenizer) = model(work, settings.model, settings.tokenizer)?;
         work.started(None, "files");
         let name = settings.to.rsplit('/').next().unwrap_or(&settings.to).to_owned();
-        let card = Card { name, lineage: lineage(work), metrics: metrics(work, settings.model), license: None, plan: Some(work.plan.hash()) };
+        let card = Card {
+            name,
+            lineage: lineage(work),
+            metrics: metrics(work, settings.model),
+            license: None,
+            plan: Some(work.plan.hash()),
+        };
         let out = work.folder.join("release");
         with_host(work, |host| releasing::release(&model, &tokenizer, &card, settings.dtype, &out, host))?;
         Ok(Made::whole("release", durable::hash_folder(&out)?, &[]))
@@ -172,7 +187,11 @@ mod with_kernels {
                     _ => None,
                 });
                 let (from, to) = (funnel.documents_in, funnel.documents_out);
-                lines.push(format!("{}: {from} → {to} documents{}", funnel.step, license.unwrap_or_default()));
+                lines.push(format!(
+                    "{}: {from} → {to} documents{}",
+                    funnel.step,
+                    license.unwrap_or_default()
+                ));
             }
         }
         lines
@@ -181,7 +200,8 @@ mod with_kernels {
     /// Metrics of the evaluations of the model, as far as they have run.
     fn metrics(work: &Work<'_>, model: usize) -> Vec<(String, f64)> {
         let weights = &work.step().inputs[model];
-        let evaluations = work.plan.steps.iter().filter(|s| s.op == Evaluation::OP && s.inputs.contains(weights));
+        let evaluations =
+            work.plan.steps.iter().filter(|s| s.op == Evaluation::OP && s.inputs.contains(weights));
         let found = evaluations.filter_map(|s| work.results.get(&s.id));
         found.flat_map(|f| f.manifest.metrics.iter().map(|(k, v)| (k.clone(), *v))).collect()
     }
@@ -192,7 +212,10 @@ mod without_kernels {
     use super::{Failure, Made, Work};
 
     fn missing(work: &Work<'_>) -> Failure {
-        Failure::new("LLMP0703", format!("`{}` needs a build with tensors (feature `kernels`)", work.step().op))
+        Failure::new(
+            "LLMP0703",
+            format!("`{}` needs a build with tensors (feature `kernels`)", work.step().op),
+        )
     }
 
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {

@@ -16,7 +16,8 @@ pub(super) fn tokenizer(work: &Work<'_>) -> Result<Made, Failure> {
         let settings: TokenizerFile = work.settings()?;
         let from = work.options.roots.path(&settings.path.0);
         let bytes = std::fs::read(&from).map_err(|e| Failure::io("read", &from, &e))?;
-        tokens::Tokenizer::read(&bytes).map_err(|what| Failure::new("LLMP1101", format!("{}: {what}", from.display())))?;
+        tokens::Tokenizer::read(&bytes)
+            .map_err(|what| Failure::new("LLMP1101", format!("{}: {what}", from.display())))?;
         durable::write(&path, &bytes, work.options.hook)?;
     } else {
         let settings: Bpe = work.settings()?;
@@ -35,11 +36,19 @@ pub(super) fn tokenize(work: &Work<'_>) -> Result<Made, Failure> {
     let out = work.folder.join("tokens");
     work.started(None, "documents");
     let done = with_progress(work, |ctx| tokens::tokenize(&[documents], &tokenizer, &out, ctx))?;
-    let counts = [("documents", done.documents), ("tokens", done.tokens), ("bytes", done.bytes), ("ids", done.vocab as u64)];
+    let counts = [
+        ("documents", done.documents),
+        ("tokens", done.tokens),
+        ("bytes", done.bytes),
+        ("ids", done.vocab as u64),
+    ];
     Ok(Made::whole("tokens", done.hash, &counts))
 }
 
-fn with_progress<T>(work: &Work<'_>, run: impl FnOnce(&Context<'_>) -> llmp_data::Result<T>) -> Result<T, Failure> {
+fn with_progress<T>(
+    work: &Work<'_>,
+    run: impl FnOnce(&Context<'_>) -> llmp_data::Result<T>,
+) -> Result<T, Failure> {
     let progress = |p: Progress| (work.emit)(Event::Progress { step: work.name(), done: p.records });
     run(&work.context(&progress)).map_err(data_failure)
 }

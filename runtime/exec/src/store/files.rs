@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::durable::{self, Hook};
 use super::Store;
+use super::durable::{self, Hook};
 use crate::failure::Failure;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +37,8 @@ impl Index {
     pub fn hash(&mut self, path: &Path) -> Result<String, Failure> {
         let meta = std::fs::metadata(path).map_err(|e| Failure::io("open", path, &e))?;
         let stamp = meta.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
-        let name = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned();
+        let name =
+            std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned();
         let now = (meta.len(), stamp.map_or(0, |d| d.as_nanos()), inode(&meta));
         if let Some(seen) = self.seen.get(&name)
             && (seen.size, seen.modified_ns, seen.inode) == now

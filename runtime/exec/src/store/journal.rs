@@ -53,7 +53,13 @@ impl Journal {
     }
 
     /// Remembers a step that ran (with reasons), or that was found in the store.
-    pub fn remember(&mut self, step: &str, definition: &Definition, ran: Option<Vec<String>>, hook: Hook<'_>) -> Result<(), Failure> {
+    pub fn remember(
+        &mut self,
+        step: &str,
+        definition: &Definition,
+        ran: Option<Vec<String>>,
+        hook: Hook<'_>,
+    ) -> Result<(), Failure> {
         let key = definition.key().text().to_owned();
         let because = match (ran, self.steps.get(step)) {
             (Some(reasons), _) => reasons,
@@ -64,7 +70,8 @@ impl Journal {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| Failure::io("create", folder, &e))?;
         }
-        let text = serde_json::to_string_pretty(&self.steps).map_err(|e| Failure::new("LLMP1301", e.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&self.steps).map_err(|e| Failure::new("LLMP1301", e.to_string()))?;
         durable::write(&self.path, text.as_bytes(), hook)
     }
 }

@@ -64,7 +64,10 @@ impl Definition {
                 None => words.push(format!("step `{}` is new", member.name)),
                 Some(old) => {
                     if old.rev != member.rev {
-                        words.push(format!("`{}` is at revision {}, it was {}", member.op, member.rev, old.rev));
+                        words.push(format!(
+                            "`{}` is at revision {}, it was {}",
+                            member.op, member.rev, old.rev
+                        ));
                     }
                     argument_differences(&member.name, &old.args, &member.args, "", &mut words);
                 }
@@ -107,8 +110,16 @@ mod tests {
     use serde_json::json;
 
     fn definition(min: u32, content: &str) -> Definition {
-        let member = Member { name: "clean.f".into(), op: "f".into(), rev: 1, args: json!({ "min": min, "max": { "x": 1 } }) };
-        Definition { members: vec![member], inputs: vec![Input { name: "books".into(), content: content.into() }] }
+        let member = Member {
+            name: "clean.f".into(),
+            op: "f".into(),
+            rev: 1,
+            args: json!({ "min": min, "max": { "x": 1 } }),
+        };
+        Definition {
+            members: vec![member],
+            inputs: vec![Input { name: "books".into(), content: content.into() }],
+        }
     }
 
     #[test]

@@ -13,7 +13,11 @@ pub struct Lock {
 
 impl Lock {
     pub(super) fn take(path: &Path, waiting: impl FnOnce()) -> Result<Lock, Failure> {
-        let file = File::options().create(true).append(true).open(path).map_err(|e| Failure::io("open", path, &e))?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(|e| Failure::io("open", path, &e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -83,7 +83,8 @@ impl Manifest {
         };
         serde_json::from_str(&text).map(Some).map_err(|e| {
             let message = format!("{} is not a manifest: {e}", path.display());
-            Failure::new("LLMP1301", message).help(format!("remove the folder {} to make it again", folder.display()))
+            Failure::new("LLMP1301", message)
+                .help(format!("remove the folder {} to make it again", folder.display()))
         })
     }
 

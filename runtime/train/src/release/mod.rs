@@ -49,8 +49,10 @@ pub fn release(
         let path = temporary.join(name);
         std::fs::write(&path, text).map_err(TrainError::io("write", &path))?;
     }
-    let copy = temporary.join("tokenizer.json");
-    std::fs::copy(tokenizer, &copy).map_err(TrainError::io("copy", &copy))?;
+    // Bytes, not a copy of the file: a read-only tokenizer would make a read-only release.
+    let bytes = std::fs::read(tokenizer).map_err(TrainError::io("read", tokenizer))?;
+    let path = temporary.join("tokenizer.json");
+    std::fs::write(&path, bytes).map_err(TrainError::io("write", &path))?;
     host.at("release: before sync");
     for entry in std::fs::read_dir(&temporary).map_err(TrainError::io("list", &temporary))? {
         durable::sync_file(&entry.map_err(TrainError::io("list", &temporary))?.path())?;

@@ -135,16 +135,16 @@ mod tests {
             let over = warmup + rest;
             for schedule in all(peak, floor, decay) {
                 let rate: Vec<f64> = (0..over + 20).map(|s| schedule.rate(s, warmup, over)).collect();
-                for s in 0..warmup as usize {
-                    prop_assert!((rate[s] - peak * (s + 1) as f64 / warmup as f64).abs() < 1e-12);
+                for (s, rate) in rate.iter().enumerate().take(warmup as usize) {
+                    prop_assert!((rate - peak * (s + 1) as f64 / warmup as f64).abs() < 1e-12);
                 }
                 prop_assert!((rate[warmup as usize] - peak).abs() < 1e-9 * peak, "{schedule:?}");
                 for pair in rate[warmup as usize..].windows(2) {
                     prop_assert!(pair[1] <= pair[0] + 1e-12, "{schedule:?}");
                 }
                 let end = if matches!(schedule, Schedule::Constant(_)) { peak } else { peak * floor };
-                for s in over as usize..rate.len() {
-                    prop_assert!((rate[s] - end).abs() < 1e-9, "{schedule:?} {} {end}", rate[s]);
+                for rate in &rate[over as usize..] {
+                    prop_assert!((rate - end).abs() < 1e-9, "{schedule:?} {rate} {end}");
                 }
             }
         }
