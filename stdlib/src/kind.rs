@@ -208,10 +208,6 @@ pub enum Output {
 }
 
 /// Makes steps of a plan; implemented by the interpreter.
-#[expect(
-    clippy::result_large_err,
-    reason = "a problem ends the elaboration of its item: its size does not matter"
-)]
 pub trait Planner {
     /// What an item became (each item once).
     fn item(&mut self, item: &ItemRef) -> Result<Output, Problem>;

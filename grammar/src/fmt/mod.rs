@@ -16,7 +16,6 @@ use std::cell::Cell;
 ///
 /// # Errors
 /// LLMP0901 if the result would not say the same, which is a mistake of the formatter: then nothing should be written.
-#[expect(clippy::result_large_err, reason = "made once per file, and only if something is wrong")]
 pub fn format(text: &str) -> Result<String, Diag> {
     let file = FileId(0);
     let mut sink = Sink::new();

@@ -1,4 +1,5 @@
 //! The `llmp` binary: arguments in, exit code out. The only place where language, runtime and terminal meet.
+#![allow(clippy::disallowed_methods, reason = "the clock and the environment belong to cli and exec")]
 
 mod args;
 mod commands;

@@ -1,9 +1,5 @@
 //! A small registry for the tests of this crate: the real names, with just enough members and rules.
 #![allow(unreachable_pub, reason = "the macros declare public types")]
-#![expect(
-    clippy::result_large_err,
-    reason = "a problem ends the elaboration of its item: its size does not matter"
-)]
 
 use llmp_stdlib::arg::{BatchSize, DocsRef, FilePath, Length, ModelRef, TokenizerRef, Tokens, TrainingData};
 use llmp_stdlib::kind::{Cost, Field, Group};

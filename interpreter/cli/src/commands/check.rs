@@ -60,7 +60,7 @@ fn human(checked: &Checked, color: Color) {
 fn fix(file: &Path, mut checked: Checked, args: &Check) -> Result<Checked, String> {
     for _ in 0..20 {
         let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
-        let Some(fixed) = apply(&checked.diags, &text, &checked) else { break };
+        let Some(fixed) = apply(&checked.diags, &text) else { break };
         if fixed == text {
             break;
         }
@@ -72,7 +72,7 @@ fn fix(file: &Path, mut checked: Checked, args: &Check) -> Result<Checked, Strin
 }
 
 /// The first fix of every diagnostic, as far as they do not touch each other; only in the main file.
-fn apply(diags: &[Diag], text: &str, checked: &Checked) -> Option<String> {
+fn apply(diags: &[Diag], text: &str) -> Option<String> {
     let main = llmp_grammar::FileId(0);
     let mut edits: Vec<_> = Vec::new();
     for fix in diags.iter().filter(|d| d.severity != Severity::Info).filter_map(|d| d.fixes.first()) {

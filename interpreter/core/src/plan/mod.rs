@@ -1,8 +1,4 @@
 //! From items to steps: defaults are filled in, references become inputs, equal steps are one.
-#![expect(
-    clippy::result_large_err,
-    reason = "a problem ends the elaboration of its item: its size does not matter"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,6 +105,16 @@ impl Maker<'_> {
         Port { step: id, part: None }
     }
 
+    /// A constructor inside an item: its step is called after the item and itself.
+    fn inner(&mut self, call: &Call) -> Result<Port, Problem> {
+        let port = self.call(call, &[])?;
+        if let (false, Some(item)) = (self.plan.names.contains_key(&port.step), self.here()) {
+            let name = format!("{}.{}", item.name, call.name);
+            self.named(&port.step, name);
+        }
+        Ok(port)
+    }
+
     /// Items, pipes and sources among arguments become ports; a described model stays a description.
     fn ports_in(&mut self, args: Record) -> Result<Record, Problem> {
         let mut failed = None;
@@ -131,7 +137,7 @@ impl Maker<'_> {
         let output = match &value {
             Value::Item(item) => self.item(item)?,
             Value::Pipe(..) => self.data(&value)?,
-            Value::Call(call) if self.makes_item(&call.name) => Output::Port(self.call(call, &[])?),
+            Value::Call(call) if self.makes_item(&call.name) => Output::Port(self.inner(call)?),
             _ => return Ok(value),
         };
         Ok(match output {
@@ -264,7 +270,7 @@ impl Planner for Maker<'_> {
     fn data(&mut self, value: &Value) -> Result<Output, Problem> {
         match value {
             Value::Item(item) => self.item(item),
-            Value::Call(call) => self.call(call, &[]).map(Output::Port),
+            Value::Call(call) => self.inner(call).map(Output::Port),
             Value::Port(port) => Ok(Output::Port(port.clone())),
             Value::Pipe(head, calls) => {
                 let Output::Port(mut port) = self.data(head)? else {

@@ -1,14 +1,14 @@
 //! Codes of failures while running, one file each.
 
-mod e1001_bad_record;
-mod e1002_no_files;
-mod e1003_bad_data;
-mod e1101_bad_model;
-mod e1201_training;
-mod e1202_requirement;
-mod e1301_store;
-mod e1303_files;
-mod e1304_stopped;
+pub mod e1001_bad_record;
+pub mod e1002_no_files;
+pub mod e1003_bad_data;
+pub mod e1101_bad_model;
+pub mod e1201_training;
+pub mod e1202_requirement;
+pub mod e1301_store;
+pub mod e1303_files;
+pub mod e1304_stopped;
 
 use llmp_grammar::Info;
 

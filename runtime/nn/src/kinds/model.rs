@@ -114,7 +114,6 @@ fn count(view: &View<'_>, pick: fn(&ModelCost) -> u64) -> Option<Value> {
 
 /// A description has no step of its own. Its vocabulary is filled in when the tokenizer's size is known;
 /// otherwise the stage does it once the tokenizer is there.
-#[allow(clippy::result_large_err, reason = "the planner's own error type")]
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     let tokenizer = match view.get("tokenizer") {
         Some(Value::Item(item)) => planner.item(item)?,
