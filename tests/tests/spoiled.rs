@@ -29,7 +29,7 @@ const fn mistake(
 }
 
 const MISTAKES: &[Mistake] = &[
-    mistake("misspelt member", "  width     = 160", "  widht     = 160", "LLMP0102", "widht"),
+    mistake("misspelt member", "  width     = 192", "  widht     = 192", "LLMP0102", "widht"),
     mistake("misspelt kind", "pretrain core {", "pretain core {", "LLMP0011", "pretain"),
     mistake("misspelt name", "  data      = blend", "  data      = blnd", "LLMP0101", "blnd"),
     mistake("unknown step", "|> gopher_quality()", "|> gopher_qualty()", "LLMP0101", "gopher_qualty"),
@@ -45,8 +45,8 @@ const MISTAKES: &[Mistake] = &[
         "LLMP0207",
         "gopher_quality",
     ),
-    mistake("heads that do not divide", "  heads     = 5", "  heads     = 7", "LLMP0501", "7"),
-    mistake("kv_heads that do not divide", "  kv_heads  = 1", "  kv_heads  = 2", "LLMP0502", "2"),
+    mistake("heads that do not divide", "  heads     = 6", "  heads     = 10", "LLMP0501", "10"),
+    mistake("kv_heads that do not divide", "  kv_heads  = 2", "  kv_heads  = 4", "LLMP0502", "4"),
     mistake(
         "context beyond positions",
         "  data      = blend",
@@ -54,7 +54,7 @@ const MISTAKES: &[Mistake] = &[
         "LLMP0506",
         "4096",
     ),
-    mistake("YAML colon", "  layers    = 5", "  layers: 5", "LLMP0006", ":"),
+    mistake("YAML colon", "  layers    = 4", "  layers: 4", "LLMP0006", ":"),
     mistake("YAML True", "  embedding = tied", "  embedding = tied\n  qkv_bias  = True", "LLMP0009", "True"),
     mistake(
         "cycle",
@@ -65,13 +65,13 @@ const MISTAKES: &[Mistake] = &[
     ),
     mistake(
         "two items of one name",
-        "source perl     = jsonl",
+        "source speeches = jsonl",
         "source sqlite   = jsonl",
         "LLMP0012",
         "sqlite",
     ),
-    mistake("member twice", "  width     = 160", "  width     = 160\n  width     = 192", "LLMP0013", "width"),
-    mistake("required member missing", "  heads     = 5\n", "", "LLMP0103", "small"),
+    mistake("member twice", "  width     = 192", "  width     = 192\n  width     = 256", "LLMP0013", "width"),
+    mistake("required member missing", "  heads     = 6\n", "", "LLMP0103", "small"),
     mistake(
         "column that no step adds",
         "keep_if(.lang == \"en\" and .lang_score >= 65%)",
@@ -87,7 +87,7 @@ const MISTAKES: &[Mistake] = &[
         "LLMP0004",
         "\"Apache-2.0)",
     ),
-    mistake("value missing", "  layers    = 5", "  layers    =", "LLMP0005", "="),
+    mistake("value missing", "  layers    = 4", "  layers    =", "LLMP0005", "="),
     mistake("model and from missing", "  model     = small\n", "", "LLMP0601", "core"),
     mistake("warm-up longer than the stage", "warmup = 2%", "warmup = 9M steps", "LLMP0604", "9M steps"),
     mistake(
@@ -99,8 +99,8 @@ const MISTAKES: &[Mistake] = &[
     ),
     mistake(
         "steps at the end of a line",
-        "concat([web, perl]) |> clean |> split",
-        "concat([web, perl]) |> clean |>\n  split",
+        "= pages |> clean |> split",
+        "= pages |> clean |>\n  split",
         "LLMP0008",
         "|>",
     ),

@@ -5,28 +5,42 @@ use std::sync::Arc;
 use llmp_stdlib::{Column, arg::FilePath};
 
 use super::{Built, Map, Outcome, Step};
-use crate::{document::Document, error::Result, fasttext::Model, readers::Roots};
+use crate::{
+    document::Document,
+    error::{DataError, Result},
+    fasttext::Model,
+    readers::Roots,
+};
 
 llmp_stdlib::def! {
     /// Adds the language of a document, `.lang`, and how sure that is, `.lang_score` (0 to 1).
     ///
-    /// The model is a classifier of fastText, such as `lid.176.ftz`, which knows 176 languages by their ISO 639 codes
-    /// (`en`, `de`, `zh`, …). It reads the whole text as one line: line breaks count as spaces. The score is rounded
+    /// The model is a classifier of fastText. The one inside llmp is `lid.176.ftz` (Joulin et al. 2016; CC BY-SA 3.0), which
+    /// knows 176 languages by their ISO 639 codes (`en`, `de`, `zh`, …). It reads the whole text as one line: line breaks count as spaces. The score is rounded
     /// to six decimals. A text in which the model knows nothing has the language `und` and the score 0.
     ///
     /// ```llmp
     /// dataset english = books |> detect_language() |> keep_if(.lang == "en" and .lang_score >= 65%)
     /// ```
     DetectLanguage = "detect_language", rev 1, rows Docs -> Docs, adds [lang: Text, lang_score: Num] {
-        /// The model file, relative to the program.
-        model: FilePath = "\"data/lid.176.ftz\"",
+        /// A model file (`.bin` or `.ftz`) in place of the one inside llmp.
+        model: Option<FilePath> = "none",
     }
 }
 
+/// See models/README.md for its source and license.
+const LID_176: &[u8] = include_bytes!("../../models/lid.176.ftz");
+
 impl Step for DetectLanguage {
     fn build(self, roots: &Roots) -> Result<Built> {
-        let model = Arc::new(Model::open(&roots.path(&self.model.0))?);
-        Ok(Built::Map(Arc::new(LanguageDetector { model })))
+        let model = match &self.model {
+            Some(path) => Model::open(&roots.path(&path.0))?,
+            None => {
+                let what = |e| DataError::Step { step: "detect_language", what: format!("the model inside llmp: {e}") };
+                Model::from_bytes(LID_176).map_err(what)?
+            }
+        };
+        Ok(Built::Map(Arc::new(LanguageDetector { model: Arc::new(model) })))
     }
 }
 
