@@ -20,7 +20,7 @@ crate::diagnostic! {
     ///   clip = 1.0
     /// }
     /// ```
-    "LLMP0005" ValueMissing "a value is missing after `=`";
+    "LLMP0005" ValueMissing "a value is missing after `=`", help "write a value, or remove the member";
     {
         /// The `=`.
         #[label(primary, "nothing follows on this line")]

@@ -89,7 +89,7 @@ fn a_detected_language_becomes_two_columns() {
     // fastText says 0.564150 of the same text with a space for the line break.
     assert!(matches!(doc.columns["lang_score"], Cell::Num(score) if (score - 0.564_150).abs() < 1e-4));
     let mut args = args;
-    args.insert("model".into(), Value::text("other.ftz"));
+    args.insert("model".into(), llmp_stdlib::Value::text("other.ftz"));
     let missing = steps::build("detect_language", &args, &Roots::project("nowhere")).unwrap_err();
     assert!(matches!(missing, DataError::Io { .. }) && missing.to_string().contains("other.ftz"), "{missing}");
 }

@@ -481,6 +481,10 @@ impl<'a> Checker<'a> {
         );
         let before = row.columns.clone();
         flow_on(row, flow, &args);
+        if !fits {
+            // One mistake is said once: what follows is not judged by a state that was never reached.
+            row.state = None;
+        }
         if off {
             let added: Vec<_> = row
                 .columns

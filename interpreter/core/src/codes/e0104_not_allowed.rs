@@ -20,7 +20,7 @@ llmp_grammar::diagnostic! {
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
     /// pretrain run { model = m, data = books, tokens = 4M, precision = f32 }
     /// ```
-    "LLMP0104" NotAllowed "`{value}` is not one of {allowed}";
+    "LLMP0104" NotAllowed "`{value}` is not one of {allowed}", help "write one of {allowed}";
     {
         /// As written.
         pub value: String,

@@ -20,7 +20,7 @@ llmp_grammar::diagnostic! {
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
     /// pretrain run { model = m, data = books, tokens = 4M tokens }
     /// ```
-    "LLMP0202" WrongDimension "expected {expected}, found {found}";
+    "LLMP0202" WrongDimension "expected {expected}, found {found}", help "write it in {expected}";
     {
         /// Dimensions that are meant.
         pub expected: String,

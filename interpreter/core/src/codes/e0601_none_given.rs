@@ -21,7 +21,7 @@ llmp_grammar::diagnostic! {
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
     /// pretrain run { model = m, data = books, tokens = 4M }
     /// ```
-    "LLMP0601" NoneGiven "{owner} needs one of {members}";
+    "LLMP0601" NoneGiven "{owner} needs one of {members}", help "add one of {members}";
     {
         /// Who needs it.
         pub owner: String,

@@ -22,7 +22,7 @@ llmp_grammar::diagnostic! {
     /// pretrain run { model = m, data = books, tokens = 4M }
     /// check run.tokens <= 8M tokens else "budget"
     /// ```
-    "LLMP0805" CheckFailed "check failed: {words}";
+    "LLMP0805" CheckFailed "check failed: {words}", help "change a value that it names, or the check";
     {
         /// The words after `else`.
         pub words: String,
