@@ -28,7 +28,7 @@ fn a_second_run_does_nothing_and_a_threshold_runs_what_is_behind_it() {
     assert_eq!(again.len(), 1, "{again:?}");
 
     // One that drops others runs everything behind it.
-    project.write("main.llmp", PROGRAM.replace("min_doc_words = 50", "min_doc_words = 1500"));
+    project.write("main.llmp", PROGRAM.replace("min_doc_words = 50", "min_doc_words = 800"));
     let again = ran(&project.run());
     assert!(again.iter().any(|s| s == "run"), "{again:?}");
     let why = text(&project.llmp(&["why", "clean.gopher_quality"]).stdout);

@@ -21,9 +21,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// Real chapters as JSON Lines.
 fn lines(project: &Project, count: usize) -> String {
-    let mut names: Vec<_> = std::fs::read_dir(project.path("books")).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(project.path("books")).unwrap().map(|e| e.unwrap().path()).collect();
     names.sort();
-    let line = |p: &std::path::PathBuf| format!("{}\n", serde_json::json!({ "text": std::fs::read_to_string(p).unwrap() }));
+    let line = |p: &std::path::PathBuf| {
+        format!("{}\n", serde_json::json!({ "text": std::fs::read_to_string(p).unwrap() }))
+    };
     names.iter().take(count).map(line).collect()
 }
 
@@ -40,9 +43,18 @@ fn run(project: &Project, reader: &str) -> Outcome {
     let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
     assert!(matches!(output.status.code(), Some(0 | 1)), "{:?}\n{said}", output.status);
     let events = events(&output);
-    let funnel = events.iter().rfind(|e| e["event"] == "funnel" && e["funnel"]["step"].as_str().unwrap().contains("docs"));
+    let funnel = events
+        .iter()
+        .rfind(|e| e["event"] == "funnel" && e["funnel"]["step"].as_str().unwrap().contains("docs"));
     let kept = funnel.map_or(0, |f| f["funnel"]["documents_out"].as_u64().unwrap());
-    let place = |e: &Value| format!("{}{}: {}", e["file"].as_str().unwrap(), e["place"].as_str().unwrap(), e["what"].as_str().unwrap());
+    let place = |e: &Value| {
+        format!(
+            "{}{}: {}",
+            e["file"].as_str().unwrap(),
+            e["place"].as_str().unwrap(),
+            e["what"].as_str().unwrap()
+        )
+    };
     let bad = events.iter().filter(|e| e["event"] == "bad_record").map(place).collect();
     Outcome { clean: output.status.success(), kept, bad, said }
 }
@@ -56,7 +68,11 @@ fn a_line_that_is_not_json_is_counted_or_stops_the_run() {
     assert!(outcome.clean && outcome.kept == 4, "{}", outcome.said);
     assert!(matches!(outcome.bad.as_slice(), [one] if one.starts_with("a.jsonl:4")), "{:?}", outcome.bad);
     let stopped = run(&project, "jsonl(\"a.jsonl\", on_error = stop)");
-    assert!(!stopped.clean && stopped.said.contains("LLMP1001") && stopped.said.contains("a.jsonl:4"), "{}", stopped.said);
+    assert!(
+        !stopped.clean && stopped.said.contains("LLMP1001") && stopped.said.contains("a.jsonl:4"),
+        "{}",
+        stopped.said
+    );
 }
 
 #[test]
@@ -96,5 +112,9 @@ fn a_warc_cut_in_half_keeps_its_first_half() {
 fn a_path_without_files_is_an_error_at_its_place() {
     let project = Project::new();
     let outcome = run(&project, "text(\"nowhere/*.txt\")");
-    assert!(!outcome.clean && outcome.said.contains("LLMP1002") && outcome.said.contains("nowhere"), "{}", outcome.said);
+    assert!(
+        !outcome.clean && outcome.said.contains("LLMP1002") && outcome.said.contains("nowhere"),
+        "{}",
+        outcome.said
+    );
 }

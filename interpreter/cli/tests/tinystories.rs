@@ -10,7 +10,8 @@ use common::{Project, text};
 use serde_json::Value;
 
 fn model() -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/models/tinystories-260k/hf");
+    let shared =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/models/tinystories-260k/hf");
     shared.is_dir().then_some(shared)
 }
 
@@ -30,7 +31,8 @@ fn scores_and_continues_like_transformers() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let score: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(score["tokens"], golden["tokens"]);
-    let numbers = |v: &Value| -> Vec<f64> { v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect() };
+    let numbers =
+        |v: &Value| -> Vec<f64> { v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect() };
     let (ours, theirs) = (numbers(&score["logprobs"]), numbers(&golden["logprobs"]));
     assert_eq!(ours.len(), theirs.len());
     let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
@@ -39,7 +41,8 @@ fn scores_and_continues_like_transformers() {
 
     let prompt = golden["prompt"].as_str().unwrap();
     let count = golden["continuation_tokens"].as_array().unwrap().len().to_string();
-    let args = ["generate", "--model", model, "--prompt", prompt, "--temperature", "0", "--max-tokens", &count];
+    let args =
+        ["generate", "--model", model, "--prompt", prompt, "--temperature", "0", "--max-tokens", &count];
     let output = project.llmp(&args);
     let wanted = format!("{prompt}{}", golden["continuation"].as_str().unwrap());
     assert_eq!(text(&output.stdout).trim_end(), wanted.trim_end());

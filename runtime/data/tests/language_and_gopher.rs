@@ -19,7 +19,9 @@ fn examples() -> PathBuf {
 
 fn model_bytes() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/lid.176.ftz")).unwrap())
+    BYTES.get_or_init(|| {
+        std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/lid.176.ftz")).unwrap()
+    })
 }
 
 /// The arguments of a step that writes none.
@@ -91,7 +93,10 @@ fn a_detected_language_becomes_two_columns() {
     let mut args = args;
     args.insert("model".into(), llmp_stdlib::Value::text("other.ftz"));
     let missing = steps::build("detect_language", &args, &Roots::project("nowhere")).unwrap_err();
-    assert!(matches!(missing, DataError::Io { .. }) && missing.to_string().contains("other.ftz"), "{missing}");
+    assert!(
+        matches!(missing, DataError::Io { .. }) && missing.to_string().contains("other.ftz"),
+        "{missing}"
+    );
 }
 
 #[test]

@@ -120,6 +120,7 @@ pub fn run(
         journal.remember(&task.name, &definition, ran, options.hook)?;
         results.insert(task.last().id.clone(), finished);
     }
+    let _lock = store.lock_places()?;
     place::releases(plan, &results, options, &mut index, emit)?;
     place::links(plan, &results, options)?;
     Ok(results)

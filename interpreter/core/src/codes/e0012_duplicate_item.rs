@@ -16,7 +16,7 @@ llmp_grammar::diagnostic! {
     /// source books = text("a/*.txt")
     /// source more  = text("b/*.txt")
     /// ```
-    "LLMP0012" DuplicateItem "`{name}` is defined twice";
+    "LLMP0012" DuplicateItem "`{name}` is defined twice", help "give one of them another name";
     {
         /// The name.
         pub name: String,

@@ -16,7 +16,7 @@ llmp_grammar::diagnostic! {
     /// source b = text("b/*.txt")
     /// dataset a = b |> dedup_minhash()
     /// ```
-    "LLMP0106" Cycle "definitions form a cycle: {path}";
+    "LLMP0106" Cycle "definitions form a cycle: {path}", help "let one of them stop using the others";
     {
         /// Names joined by arrows.
         pub path: String,

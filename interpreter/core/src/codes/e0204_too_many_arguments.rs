@@ -8,13 +8,13 @@ llmp_grammar::diagnostic! {
     /// ```llmp
     /// llmp 1
     /// source books = text("books/*.txt")
-    /// dataset clean = books |> dedup_exact(1, 2) # error[LLMP0204]
+    /// dataset clean = books |> detect_language() |> keep_if(.lang == "en", 2) # error[LLMP0204]
     /// ```
     ///
     /// ```llmp
     /// llmp 1
     /// source books = text("books/*.txt")
-    /// dataset clean = books |> dedup_exact()
+    /// dataset clean = books |> detect_language() |> keep_if(.lang == "en")
     /// ```
     "LLMP0204" TooManyArguments "`{callee}` takes at most {most} arguments";
     {

@@ -36,7 +36,10 @@ impl Step for DetectLanguage {
         let model = match &self.model {
             Some(path) => Model::open(&roots.path(&path.0))?,
             None => {
-                let what = |e| DataError::Step { step: "detect_language", what: format!("the model inside llmp: {e}") };
+                let what = |e| DataError::Step {
+                    step: "detect_language",
+                    what: format!("the model inside llmp: {e}"),
+                };
                 Model::from_bytes(LID_176).map_err(what)?
             }
         };

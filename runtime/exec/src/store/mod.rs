@@ -59,6 +59,12 @@ impl Store {
         Lock::take(&folder.join(format!("{}.lock", key.text())), waiting)
     }
 
+    /// Takes the lock under which results are put where people look for them.
+    pub fn lock_places(&self) -> Result<Lock, Failure> {
+        std::fs::create_dir_all(&self.root).map_err(|e| Failure::io("create", &self.root, &e))?;
+        Lock::take(&self.root.join("places.lock"), || {})
+    }
+
     /// Gives a finished work folder its final name: the manifest is written, everything synced, then renamed.
     pub fn publish(&self, key: &Key, manifest: &Manifest, hook: durable::Hook<'_>) -> Result<(), Failure> {
         let (work, done) = (self.work_folder(key), self.folder(key));
