@@ -1,4 +1,5 @@
 //! The examples in the documentation of every diagnostic: the failing one gives exactly its code, the fixed one nothing.
+#![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
 
 use std::collections::BTreeMap;
 

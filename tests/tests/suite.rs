@@ -4,6 +4,7 @@
 //! right behind it are what the checker must say of the rest, in order, and nothing else but information.
 //! `--- name plan ---` compares the plan's steps with the lines `# step op` behind it. `cargo suite -- --update` rewrites
 //! the expectations.
+#![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Bad data: the run goes on or stops as the source says, names file and place, and loses no good document silently.
+#![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
 
 mod common;
 

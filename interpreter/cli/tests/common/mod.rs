@@ -1,4 +1,5 @@
 //! A small real project in a temporary folder, and the binary run on it.
+#![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
 #![allow(dead_code, reason = "each suite uses its part")]
 
 use std::path::{Path, PathBuf};
