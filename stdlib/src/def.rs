@@ -64,6 +64,7 @@ macro_rules! def {
             fn read(args: &$crate::Record) -> Result<Self, Vec<$crate::Problem>> {
                 #[allow(unused_mut)]
                 let mut problems = Vec::new();
+                let _ = args;
                 $( let $p = $crate::def::take::<$pty>(args, $crate::signature::plain_name(stringify!($p)), &mut problems); )*
                 match ($($p,)*) {
                     ($(Some($p),)*) => Ok($Ty { $($p),* }),

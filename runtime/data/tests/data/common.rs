@@ -16,18 +16,18 @@ use llmp_data::{
 use llmp_stdlib::{Record, Signature, Value, literal};
 
 /// The folder of real data beside the repository, or `None` where there is none.
-pub fn shared() -> Option<PathBuf> {
+pub(crate) fn shared() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     folder.is_dir().then_some(folder)
 }
 
 /// The examples' data, committed with the repository.
-pub fn examples() -> Roots {
+pub(crate) fn examples() -> Roots {
     Roots::project(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples"))
 }
 
 /// Complete arguments: the given ones and the defaults of the rest.
-pub fn args(signature: &Signature, given: &[(&str, Value)]) -> Record {
+pub(crate) fn args(signature: &Signature, given: &[(&str, Value)]) -> Record {
     let value = |name: &str, default: Option<&str>| match given.iter().find(|(own, _)| *own == name) {
         Some((_, value)) => value.clone(),
         None => literal::parse(default.unwrap_or_else(|| panic!("{name} has no default"))).unwrap(),
@@ -40,32 +40,32 @@ fn signature(name: &str) -> &'static Signature {
     all.copied().find(|signature| signature.name == name).unwrap()
 }
 
-pub fn map(name: &str, given: &[(&str, Value)]) -> Arc<dyn Map> {
+pub(crate) fn map(name: &str, given: &[(&str, Value)]) -> Arc<dyn Map> {
     steps::map(name, &args(signature(name), given), &examples()).unwrap().unwrap()
 }
 
-pub fn stage(name: &str, given: &[(&str, Value)]) -> Stage {
+pub(crate) fn stage(name: &str, given: &[(&str, Value)]) -> Stage {
     Stage { map: map(name, given), rejects: None }
 }
 
-pub fn barrier(name: &str, given: &[(&str, Value)]) -> Arc<dyn Barrier> {
+pub(crate) fn barrier(name: &str, given: &[(&str, Value)]) -> Arc<dyn Barrier> {
     steps::barrier(name, &args(signature(name), given), &examples()).unwrap().unwrap()
 }
 
 /// A source over a glob under `roots`.
-pub fn source(name: &str, roots: &Roots, glob: &str, given: &[(&str, Value)]) -> Input {
+pub(crate) fn source(name: &str, roots: &Roots, glob: &str, given: &[(&str, Value)]) -> Input {
     let given = [given, &[("glob", Value::text(glob))]].concat();
     let reader = readers::reader(name, &args(signature(name), &given)).unwrap().unwrap();
     Input::Source(vec![(reader, roots.files(glob).unwrap())])
 }
 
 /// All documents of a folder.
-pub fn documents(folder: &Path) -> Vec<Document> {
+pub(crate) fn documents(folder: &Path) -> Vec<Document> {
     llmp_data::engine::documents(folder).unwrap().map(Result::unwrap).collect()
 }
 
 /// Every file below a folder with its bytes.
-pub fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -81,7 +81,7 @@ pub fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Runs a segment on so many threads.
-pub fn run_on(threads: usize, segment: &Segment) -> llmp_data::engine::Summary {
+pub(crate) fn run_on(threads: usize, segment: &Segment) -> llmp_data::engine::Summary {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| llmp_data::engine::run(segment, &llmp_data::Context::default())).unwrap()
 }
