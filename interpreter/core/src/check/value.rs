@@ -23,7 +23,7 @@ impl<'a> Checker<'a> {
 
     /// Remembers where the value at the current path stands; the outermost place counts.
     pub(crate) fn place(&mut self, value: Span, insert: Option<(Span, Insert)>) {
-        if self.ctx.unit.is_none() {
+        if self.ctx.scope.is_none() {
             return;
         }
         let place = self.places.entry(self.ctx.path.clone()).or_insert(Place { value, insert });
@@ -54,6 +54,9 @@ impl<'a> Checker<'a> {
                 self.text(text).and_then(|value| if path { self.path(value) } else { Val::Known(value) })
             }
             (ExprKind::List(items), Ty::List(inner)) => self.list(items, inner),
+            (ExprKind::Comprehension(list), Ty::List(inner)) => {
+                self.comprehension(list, |c, e| c.check(e, inner))
+            }
             (ExprKind::Binary { op: BinaryOp::Range, left, right, .. }, Ty::Range(inner)) => {
                 match (self.check(left, inner), self.check(right, inner)) {
                     (Val::Known(low), Val::Known(high)) => {
@@ -176,8 +179,9 @@ impl<'a> Checker<'a> {
 
     /// Paths are kept relative to the main file's folder, wherever they were written.
     fn path(&self, value: Value) -> Val {
-        let (Value::Text(text), Some(unit)) = (&value, self.ctx.unit) else { return Val::Known(value) };
-        let here = self.loaded.units.get(unit).map_or("", |u| folder(&u.path));
+        let (Value::Text(text), Some(scope)) = (&value, self.ctx.scope) else { return Val::Known(value) };
+        let unit = self.names.unit(scope).and_then(|unit| self.loaded.units.get(unit));
+        let here = unit.map_or("", |u| folder(&u.path));
         let main = self.loaded.units.first().map_or("", |u| folder(&u.path));
         let rooted =
             text.starts_with('/') || text.split_once(':').is_some_and(|(root, _)| !root.contains('/'));
