@@ -215,9 +215,14 @@ impl<'a> Checker<'a> {
             instances.push(Instance { name: own, scope });
         }
         if let (What::Rounds(rounds), Some(last)) = (template.what, instances.last()) {
-            for next in nexts(rounds) {
-                let of = LetRef { scope: last.scope, ty: None, value: &next.value };
-                names.lets.insert(format!("{name}.{}", next.name.text), of);
+            for carry in carries(rounds) {
+                // Without `next`, which was reported, the first value stands in.
+                let next = nexts(rounds).find(|next| next.name.text == carry.name.text);
+                let of = match next {
+                    Some(next) => LetRef { scope: last.scope, ty: None, value: &next.value },
+                    None => LetRef { scope: template.scope, ty: None, value: &carry.value },
+                };
+                names.lets.insert(format!("{name}.{}", carry.name.text), of);
             }
         }
         if let Some(known) = names.templates.get_mut(name) {
@@ -229,6 +234,10 @@ impl<'a> Checker<'a> {
 
 fn nexts(rounds: &ast::Rounds) -> impl Iterator<Item = &ast::Binding> {
     rounds.members.iter().filter_map(|m| if let RoundMember::Next(next) = m { Some(next) } else { None })
+}
+
+pub(crate) fn carries(rounds: &ast::Rounds) -> impl Iterator<Item = &ast::Binding> {
+    rounds.members.iter().filter_map(|m| if let RoundMember::Carry(carry) = m { Some(carry) } else { None })
 }
 
 /// Defines the names of one round. What is carried has its first value, then the `next` of the round before.

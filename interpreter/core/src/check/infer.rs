@@ -345,6 +345,10 @@ impl<'a> Checker<'a> {
     }
 
     fn no_order(&mut self, op: BinaryOp, left: &Value, right: &Value, at: Span) -> Val {
+        if *left == Value::None || *right == Value::None {
+            self.report(crate::codes::OptionalUsed { expected: "a number".into(), at });
+            return Val::Error;
+        }
         let message =
             format!("`{}` cannot compare {} and {}", op.symbol(), self.describe(left), self.describe(right));
         self.report(BadOperator { message, at });

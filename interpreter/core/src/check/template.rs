@@ -177,10 +177,7 @@ impl<'a> Checker<'a> {
             self.report(diag.help(format!("say of which round: `{whole}` is that of the last one")));
             return Val::Error;
         }
-        let carried = rounds.members.iter().filter_map(|member| match member {
-            llmp_grammar::ast::RoundMember::Carry(carry) => Some(carry.name.text.as_str()),
-            _ => None,
-        });
+        let carried = super::expand::carries(rounds).map(|carry| carry.name.text.as_str());
         self.no_member(format!("the rounds `{template}`"), &name.text, name.span, carried.chain(["count"]));
         Val::Error
     }

@@ -21,12 +21,10 @@ llmp_grammar::diagnostic! {
     /// model m { tokenizer = tok, layers = if deeper == none then 4 else deeper, width = 192, heads = 6, context = 256 }
     /// ```
     "LLMP0211" OptionalUsed "expected {expected}, and this is `none`",
-        help "give a value for that case: `if {name} == none then … else {name}`";
+        help "give a value for that case: `if … == none then … else …`";
     {
         /// What is needed.
         pub expected: String,
-        /// As written.
-        pub name: String,
         /// Where.
         #[label(primary, "has no value")]
         pub at: Span,
