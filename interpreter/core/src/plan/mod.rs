@@ -284,6 +284,8 @@ impl Maker<'_> {
             }
         }
         self.plan.steps = self.steps.into_values().filter(|s| needed.contains(&s.id)).collect();
+        self.plan.order =
+            self.plan.steps.iter().enumerate().map(|(at, step)| (step.id.clone(), at)).collect();
         self.plan.names.retain(|id, _| needed.contains(id));
         self.plan.spans.retain(|id, _| needed.contains(id));
         self.plan.items.retain(|_, port| needed.contains(&port.step));
