@@ -134,6 +134,10 @@ impl<'a> Checker<'a> {
         let (left, right) = match (left, right) {
             (Val::Known(Value::Number(l)), Val::Known(Value::Number(r))) => (l, r),
             (Val::Error, _) | (_, Val::Error) => return Val::Error,
+            (Val::Known(Value::None), Val::Known(_)) | (Val::Known(_), Val::Known(Value::None)) => {
+                self.report(crate::codes::OptionalUsed { expected: "a number".into(), at });
+                return Val::Error;
+            }
             (Val::Known(l), Val::Known(r)) => {
                 let message = format!(
                     "`{}` works on numbers, not on {} and {}",

@@ -5,6 +5,7 @@ use llmp_grammar::{Diag, Span};
 use llmp_stdlib::{Call, Column, Flow, Record, Signature, State, Ty, Value, Yields};
 
 use super::call::{Given, Parts, parts};
+use super::rows::{anything, data_args, flow_on, source_row};
 use super::{Checker, Val};
 use crate::codes::{BadArgument, ElementsDiffer, Mismatch, NotAStep, UnknownColumn, WrongState};
 use crate::program::{Meaning, Row};
@@ -20,11 +21,6 @@ pub(crate) fn flatten(expr: &Expr) -> (&Expr, Vec<&Expr>) {
     }
     steps.reverse();
     (head, steps)
-}
-
-/// Rows of data that are wrong or not known: nothing is said about them.
-fn anything() -> Row {
-    Row { open: true, quiet: true, ..Row::default() }
 }
 
 impl<'a> Checker<'a> {
@@ -58,6 +54,13 @@ impl<'a> Checker<'a> {
     }
 
     fn head(&mut self, head: &Expr) -> (Val, Row) {
+        if let Some(parts) = parts(head)
+            && parts.callee.as_name() == Some("all")
+            && self.source("all").is_none()
+        {
+            let (value, row) = self.all_of(&parts, head.span);
+            return (value, row.unwrap_or_else(anything));
+        }
         if let Some(parts) = parts(head)
             && let Some(name) = self.callee(parts.callee)
             && !matches!(name.as_str(), "unpublished" | "about")
@@ -113,7 +116,7 @@ impl<'a> Checker<'a> {
 
     /// Whether a call of this name gives data.
     pub(crate) fn is_data_call(&self, name: &str) -> bool {
-        self.source(name).is_some()
+        name == "all" || self.source(name).is_some()
     }
 
     /// Whether a pipe begins with a step: then it is a chain.
@@ -127,7 +130,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Data that are joined are in one state.
-    fn same_states(&mut self, signature: &'static Signature, call: &Call, at: Span) {
+    pub(crate) fn same_states(&mut self, signature: &'static Signature, call: &Call, at: Span) {
         let mut first: Option<(State, Span)> = None;
         for (name, index, value) in data_args(signature, &call.args) {
             let mut path = self.ctx.path.clone();
@@ -227,8 +230,14 @@ impl<'a> Checker<'a> {
             return self.space_step(expr, Vec::new(), row, source);
         }
         let Some(name) = expr.as_name() else {
-            *row = anything();
             let value = self.infer(expr);
+            if let Val::Known(Value::Item(item)) = &value
+                && self.names.decls.get(&item.item).is_some_and(|d| d.kind.yields == Yields::Chain)
+            {
+                let item = item.item.clone();
+                return self.chain_step(&item, Vec::new(), row, at, source);
+            }
+            *row = anything();
             if let Val::Known(value) = &value {
                 let found = self.describe(value);
                 self.report(NotAStep { found, at });
@@ -285,14 +294,14 @@ impl<'a> Checker<'a> {
             && let Some(space) = base.as_name()
             && let Some(Def::Space(unit)) = self.lookup(space, base.span)
         {
-            let def = self.within(|ctx| ctx.unit = Some(unit), |c| c.lookup(&name.text, name.span));
+            let def = self.within(|ctx| ctx.scope = Some(unit), |c| c.lookup(&name.text, name.span));
             if let Some(Def::Item(item)) = &def
                 && self.names.decls.get(item).is_some_and(|d| d.kind.yields == Yields::Chain)
             {
                 return self.chain_step(item, given, row, callee.span, source);
             }
             if def.is_none() {
-                self.within(|ctx| ctx.unit = Some(unit), |c| c.unknown_name("name", &name.text, name.span));
+                self.within(|ctx| ctx.scope = Some(unit), |c| c.unknown_name("name", &name.text, name.span));
                 *row = anything();
                 return Err(Val::Error);
             }
@@ -316,7 +325,7 @@ impl<'a> Checker<'a> {
             *row = anything();
             return Err(Val::Error);
         }
-        let Some(decl) = self.names.decls.get(name) else { return Err(Val::Error) };
+        let Some(decl) = self.names.decls.get(name).copied() else { return Err(Val::Error) };
         let takes = self.items.0.get(name).and_then(|item| item.takes);
         let Body::Value(body) = &decl.decl.body else {
             *row = anything();
@@ -329,12 +338,12 @@ impl<'a> Checker<'a> {
             *row = anything();
             return Err(Val::Error);
         }
-        let (locals, state) = self.bind(name, decl.unit, &decl.decl.params, given, at);
+        let (locals, state) = self.bind(name, decl.scope, &decl.decl.params, given, at);
         let mut inner = row.clone();
-        let (unit, node) = (decl.unit, name.to_owned());
+        let (unit, node) = (decl.scope, name.to_owned());
         let result = self.within(
             |ctx| {
-                ctx.unit = Some(unit);
+                ctx.scope = Some(unit);
                 ctx.locals = locals;
                 ctx.node = node;
                 ctx.used_at = Some(ctx.used_at.unwrap_or(at));
@@ -395,7 +404,7 @@ impl<'a> Checker<'a> {
                 (Some(expr), _) => self.typed(&param.ty, unit, |c, ty| c.check(expr, ty), at),
                 (None, Some(default)) => {
                     let look = |c: &mut Self, ty: &Ty| {
-                        c.within(|ctx| ctx.unit = Some(unit), |c| c.check(default, ty))
+                        c.within(|ctx| ctx.scope = Some(unit), |c| c.check(default, ty))
                     };
                     self.typed(&param.ty, unit, look, at)
                 }
@@ -664,74 +673,5 @@ pub(crate) struct Steps(Result<Vec<Call>, Val>);
 impl From<Val> for Steps {
     fn from(value: Val) -> Steps {
         Steps(Err(value))
-    }
-}
-
-/// Arguments that are data: name, index in a list, value.
-fn data_args<'v>(
-    signature: &'static Signature,
-    args: &'v Record,
-) -> Vec<(&'static str, Option<usize>, &'v Value)> {
-    let mut found = Vec::new();
-    for param in signature.params {
-        match (&param.ty, args.get(param.name)) {
-            (Ty::Data(_), Some(value)) => found.push((param.name, None, value)),
-            (Ty::List(Ty::Data(_)), Some(Value::List(items))) => {
-                found.extend(items.iter().enumerate().map(|(i, item)| (param.name, Some(i), item)));
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-/// What a source gives. Joined data keep the columns that all of them have.
-fn source_row(signature: &Signature, flow: Flow, args: &Record, rows: Vec<Row>) -> Row {
-    let mut rows = rows.into_iter();
-    if let Some(first) = rows.next() {
-        let joined = rows.fold(first, |mut all, row| {
-            all.open |= row.open;
-            all.quiet |= row.quiet;
-            all.columns.retain(|name, column| row.columns.get(name) == Some(column));
-            all
-        });
-        return Row { parts: flow.parts, ..joined };
-    }
-    let state = (flow.to)(args);
-    let mut row = Row { state: Some(state), parts: flow.parts, ..Row::default() };
-    if state != State::Html {
-        row.columns.insert("text".into(), Column::Text);
-    }
-    row.columns.insert("id".into(), Column::Text);
-    row.columns.extend(flow.adds.iter().map(|(name, column)| ((*name).to_owned(), *column)));
-    // Records with named fields have columns of their own: those of which one is chosen as the text, or that can be declared.
-    row.open = signature.param("text").is_some() || signature.param("columns").is_some();
-    if let Some(Value::Record(declared)) = args.get("columns") {
-        row.columns.extend(declared.iter().filter_map(|(name, ty)| Some((name.clone(), column_type(ty)?))));
-        row.open = false;
-    }
-    row
-}
-
-fn column_type(ty: &Value) -> Option<Column> {
-    let (Value::Choice(name) | Value::Text(name)) = ty else { return None };
-    match name.as_str() {
-        "Text" | "Str" => Some(Column::Text),
-        "Num" | "Int" => Some(Column::Num),
-        "Bool" => Some(Column::Bool),
-        _ => None,
-    }
-}
-
-/// What a step makes of its rows.
-fn flow_on(row: &mut Row, flow: Flow, args: &Record) {
-    let state = (flow.to)(args);
-    row.state = Some(state);
-    if state == State::Docs {
-        row.columns.entry("text".into()).or_insert(Column::Text);
-    }
-    row.columns.extend(flow.adds.iter().map(|(name, column)| ((*name).to_owned(), *column)));
-    if !flow.parts.is_empty() {
-        row.parts = flow.parts;
     }
 }

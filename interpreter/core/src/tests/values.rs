@@ -182,13 +182,29 @@ fn a_let_keeps_its_written_type() {
     assert_eq!(said("let n: Int = 4\ncheck n + 1 == 5 else \"n\"\n"), Vec::<String>::new());
     assert_eq!(said("let n: Int = 4.5\ncheck n > 1 else \"n\"\n"), ["0201 2:14"]);
     assert_eq!(said("let n: Int in 1..3 = 4\ncheck n > 1 else \"n\"\n"), ["0209 2:22"]);
+    assert_eq!(
+        said("let n: List[Int] = [i for i in 1..3]\ncheck n[0] == 1 else \"n\"\n"),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        said("let n: List[Int] = [i / 2 for i in 1..3]\ncheck n[0] == 1 else \"n\"\n"),
+        ["0201 2:21", "0201 2:21"]
+    );
+    assert_eq!(
+        said("let n: Range[Steps] = 1 steps..3 steps\ncheck 2 steps in n else \"n\"\n"),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        said("let n: Range[Steps] = 1 tokens..3 steps\ncheck 2 steps in n else \"n\"\n"),
+        ["0202 2:23"]
+    );
     assert_eq!(said("let n: Integer = 4\ncheck n > 1 else \"n\"\n"), ["0101 2:8"]);
 }
 
 #[test]
 fn what_is_not_there_yet_is_said() {
-    assert_eq!(said("source wiki[lang in [\"de\"]] = text(\"w/{lang}/*.txt\")\n"), ["0703 2:12"]);
-    assert_eq!(said("rounds post for r in 1..2 {\n  carry a = 1\n  next a = 2\n}\n"), ["0703 2:8"]);
-    assert_eq!(said("@keep\nsource a = text(\"a/*.txt\")\n"), ["0703 2:1"]);
-    assert_eq!(said("source a = text(\"a/*.txt\")\ndataset b = all(a) |> dedup_minhash()\n"), ["0703 3:13"]);
+    assert_eq!(said("let note = file(\"note.txt\")\n"), ["0703 2:12"]);
+    assert_eq!(said("source a: Docs = text(\"a/*.txt\")\n"), ["0703 2:11"]);
+    assert_eq!(said("@fast\nsource a = text(\"a/*.txt\")\n"), ["0703 2:1"]);
+    assert_eq!(said("rounds post for r in 1..2 {\n  param a: Int = 2\n}\n"), ["0703 3:3"]);
 }
