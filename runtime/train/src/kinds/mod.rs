@@ -10,8 +10,6 @@ mod prune;
 mod quantize;
 mod release;
 mod schedule;
-#[cfg(test)]
-mod tests;
 mod training;
 
 use llmp_stdlib::{ItemRef, Output, Planner, Problem, Value, View};
