@@ -22,6 +22,7 @@ mod e0204_too_many_arguments;
 mod e0205_bad_operator;
 mod e0206_branches_differ;
 mod e0207_wrong_state;
+mod e0208_unusual_order;
 mod e0209_out_of_range;
 mod e0210_elements_differ;
 mod e0211_optional_used;
@@ -41,13 +42,23 @@ mod e0412_part_twice;
 mod e0501_heads_divide_width;
 mod e0502_kv_heads_divide_heads;
 mod e0503_vocab_too_small;
+mod e0504_tokenizers_differ;
+mod e0505_teacher_tokenizer;
 mod e0506_context_beyond_positions;
 mod e0507_odd_head_dim;
+mod e0508_shapes_differ;
 mod e0509_odd_size;
+mod e0511_unlikely_size;
 mod e0601_none_given;
 mod e0602_both_given;
+mod e0603_out_of_order;
 mod e0604_longer_than_stage;
 mod e0608_carry_without_next;
+mod e0610_average_too_close;
+mod e0611_not_an_ancestor;
+mod e0620_rate_for_mup;
+mod e0621_switch_in_warmup;
+mod e0622_few_steps;
 mod e0703_not_available;
 mod e0801_unknown_param;
 mod e0802_bad_override;
@@ -82,6 +93,7 @@ pub use e0204_too_many_arguments::TooManyArguments;
 pub use e0205_bad_operator::BadOperator;
 pub use e0206_branches_differ::BranchesDiffer;
 pub use e0207_wrong_state::WrongState;
+pub use e0208_unusual_order::UnusualOrder;
 pub use e0209_out_of_range::OutOfRange;
 pub use e0210_elements_differ::ElementsDiffer;
 pub use e0211_optional_used::OptionalUsed;
@@ -101,13 +113,23 @@ pub use e0412_part_twice::PartTwice;
 pub use e0501_heads_divide_width::HeadsDivideWidth;
 pub use e0502_kv_heads_divide_heads::KvHeadsDivideHeads;
 pub use e0503_vocab_too_small::VocabTooSmall;
+pub use e0504_tokenizers_differ::TokenizersDiffer;
+pub use e0505_teacher_tokenizer::TeacherTokenizer;
 pub use e0506_context_beyond_positions::ContextBeyondPositions;
 pub use e0507_odd_head_dim::OddHeadDim;
+pub use e0508_shapes_differ::ShapesDiffer;
 pub use e0509_odd_size::OddSize;
+pub use e0511_unlikely_size::UnlikelySize;
 pub use e0601_none_given::NoneGiven;
 pub use e0602_both_given::BothGiven;
+pub use e0603_out_of_order::OutOfOrder;
 pub use e0604_longer_than_stage::LongerThanStage;
 pub use e0608_carry_without_next::CarryWithoutNext;
+pub use e0610_average_too_close::AverageTooClose;
+pub use e0611_not_an_ancestor::NotAnAncestor;
+pub use e0620_rate_for_mup::RateForMup;
+pub use e0621_switch_in_warmup::SwitchInWarmup;
+pub use e0622_few_steps::FewSteps;
 pub use e0703_not_available::NotAvailable;
 pub use e0801_unknown_param::UnknownParam;
 pub use e0802_bad_override::BadOverride;
@@ -142,6 +164,7 @@ pub const ALL: &[&Info] = &[
     &BadOperator::INFO,
     &BranchesDiffer::INFO,
     &WrongState::INFO,
+    &UnusualOrder::INFO,
     &OutOfRange::INFO,
     &ElementsDiffer::INFO,
     &OptionalUsed::INFO,
@@ -161,13 +184,23 @@ pub const ALL: &[&Info] = &[
     &HeadsDivideWidth::INFO,
     &KvHeadsDivideHeads::INFO,
     &VocabTooSmall::INFO,
+    &TokenizersDiffer::INFO,
+    &TeacherTokenizer::INFO,
     &ContextBeyondPositions::INFO,
     &OddHeadDim::INFO,
+    &ShapesDiffer::INFO,
     &OddSize::INFO,
+    &UnlikelySize::INFO,
     &NoneGiven::INFO,
     &BothGiven::INFO,
+    &OutOfOrder::INFO,
     &LongerThanStage::INFO,
     &CarryWithoutNext::INFO,
+    &AverageTooClose::INFO,
+    &NotAnAncestor::INFO,
+    &RateForMup::INFO,
+    &SwitchInWarmup::INFO,
+    &FewSteps::INFO,
     &NotAvailable::INFO,
     &UnknownParam::INFO,
     &BadOverride::INFO,
