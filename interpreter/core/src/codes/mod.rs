@@ -22,6 +22,7 @@ mod e0204_too_many_arguments;
 mod e0205_bad_operator;
 mod e0206_branches_differ;
 mod e0207_wrong_state;
+mod e0208_unusual_order;
 mod e0209_out_of_range;
 mod e0210_elements_differ;
 mod e0213_not_a_step;
@@ -35,16 +36,23 @@ mod e0401_shares_miss;
 mod e0402_bad_rest;
 mod e0403_bad_weight;
 mod e0407_constant_condition;
+mod e0410_lacks_fields;
 mod e0412_part_twice;
 mod e0501_heads_divide_width;
 mod e0502_kv_heads_divide_heads;
 mod e0503_vocab_too_small;
+mod e0504_other_tokenizer;
 mod e0506_context_beyond_positions;
 mod e0507_odd_head_dim;
 mod e0509_odd_size;
 mod e0601_none_given;
 mod e0602_both_given;
 mod e0604_longer_than_stage;
+mod e0606_old_policy;
+mod e0607_own_reference;
+mod e0616_reference_unfit;
+mod e0617_policy_unheld;
+mod e0620_beta_form;
 mod e0703_not_available;
 mod e0801_unknown_param;
 mod e0802_bad_override;
@@ -79,6 +87,7 @@ pub use e0204_too_many_arguments::TooManyArguments;
 pub use e0205_bad_operator::BadOperator;
 pub use e0206_branches_differ::BranchesDiffer;
 pub use e0207_wrong_state::WrongState;
+pub use e0208_unusual_order::UnusualOrder;
 pub use e0209_out_of_range::OutOfRange;
 pub use e0210_elements_differ::ElementsDiffer;
 pub use e0213_not_a_step::NotAStep;
@@ -92,16 +101,23 @@ pub use e0401_shares_miss::SharesMiss;
 pub use e0402_bad_rest::BadRest;
 pub use e0403_bad_weight::BadWeight;
 pub use e0407_constant_condition::ConstantCondition;
+pub use e0410_lacks_fields::LacksFields;
 pub use e0412_part_twice::PartTwice;
 pub use e0501_heads_divide_width::HeadsDivideWidth;
 pub use e0502_kv_heads_divide_heads::KvHeadsDivideHeads;
 pub use e0503_vocab_too_small::VocabTooSmall;
+pub use e0504_other_tokenizer::OtherTokenizer;
 pub use e0506_context_beyond_positions::ContextBeyondPositions;
 pub use e0507_odd_head_dim::OddHeadDim;
 pub use e0509_odd_size::OddSize;
 pub use e0601_none_given::NoneGiven;
 pub use e0602_both_given::BothGiven;
 pub use e0604_longer_than_stage::LongerThanStage;
+pub use e0606_old_policy::OldPolicy;
+pub use e0607_own_reference::OwnReference;
+pub use e0616_reference_unfit::ReferenceUnfit;
+pub use e0617_policy_unheld::PolicyUnheld;
+pub use e0620_beta_form::BetaForm;
 pub use e0703_not_available::NotAvailable;
 pub use e0801_unknown_param::UnknownParam;
 pub use e0802_bad_override::BadOverride;
@@ -136,6 +152,7 @@ pub const ALL: &[&Info] = &[
     &BadOperator::INFO,
     &BranchesDiffer::INFO,
     &WrongState::INFO,
+    &UnusualOrder::INFO,
     &OutOfRange::INFO,
     &ElementsDiffer::INFO,
     &NotAStep::INFO,
@@ -149,16 +166,23 @@ pub const ALL: &[&Info] = &[
     &BadRest::INFO,
     &BadWeight::INFO,
     &ConstantCondition::INFO,
+    &LacksFields::INFO,
     &PartTwice::INFO,
     &HeadsDivideWidth::INFO,
     &KvHeadsDivideHeads::INFO,
     &VocabTooSmall::INFO,
+    &OtherTokenizer::INFO,
     &ContextBeyondPositions::INFO,
     &OddHeadDim::INFO,
     &OddSize::INFO,
     &NoneGiven::INFO,
     &BothGiven::INFO,
     &LongerThanStage::INFO,
+    &OldPolicy::INFO,
+    &OwnReference::INFO,
+    &ReferenceUnfit::INFO,
+    &PolicyUnheld::INFO,
+    &BetaForm::INFO,
     &NotAvailable::INFO,
     &UnknownParam::INFO,
     &BadOverride::INFO,

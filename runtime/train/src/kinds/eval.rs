@@ -5,7 +5,7 @@ use llmp_stdlib::{
 };
 
 use super::decoder::field;
-use super::post::{self, SuiteTarget};
+use super::post::SuiteTarget;
 use super::{check_trained, trained};
 use crate::stage::input;
 use crate::suites::{self, Suite};
@@ -35,7 +35,7 @@ pub(super) static KIND: Kind =
 fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = check_trained(view).into_iter().collect();
     problems.extend(check_require(view));
-    problems.extend(check_pairs(view));
+    problems.extend(check_reward(view));
     if view.read::<u64>("samples").is_some_and(|n| n > 1000) {
         problems.push(Problem::error("LLMP0209", "samples", "at most 1000 samples are written"));
     }
@@ -79,24 +79,15 @@ fn check_require(view: &View<'_>) -> Vec<Problem> {
         .collect()
 }
 
-/// A reward model is not measured on the pairs that it was trained on.
-fn check_pairs(view: &View<'_>) -> Vec<Problem> {
+/// A reward model orders answers and writes none.
+fn check_reward(view: &View<'_>) -> Vec<Problem> {
     let Some(target) = view.follow("model").filter(|t| t.kind.yields == Yields::Reward) else { return Vec::new() };
-    let Some(trained_on) = target.get("data") else { return Vec::new() };
     let mut problems = Vec::new();
     for (index, call) in written(view) {
         let path = format!("suites.{index}");
         if call.name != suites::Accuracy::SIGNATURE.name {
             let message = format!("`{}` is a reward model: `{}` measures models that write", target.name, call.name);
             problems.push(Problem::error("LLMP0201", &path, message).help("measure it with `accuracy(…)`"));
-            continue;
-        }
-        let Some(data) = call.args.get("data") else { continue };
-        let (measured, own) = (post::data_item(view, data), post::data_item(&target, trained_on));
-        if data == trained_on || (measured.is_some() && measured == own) {
-            let message = format!("`{}` was trained on these pairs: its accuracy on them says little", target.name);
-            let help = "hold some back: `split(heldout = 5%)` on its data, and measure on `.heldout`";
-            problems.push(Problem::warning("LLMP0612", &path, message).help(help));
         }
     }
     problems

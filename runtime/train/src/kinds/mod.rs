@@ -1,26 +1,21 @@
 //! Kinds of training: pre-training stages, evaluations, releases.
 
-mod classifier;
+pub mod classifier;
 pub mod decoder;
 mod eval;
 pub mod post;
-mod prefer;
+pub mod prefer;
 mod pretrain;
 mod release;
-mod reward_model;
-mod rl;
-mod sft;
+pub mod reward_model;
+pub mod rl;
+pub mod sft;
 
 use llmp_stdlib::{ItemRef, Output, Planner, Problem, Settings, Value, View};
 
-pub use classifier::{Backbone, Classifier, Encoder, LabelledData, Linear};
 pub use eval::{Eval, Evaluation, Measured};
-pub use prefer::{Online, Prefer, PreferLoss, Reference};
 pub use pretrain::Pretrain;
 pub use release::{Release, Releasing};
-pub use reward_model::{RewardLoss, RewardModel};
-pub use rl::{Advantage, Reward, Rl, Update};
-pub use sft::{LossOn, Sft};
 
 /// All kinds of this crate, sorted by name.
 pub static ALL: &[&llmp_stdlib::Kind] = &[

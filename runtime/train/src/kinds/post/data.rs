@@ -104,16 +104,6 @@ pub(in crate::kinds) fn ancestors<'a>(view: &View<'a>) -> Vec<&'a str> {
     names
 }
 
-/// The item behind data, with its part: other names for the same data are looked through.
-pub(in crate::kinds) fn data_item(view: &View<'_>, value: &Value) -> Option<(String, Option<String>)> {
-    let Value::Item(item) = value else { return None };
-    let target = view.program.view(&item.item)?;
-    match target.value {
-        Some(inner @ Value::Item(_)) if item.part.is_none() => data_item(&target, inner),
-        _ => Some((item.item.clone(), item.part.clone())),
-    }
-}
-
 /// The data of a stage as parts with their shares.
 pub(in crate::kinds) fn parts(view: &View<'_>, member: &str, planner: &mut dyn Planner) -> Result<Value, Problem> {
     let missing = || Problem::error("LLMP0103", member, format!("`{member}` is missing"));

@@ -12,7 +12,7 @@ use crate::optimizers::Optimizer;
 use crate::settings::{Epochs, Steps};
 
 pub use data::{ChatData, PairData, PromptData, SuiteTarget};
-pub(super) use data::{ancestors, data_item, parts, state_of, steps_of};
+pub(super) use data::{ancestors, parts, state_of, steps_of};
 pub use settings::{Adapter, AdapterTargets, LinearLayers, Lora};
 
 /// How far a model has been trained.
