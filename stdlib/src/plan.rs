@@ -97,6 +97,8 @@ pub struct Plan {
     pub items: BTreeMap<String, Port>,
     /// What the runtime of this version cannot do (LLMP0703), at its places: a run is refused; not part of the hash.
     pub lacks: Vec<llmp_grammar::Diag>,
+    /// What sources say of their data (size, license, …), by the step that reads them; not part of the hash.
+    pub attributes: BTreeMap<StepId, Record>,
     /// Costs of models by item.
     pub models: BTreeMap<String, ModelCost>,
     /// Costs of stages by item.

@@ -45,7 +45,7 @@ choices! { /** Column types. */ ColumnType = "column" { /** Text. */ Text = "Tex
 choices! { /** Formats. */ Precision = "precision" { /** 32. */ F32 = "f32", /** 16. */ Bf16 = "bf16" } }
 choices! { /** Rest. */ Rest = "share" { /** What is left. */ Rest = "rest" } }
 
-def! { /** One document a file. */ TextFiles = "text", rev 1, source Docs { /** Files. */ glob: FilePath, /** License. */ license: Option<String> = "none" } }
+def! { /** One document a file. */ TextFiles = "text", rev 1, source Docs { /** Files. */ glob: FilePath } }
 def! { /** JSON lines. */ Jsonl = "jsonl", rev 1, source Docs { /** Files. */ glob: FilePath, /** Columns. */ columns: Option<Columns> = "none" } }
 def! { /** Web pages. */ Warc = "warc", rev 1, source Html, adds [url: Text] { /** Files. */ glob: FilePath } }
 family! { /** Sources. */ Source = "source" { Jsonl, TextFiles, Warc } }

@@ -1,8 +1,10 @@
 //! Checks and evaluates a program: every value gets its type from its place, and is computed when it is needed.
 
 mod assert;
+mod attributes;
 mod call;
 mod coerce;
+mod estimate;
 mod formula;
 mod infer;
 mod item;
@@ -21,7 +23,7 @@ use std::rc::Rc;
 
 use llmp_grammar::ast::Expr;
 use llmp_grammar::{Diag, Sink, Sources, Span};
-use llmp_stdlib::{Registry, Ty, Value};
+use llmp_stdlib::{Facts, Registry, Ty, Value};
 
 use crate::load::Loaded;
 use crate::program::{Items, Layer, Meaning, Note, Places, Program, Row};
@@ -36,6 +38,8 @@ pub struct Options {
     pub variants: Vec<String>,
     /// `--set name=value`.
     pub sets: Vec<(String, String)>,
+    /// What was measured of the inputs (`llmp.lock`).
+    pub facts: Facts,
 }
 
 /// The outcome of looking at a value.
@@ -90,6 +94,7 @@ pub(crate) struct Checker<'a> {
     pub(crate) names: &'a Names<'a>,
     pub(crate) variants: Vec<String>,
     pub(crate) sets: &'a BTreeMap<String, Expr>,
+    pub(crate) facts: Facts,
     pub(crate) diags: Vec<Diag>,
     pub(crate) items: Items,
     /// Definitions that are being evaluated.
@@ -119,6 +124,7 @@ pub fn check(loaded: &Loaded, registry: &Registry, options: &Options) -> (Progra
     let sets = overrides::sets(&names, options, &mut sources, &mut diags);
     let variants = overrides::variants(&names, options, &mut diags);
     let mut checker = Checker::new(loaded, registry, &names, variants.clone(), &sets, diags);
+    checker.facts = options.facts.clone();
     checker.run();
     let mut program = checker.program(sources);
     let mut diags = std::mem::take(&mut checker.diags);
@@ -149,6 +155,7 @@ impl<'a> Checker<'a> {
             names,
             variants,
             sets,
+            facts: Facts::default(),
             diags,
             items: Items::default(),
             busy: Vec::new(),

@@ -328,9 +328,16 @@ impl Planner for Maker<'_> {
 
     fn call(&mut self, call: &Call, before: &[Port]) -> Result<Port, Problem> {
         let rev = self.signature(&call.name).map_or(0, |s| s.rev);
-        let args = self.ports_in(call.args.clone())?;
+        let mut args = call.args.clone();
+        let reader = self.signature(&call.name).filter(|s| llmp_stdlib::source::is_reader(s));
+        let attributes = reader.map(|signature| llmp_stdlib::source::take_attributes(signature, &mut args));
+        let args = self.ports_in(args)?;
         let (args, inputs) = wire(args, before);
-        Ok(self.add(&call.name, rev, args, inputs, None))
+        let port = self.add(&call.name, rev, args, inputs, None);
+        if let Some(attributes) = attributes.filter(|a| !a.is_empty()) {
+            self.plan.attributes.insert(port.step.clone(), attributes);
+        }
+        Ok(port)
     }
 
     fn step(&mut self, op: &str, rev: u32, args: Record) -> Port {
