@@ -11,6 +11,10 @@ mod program;
 
 mod check;
 
+pub mod lineage;
+
+mod lints;
+
 mod plan;
 
 pub mod codes;

@@ -4,6 +4,7 @@
 use llmp_stdlib::arg::{BatchSize, DocsRef, FilePath, Length, ModelRef, TokenizerRef, Tokens, TrainingData};
 use llmp_stdlib::kind::{Cost, Field, Group};
 use llmp_stdlib::registry::Function;
+use llmp_stdlib::source::License;
 use llmp_stdlib::{
     Arg, Column, Dim, Form, Formula, ItemRef, Kind, ModelCost, Output, Part, Planner, Port, Problem,
     Rational, Record, Registry, Settings, State, Ty, Value, View, Yields, choices, def, family, number,
@@ -57,6 +58,9 @@ def! { /** Keeps. */ KeepIf = "keep_if", rev 1, rows Docs -> Docs { /** Which. *
 def! { /** Quality. */ GopherQuality = "gopher_quality", rev 3, rows Docs -> Docs, check ordered { /** Fewest words. */ min_words: u64 = "50", /** Most words. */ max_words: u64 = "100_000" } }
 def! { /** Near duplicates. */ DedupMinhash = "dedup_minhash", rev 1, whole Docs -> Docs { /** Bands. */ bands: u64 = "14" } }
 def! { /** Scores. */ TokenKl = "token_kl", rev 1, rows Docs -> Docs, needs ["lang"], adds [kl: Num] {} }
+def! { /** Some of them. */ Sample = "sample", rev 1, rows Docs -> Docs { /** Share. */ share: f64 } }
+def! { /** Scores by a model. */ Perplexity = "perplexity", rev 1, rows Docs -> Docs, adds [perplexity: Num] { /** Model. */ by: ModelRef } }
+def! { /** Overlap out. */ Decontaminate = "decontaminate", rev 1, whole Docs -> Docs { /** Of what. */ against: Vec<AnyData> } }
 def! { /** Held out. */ Split = "split", rev 1, whole Docs -> Docs, parts ["heldout"] { /** Share. */ heldout: f64 } }
 
 fn ordered(it: &GopherQuality) -> Vec<Problem> {
@@ -146,7 +150,8 @@ def! {
     }
 }
 def! { /** Measures. */ EvalKind = "eval", rev 1 { /** Model. */ model: ModelRef, /** Suites. */ suites: Vec<Suite>, /** Needed. */ require: Option<Formula> = "none" } }
-def! { /** Releases. */ ReleaseKind = "release", rev 1 { /** Model. */ model: ModelRef, /** Folder. */ to: Option<FilePath> = "none" } }
+def! { /** Releases. */ ReleaseKind = "release", rev 1 { /** Model. */ model: ModelRef, /** Folder. */ to: Option<FilePath> = "none", /** Allowed. */ allow_licenses: Vec<License> = "[]" } }
+def! { /** Judges. */ RewardKind = "reward_model", rev 1 { /** Model. */ from: ModelRef, /** Pairs. */ data: TrainingData, /** Tokens. */ tokens: Option<Tokens> = "none" } }
 
 fn from_value(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     match view.value {
@@ -190,6 +195,7 @@ static PRETRAIN: Kind = Kind {
     check: check_pretrain,
     ..Kind::new(PretrainKind::SIGNATURE, Form::Block, Yields::Model, pretrain)
 };
+static REWARD: Kind = Kind::new(RewardKind::SIGNATURE, Form::Block, Yields::Model, pretrain);
 static EVAL: Kind = Kind::new(EvalKind::SIGNATURE, Form::Block, Yields::Metrics, eval);
 static RELEASE: Kind = Kind::new(ReleaseKind::SIGNATURE, Form::Block, Yields::Release, release);
 
@@ -336,7 +342,7 @@ pub(crate) fn registry() -> Registry {
     // Ratios are read exactly: a use of the number helpers keeps the import honest.
     debug_assert_eq!(number::show(Rational::new(1, 2)), "0.5");
     Registry::new()
-        .kinds(&[&SOURCE, &DATASET, &CHAIN, &MIX, &TOKENIZER, &MODEL, &PRETRAIN, &EVAL, &RELEASE])
+        .kinds(&[&SOURCE, &DATASET, &CHAIN, &MIX, &TOKENIZER, &MODEL, &PRETRAIN, &REWARD, &EVAL, &RELEASE])
         .steps(&[
             Concat::SIGNATURE,
             ExtractText::SIGNATURE,
@@ -346,6 +352,9 @@ pub(crate) fn registry() -> Registry {
             DedupMinhash::SIGNATURE,
             TokenKl::SIGNATURE,
             Split::SIGNATURE,
+            Sample::SIGNATURE,
+            Perplexity::SIGNATURE,
+            Decontaminate::SIGNATURE,
         ])
         .functions(FUNCTIONS)
 }

@@ -187,6 +187,7 @@ impl<'a> Checker<'a> {
         self.lets();
         self.kind_rules();
         self.checks();
+        self.lints();
         self.variant_paths();
         self.cycles();
         self.unused();
@@ -288,5 +289,7 @@ pub fn registry_problems(registry: &Registry) -> Vec<String> {
 /// History of the members of an item.
 pub(crate) type Histories = BTreeMap<Vec<String>, Vec<Layer>>;
 
+pub(crate) use call::parts;
 pub(crate) use kinds::trains;
+pub(crate) use pipe::flatten;
 pub(crate) use report::place_problem;
