@@ -19,7 +19,7 @@ pub(crate) fn trains(kind: &Kind) -> bool {
             _ => false,
         }
     }
-    kind.yields == Yields::Model && kind.signature.params.iter().any(|p| takes_model(&p.ty))
+    matches!(kind.yields, Yields::Model | Yields::Reward) && kind.signature.params.iter().any(|p| takes_model(&p.ty))
 }
 
 impl<'a> Checker<'a> {

@@ -156,7 +156,7 @@ impl Maker<'_> {
 
     /// Whether a constructor stands for an item of its own: a source, a tokenizer.
     fn makes_item(&self, name: &str) -> bool {
-        let source = |s: &Signature| s.flow.is_some_and(|f| f.from.is_none());
+        let source = |s: &Signature| s.flow.is_some_and(|f| f.is_source());
         let item_family = |yields: Yields| {
             let kinds = self.registry.all_kinds().filter(move |k| k.yields == yields);
             let families = kinds.filter_map(|k| match k.form {
@@ -166,7 +166,9 @@ impl Maker<'_> {
             });
             families.into_iter().any(|f| f.get(name).is_some())
         };
+        let stands = |(family, _): &(&llmp_stdlib::Family, &Signature)| family.yields.is_some();
         self.signature(name).is_some_and(source)
+            || self.registry.constructors(name).iter().any(stands)
             || item_family(Yields::Tokenizer)
             || item_family(Yields::Model)
     }
@@ -223,6 +225,12 @@ impl Maker<'_> {
                 }
                 value
             });
+            if let Some(signature) = self.signature(&step.op) {
+                let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
+                for problem in (signature.lacks)(&step.args) {
+                    lacks.push(crate::check::place_problem(problem, &[], &BTreeMap::new(), at));
+                }
+            }
             for name in names {
                 let kind = || self.registry.kind(&name).map(|k| k.signature);
                 let planned = self.signature(&name).or_else(kind).is_some_and(|s| s.planned);
