@@ -27,4 +27,4 @@ mod tests;
 pub use check::{Options, check, registry_problems};
 pub use load::{Loaded, Unit, Vfs, load};
 pub use plan::plan;
-pub use program::{Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};
+pub use program::{Guard, Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};

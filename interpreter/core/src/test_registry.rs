@@ -80,7 +80,7 @@ family! { /** Tokenizers. */ TokenizerSource = "tokenizer" { Bpe, TokenizerFile 
 
 def! { /** Gated. */ Swiglu = "swiglu", rev 1 { /** Ratio. */ ratio: Rational = "8 / 3", /** Rounded to. */ multiple: u64 = "64" } }
 family! { /** Feed-forwards. */ Ffn = "ffn" { Swiglu } }
-def! { /** Rotary. */ Rope = "rope", rev 1 { /** Base. */ base: f64 = "10k" } }
+def! { /** Rotary. */ Rope = "rope", rev 2 { /** Base. */ base: f64 = "10k" } }
 def! { /** Learned. */ Learned = "learned", rev 1 {} }
 family! { /** Positions. */ Position = "position" { Learned, Rope } }
 def! { /** AdamW. */ Adamw = "adamw", rev 1 { /** Betas. */ betas: Vec<f64> = "[0.9, 0.95]", /** Decay. */ weight_decay: f64 = "0.1" } }
@@ -210,7 +210,7 @@ fn mix(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
             return Err(Problem::error("LLMP0401", key, "no share"));
         };
         let max_epochs = if let Some(Value::Number(q)) = max_epochs { Some(q.amount) } else { None };
-        let Output::Port(port) = planner.item(&ItemRef { item: key.clone(), part: None })? else { continue };
+        let Output::Port(port) = planner.item(&ItemRef::of_key(key, view.program))? else { continue };
         parts.push(Part { name: key.clone(), port, share: share.amount, max_epochs });
     }
     Ok(Output::Mix(parts))

@@ -299,7 +299,7 @@ impl<'a> Checker<'a> {
             let unit = layer.unit;
             return self.within(
                 |ctx| {
-                    ctx.unit = Some(unit);
+                    ctx.scope = Some(unit);
                     ctx.locals.clear();
                     ctx.used_at = None;
                     ctx.binary = param.binary;
@@ -332,7 +332,7 @@ impl<'a> Checker<'a> {
         let Some(expr) = parsed.clone() else { return Val::Error };
         self.within(
             |ctx| {
-                ctx.unit = None;
+                ctx.scope = None;
                 ctx.binary = false;
             },
             |c| c.check(&expr, ty),
@@ -375,7 +375,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(crate) fn is_chain(&self, name: &str) -> bool {
-        let Some(unit) = self.ctx.unit else { return false };
+        let Some(unit) = self.ctx.scope else { return false };
         match self.names.get(unit, name) {
             Some((Def::Item(item), _)) => {
                 self.names.decls.get(item).is_some_and(|d| d.kind.yields == Yields::Chain)

@@ -159,7 +159,7 @@ impl<'a> Checker<'a> {
         {
             return self.in_let(&target, expr.span, |c, inner| Looked(c.formula(inner))).0;
         }
-        if let Some(unit) = self.ctx.unit
+        if let Some(unit) = self.ctx.scope
             && self.local(name).is_none()
             && self.names.get(unit, name).is_none()
         {

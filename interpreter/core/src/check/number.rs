@@ -138,6 +138,10 @@ impl<'a> Checker<'a> {
                 Val::Known(r @ (Value::About(_) | Value::Number(_))),
             ) => return self.estimated(op, &l, &r, at),
             (Val::Error, _) | (_, Val::Error) => return Val::Error,
+            (Val::Known(Value::None), Val::Known(_)) | (Val::Known(_), Val::Known(Value::None)) => {
+                self.report(crate::codes::OptionalUsed { expected: "a number".into(), at });
+                return Val::Error;
+            }
             (Val::Known(l), Val::Known(r)) => {
                 let message = format!(
                     "`{}` works on numbers, not on {} and {}",

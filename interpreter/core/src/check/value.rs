@@ -5,7 +5,7 @@ use llmp_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Text, TextPart, UnaryOp
 use llmp_stdlib::{Record, Ty, Value, Yields};
 
 use super::{Checker, Val};
-use crate::codes::{Mismatch, UnknownMember};
+use crate::codes::{Mismatch, OptionalUsed, UnknownMember};
 use crate::load::{folder, join};
 use crate::program::{Insert, Meaning, Place};
 use crate::resolve::suggest;
@@ -23,7 +23,7 @@ impl<'a> Checker<'a> {
 
     /// Remembers where the value at the current path stands; the outermost place counts.
     pub(crate) fn place(&mut self, value: Span, insert: Option<(Span, Insert)>) {
-        if self.ctx.unit.is_none() {
+        if self.ctx.scope.is_none() {
             return;
         }
         let place = self.places.entry(self.ctx.path.clone()).or_insert(Place { value, insert });
@@ -60,6 +60,9 @@ impl<'a> Checker<'a> {
                 self.text(text).and_then(|value| if path { self.path(value) } else { Val::Known(value) })
             }
             (ExprKind::List(items), Ty::List(inner)) => self.list(items, inner),
+            (ExprKind::Comprehension(list), Ty::List(inner)) => {
+                self.comprehension(list, |c, e| c.check(e, inner))
+            }
             (ExprKind::Binary { op: BinaryOp::Range, left, right, .. }, Ty::Range(inner)) => {
                 match (self.check(left, inner), self.check(right, inner)) {
                     (Val::Known(low), Val::Known(high)) => {
@@ -112,8 +115,18 @@ impl<'a> Checker<'a> {
         mut look: impl FnMut(&mut Self, &Expr) -> Val,
     ) -> Val {
         let condition = self.check(condition, &Ty::Bool);
-        let then = look(self, then);
-        let otherwise = look(self, otherwise);
+        let mut side = |c: &mut Self, expr: &Expr, taken: bool| {
+            let before = c.diags.len();
+            let value = look(c, expr);
+            // `if x == none then 4 else x`: the other side is not for this case.
+            let said = if taken { Vec::new() } else { c.diags.split_off(before) };
+            let (absent, other): (Vec<_>, Vec<_>) = said.into_iter().partition(|d| d.code == "LLMP0211");
+            let excused = !absent.is_empty() && !other.iter().any(llmp_grammar::Diag::is_error);
+            c.diags.extend(other);
+            if excused { Val::Unknown } else { value }
+        };
+        let then = side(self, then, condition != Val::Known(Value::Bool(false)));
+        let otherwise = side(self, otherwise, condition != Val::Known(Value::Bool(true)));
         if then == Val::Error || otherwise == Val::Error {
             return Val::Error;
         }
@@ -182,8 +195,9 @@ impl<'a> Checker<'a> {
 
     /// Paths are kept relative to the main file's folder, wherever they were written.
     fn path(&self, value: Value) -> Val {
-        let (Value::Text(text), Some(unit)) = (&value, self.ctx.unit) else { return Val::Known(value) };
-        let here = self.loaded.units.get(unit).map_or("", |u| folder(&u.path));
+        let (Value::Text(text), Some(scope)) = (&value, self.ctx.scope) else { return Val::Known(value) };
+        let unit = self.names.unit(scope).and_then(|unit| self.loaded.units.get(unit));
+        let here = unit.map_or("", |u| folder(&u.path));
         let main = self.loaded.units.first().map_or("", |u| folder(&u.path));
         let rooted =
             text.starts_with('/') || text.split_once(':').is_some_and(|(root, _)| !root.contains('/'));
@@ -282,11 +296,13 @@ impl<'a> Checker<'a> {
     /// Reports a value of the wrong type.
     pub(crate) fn mismatch(&mut self, ty: &Ty, value: &Value, at: Span) {
         let found = self.describe(value);
+        let read = self.ctx.scope.is_some() && self.loaded.sources.slice(at) != "none";
         let diag: llmp_grammar::Diag = Mismatch { expected: ty.show(), found, at }.into();
-        self.report(match value {
-            Value::About(_) => diag.help(super::estimate::WHERE),
-            _ => diag,
-        });
+        match value {
+            Value::None if read => self.report(OptionalUsed { expected: ty.show(), at }),
+            Value::About(_) => self.report(diag.help(super::estimate::WHERE)),
+            _ => self.report(diag),
+        }
     }
 
     /// A value in words.

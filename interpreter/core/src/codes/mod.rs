@@ -24,6 +24,8 @@ mod e0206_branches_differ;
 mod e0207_wrong_state;
 mod e0209_out_of_range;
 mod e0210_elements_differ;
+mod e0211_optional_used;
+mod e0212_not_static;
 mod e0213_not_a_step;
 mod e0301_unknown_unit;
 mod e0302_unit_needed;
@@ -53,6 +55,7 @@ mod e0509_odd_size;
 mod e0601_none_given;
 mod e0602_both_given;
 mod e0604_longer_than_stage;
+mod e0608_carry_without_next;
 mod e0609_result_unused;
 mod e0612_own_pairs;
 mod e0703_not_available;
@@ -91,6 +94,8 @@ pub use e0206_branches_differ::BranchesDiffer;
 pub use e0207_wrong_state::WrongState;
 pub use e0209_out_of_range::OutOfRange;
 pub use e0210_elements_differ::ElementsDiffer;
+pub use e0211_optional_used::OptionalUsed;
+pub use e0212_not_static::NotStatic;
 pub use e0213_not_a_step::NotAStep;
 pub use e0301_unknown_unit::UnknownUnit;
 pub use e0302_unit_needed::UnitNeeded;
@@ -120,6 +125,7 @@ pub use e0509_odd_size::OddSize;
 pub use e0601_none_given::NoneGiven;
 pub use e0602_both_given::BothGiven;
 pub use e0604_longer_than_stage::LongerThanStage;
+pub use e0608_carry_without_next::CarryWithoutNext;
 pub use e0609_result_unused::ResultUnused;
 pub use e0612_own_pairs::OwnPairs;
 pub use e0703_not_available::NotAvailable;
@@ -158,6 +164,8 @@ pub const ALL: &[&Info] = &[
     &WrongState::INFO,
     &OutOfRange::INFO,
     &ElementsDiffer::INFO,
+    &OptionalUsed::INFO,
+    &NotStatic::INFO,
     &NotAStep::INFO,
     &UnknownUnit::INFO,
     &UnitNeeded::INFO,
@@ -187,6 +195,7 @@ pub const ALL: &[&Info] = &[
     &NoneGiven::INFO,
     &BothGiven::INFO,
     &LongerThanStage::INFO,
+    &CarryWithoutNext::INFO,
     &ResultUnused::INFO,
     &OwnPairs::INFO,
     &NotAvailable::INFO,
