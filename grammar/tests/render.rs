@@ -98,7 +98,10 @@ fn junit_counts_failures_and_escapes() {
     let clean = render::Report { file: "b&c.llmp", diags: &[], sources: &sources };
     let [bad] = report(&sources, &diags);
     let out = render::junit(&[bad, clean]);
-    assert!(out.contains("<testsuites name=\"llmp check\" tests=\"6\" failures=\"5\" errors=\"0\">"), "{out}");
+    assert!(
+        out.contains("<testsuites name=\"llmp check\" tests=\"6\" failures=\"5\" errors=\"0\">"),
+        "{out}"
+    );
     assert!(out.contains("<testcase classname=\"b&amp;c.llmp\" name=\"check\"/>"), "{out}");
     assert!(out.contains("name=\"LLMP0006 at a.llmp:3:8\""), "{out}");
     assert_eq!(out.matches("<failure ").count(), 5);
@@ -111,7 +114,8 @@ fn sarif_has_rules_places_and_fixes() {
     let codes = llmp_grammar::codes::ALL;
     // The same report twice: a file that two programs import is reported once.
     let [one] = report(&sources, &diags);
-    let log: serde_json::Value = serde_json::from_str(&render::sarif(&[one, one], codes, "1.2.3")).expect("JSON");
+    let log: serde_json::Value =
+        serde_json::from_str(&render::sarif(&[one, one], codes, "1.2.3")).expect("JSON");
     assert_eq!(log["version"], "2.1.0");
     let run = &log["runs"][0];
     assert_eq!(run["columnKind"], "unicodeCodePoints");

@@ -85,7 +85,8 @@ fn result(report: &Report<'_>, diag: &Diag, rule: Option<usize>) -> Value {
     if !related.is_empty() {
         value["relatedLocations"] = json!(related);
     }
-    let fixes: Vec<Value> = diag.fixes.iter().filter(|fix| !fix.edits.is_empty()).map(|f| fix(report, f)).collect();
+    let fixes: Vec<Value> =
+        diag.fixes.iter().filter(|fix| !fix.edits.is_empty()).map(|f| fix(report, f)).collect();
     if !fixes.is_empty() {
         value["fixes"] = json!(fixes);
     }

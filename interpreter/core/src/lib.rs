@@ -22,5 +22,8 @@ mod tests;
 
 pub use check::{Options, check, registry_problems};
 pub use load::{Loaded, Unit, Vfs, load};
-pub use plan::plan;
+pub use plan::{
+    Change, Class, Diff, Edge, External, Graph, ItemChange, Node, StepChange, diff, externals, frozen, graph,
+    plan,
+};
 pub use program::{Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};

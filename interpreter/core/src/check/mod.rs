@@ -8,6 +8,7 @@ mod infer;
 mod item;
 mod kinds;
 mod layers;
+mod locked;
 mod mix;
 mod name;
 mod number;

@@ -3,6 +3,7 @@
 mod files;
 mod http;
 mod jsonl;
+mod measure;
 mod parquet;
 mod stream;
 mod text;
@@ -19,6 +20,7 @@ use crate::{
 
 pub use files::{Roots, SourceFile};
 pub use jsonl::Jsonl;
+pub use measure::{Measured, measure};
 pub use parquet::Parquet;
 pub use stream::{Decoded, FileFacts, Tap};
 pub use text::Text;
