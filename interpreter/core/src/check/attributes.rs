@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn source_field(&self, call: &Call, name: &str) -> Option<Val> {
         let signature = self.source(&call.name).filter(|s| is_reader(s))?;
         let measured = match signature.params.first().and_then(|p| call.args.get(p.name)) {
-            Some(Value::Text(glob)) => self.facts.of(glob),
+            Some(Value::Text(glob)) => self.loaded.locked.input(&call.name, glob),
             _ => None,
         };
         let count = |n: Option<u64>, dim| {
@@ -54,10 +54,10 @@ impl<'a> Checker<'a> {
         use llmp_stdlib::Dim;
         Some(match name {
             "documents" => count(measured.and_then(|m| m.documents), Dim::DOCS),
-            "bytes" => count(measured.and_then(|m| m.bytes), Dim::BYTES),
+            "bytes" => count(measured.and_then(|m| m.text_bytes), Dim::BYTES),
             "rows" => count(measured.and_then(|m| m.rows), Dim::NONE),
             "size" => {
-                let bytes = measured.and_then(|m| m.bytes)?;
+                let bytes = measured.and_then(|m| m.text_bytes)?;
                 let size = Estimate::exact(Quantity::new(i128::from(bytes).into(), Dim::BYTES));
                 llmp_stdlib::source::tokens_in(size).map_or(Val::Unknown, |e| Val::Known(Value::About(e)))
             }

@@ -13,6 +13,8 @@ mod e0107_hides_built_in;
 mod e0108_unused;
 mod e0109_file_not_found;
 mod e0110_not_offered;
+mod e0111_not_locked;
+mod e0112_differs_from_lock;
 mod e0113_import_cycle;
 mod e0115_leaves_project;
 mod e0201_mismatch;
@@ -67,6 +69,7 @@ mod e0805_check_failed;
 mod e0806_undecided;
 mod e0807_param_without_value;
 mod e0902_needless_allow;
+mod e0903_no_lock;
 
 use llmp_grammar::Info;
 
@@ -83,6 +86,8 @@ pub use e0107_hides_built_in::HidesBuiltIn;
 pub use e0108_unused::Unused;
 pub use e0109_file_not_found::FileNotFound;
 pub use e0110_not_offered::NotOffered;
+pub use e0111_not_locked::NotLocked;
+pub use e0112_differs_from_lock::DiffersFromLock;
 pub use e0113_import_cycle::ImportCycle;
 pub use e0115_leaves_project::LeavesProject;
 pub use e0201_mismatch::Mismatch;
@@ -137,6 +142,7 @@ pub use e0805_check_failed::CheckFailed;
 pub use e0806_undecided::Undecided;
 pub use e0807_param_without_value::ParamWithoutValue;
 pub use e0902_needless_allow::NeedlessAllow;
+pub use e0903_no_lock::NoLock;
 
 /// All codes of this crate, in order.
 pub const ALL: &[&Info] = &[
@@ -153,6 +159,8 @@ pub const ALL: &[&Info] = &[
     &Unused::INFO,
     &FileNotFound::INFO,
     &NotOffered::INFO,
+    &NotLocked::INFO,
+    &DiffersFromLock::INFO,
     &ImportCycle::INFO,
     &LeavesProject::INFO,
     &Mismatch::INFO,
@@ -207,6 +215,7 @@ pub const ALL: &[&Info] = &[
     &Undecided::INFO,
     &ParamWithoutValue::INFO,
     &NeedlessAllow::INFO,
+    &NoLock::INFO,
 ];
 
 /// All codes of the language: those of the grammar and of this crate, in order.
@@ -224,8 +233,24 @@ pub fn explain(code: &str) -> Option<&'static Info> {
     all().into_iter().find(|info| info.code.ends_with(&format!("LLMP{digits:0>4}")))
 }
 
+/// What `llmp lock` wrote for the examples of locks.
+const EXAMPLE_LOCK: &str = r#"{
+  "version": 1,
+  "inputs": {
+    "jsonl speeches/*.jsonl": {
+      "programs": ["example.llmp"],
+      "text": "text",
+      "bytes": 5,
+      "columns": {"id": "Text", "text": "Text", "year": "Num"},
+      "files": [{"path": "speeches/a.jsonl", "bytes": 5, "hash": "00"}]
+    }
+  }
+}
+"#;
+
 /// Files that the examples of the documentation import, by path; the example itself is `example.llmp`.
 pub const EXAMPLE_FILES: &[(&str, &str)] = &[
     ("data.llmp", "llmp 1\n\nsource crawl = text(\"crawl/*.txt\")\n"),
+    ("llmp.lock", EXAMPLE_LOCK),
     ("cycle.llmp", "llmp 1\n\nuse { tok } from \"./example.llmp\"\n\nsource loop = text(\"loop/*.txt\")\n"),
 ];

@@ -7,8 +7,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use llmp_stdlib::source::Rights;
-use llmp_stdlib::{Estimate, Facts, Program, Rational, Registry};
+use llmp_stdlib::{Estimate, Locked, Program, Rational, Registry};
 
+pub(crate) use stage::learns;
 pub use stage::{Consumed, Repeat, Share, Stage};
 
 /// A part of split data that was taken.
@@ -77,7 +78,7 @@ pub struct Portion {
 pub struct Lineage<'p> {
     pub(crate) program: &'p dyn Program,
     pub(crate) registry: &'p Registry,
-    pub(crate) facts: &'p Facts,
+    pub(crate) locked: &'p Locked,
     known: RefCell<BTreeMap<String, Data>>,
     /// Models whose lineage is being looked at.
     open: RefCell<BTreeSet<String>>,
@@ -85,7 +86,7 @@ pub struct Lineage<'p> {
 
 impl<'p> Lineage<'p> {
     /// The lineage of a program, computed when it is asked for.
-    pub fn new(program: &'p dyn Program, registry: &'p Registry, facts: &'p Facts) -> Lineage<'p> {
-        Lineage { program, registry, facts, known: RefCell::default(), open: RefCell::default() }
+    pub fn new(program: &'p dyn Program, registry: &'p Registry, locked: &'p Locked) -> Lineage<'p> {
+        Lineage { program, registry, locked, known: RefCell::default(), open: RefCell::default() }
     }
 }

@@ -15,7 +15,7 @@ use crate::program::Items;
 impl Checker<'_> {
     /// Applies all rules of this module.
     pub(crate) fn lints(&mut self) {
-        let look = Look { items: &self.items, lineage: Lineage::new(&self.items, self.registry, &self.facts) };
+        let look = Look { items: &self.items, lineage: Lineage::new(&self.items, self.registry, &self.loaded.locked) };
         let stages = look.stages();
         let mut diags: Vec<Diag> = Vec::new();
         amounts::repeated(&look, &stages, &mut diags);
@@ -41,7 +41,7 @@ impl<'p> Look<'p> {
     /// Items that are known as a whole.
     pub(crate) fn views(&self) -> impl Iterator<Item = View<'p>> + '_ {
         let items = self.items;
-        items.0.values().filter(|item| item.complete).map(move |item| item.view(items))
+        items.0.values().filter(|item| item.complete && !item.preset).map(move |item| item.view(items))
     }
 
     /// Everything that trains.

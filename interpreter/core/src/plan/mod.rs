@@ -1,5 +1,9 @@
 //! From items to steps: defaults are filled in, references become inputs, equal steps are one.
 
+mod diff;
+mod external;
+mod graph;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
@@ -13,6 +17,10 @@ use llmp_stdlib::{
 
 use crate::check::trains;
 use crate::program::{Item, Program};
+
+pub use diff::{Change, Diff, ItemChange, StepChange, diff};
+pub use external::{External, externals, frozen};
+pub use graph::{Class, Edge, Graph, Node, graph};
 
 /// Revision of the step that turns documents into tokens.
 const TOKENIZE_REV: u32 = 1;

@@ -12,7 +12,7 @@ param rounds_in_all: Int = 3
 source books = text("books/*.txt")
 source wiki[lang in LANGS] = text("wiki/{lang}/*.txt")
 source notes[r in 1..3] = text("notes/{r}/*.txt")
-
+source exam = text("exam/*.txt")
 dataset foreign = all(wiki) |> dedup_minhash()
 dataset few = wiki["de"] |> gopher_quality(min_words = 20)
 
@@ -45,7 +45,7 @@ rounds post for r in 1..rounds_in_all {
 
 check post.count in 1..3 else "few rounds"
 check post[1].tuned.steps < 1000 steps else "the first round is short"
-eval quality { model = post.policy, suites = [bits_per_byte(few)] }
+eval quality { model = post.policy, suites = [bits_per_byte(exam)] }
 release all_of_it { model = post.policy, to = "out" }
 
 variant laptop {
