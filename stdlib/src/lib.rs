@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod event;
 pub mod family;
 pub mod formula;
+pub mod hardware;
 pub mod kind;
 pub mod literal;
 pub mod lock;

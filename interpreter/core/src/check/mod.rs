@@ -227,6 +227,7 @@ impl<'a> Checker<'a> {
             guards: std::mem::take(&mut self.guards),
             unpublished: std::mem::take(&mut self.unpublished),
             meanings: std::mem::take(&mut self.meanings),
+            locked: self.loaded.locked.clone(),
             main: self.loaded.units.first().map(|u| u.path.clone()).unwrap_or_default(),
         }
     }

@@ -60,7 +60,10 @@ mod e0604_longer_than_stage;
 mod e0608_carry_without_next;
 mod e0609_result_unused;
 mod e0612_own_pairs;
+mod e0701_does_not_fit;
 mod e0703_not_available;
+mod e0704_disk_full;
+mod e0705_too_long;
 mod e0801_unknown_param;
 mod e0802_bad_override;
 mod e0803_unknown_path;
@@ -133,7 +136,10 @@ pub use e0604_longer_than_stage::LongerThanStage;
 pub use e0608_carry_without_next::CarryWithoutNext;
 pub use e0609_result_unused::ResultUnused;
 pub use e0612_own_pairs::OwnPairs;
+pub use e0701_does_not_fit::DoesNotFit;
 pub use e0703_not_available::NotAvailable;
+pub use e0704_disk_full::DiskFull;
+pub use e0705_too_long::TooLong;
 pub use e0801_unknown_param::UnknownParam;
 pub use e0802_bad_override::BadOverride;
 pub use e0803_unknown_path::UnknownPath;
@@ -206,7 +212,10 @@ pub const ALL: &[&Info] = &[
     &CarryWithoutNext::INFO,
     &ResultUnused::INFO,
     &OwnPairs::INFO,
+    &DoesNotFit::INFO,
     &NotAvailable::INFO,
+    &DiskFull::INFO,
+    &TooLong::INFO,
     &UnknownParam::INFO,
     &BadOverride::INFO,
     &UnknownPath::INFO,

@@ -12,6 +12,12 @@ use llmp_stdlib::{Estimate, Locked, Program, Rational, Registry};
 pub(crate) use stage::learns;
 pub use stage::{Consumed, Repeat, Share, Stage};
 
+/// What can be read off everything that learns, besides the fields of its kind.
+pub const FIELDS: &[(&str, &str)] = &[
+    ("synthetic_share", "Share of the tokens that models wrote; a range where it is not known exactly."),
+    ("synthetic_generation", "Generations of models between the text and people; 0: no text of models."),
+];
+
 /// A part of split data that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {

@@ -1,6 +1,7 @@
 //! Rules over the whole program: what reaches what, how often, under which rights. Each has its own code.
 
 mod amounts;
+mod machines;
 mod order;
 mod rights;
 mod trained;
@@ -22,6 +23,7 @@ impl Checker<'_> {
         rights::evaluation(&look, &stages, &mut diags);
         rights::licenses(&look, &mut diags);
         rights::synthetic(&look, &stages, &mut diags);
+        machines::fits(&look, &mut diags);
         trained::unused(&look, self, &mut diags);
         for decl in self.names.decls.values() {
             order::steps(self.registry, decl, &mut diags);
