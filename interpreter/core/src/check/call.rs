@@ -108,13 +108,21 @@ impl<'a> Checker<'a> {
     }
 
     /// Arguments of a constructor or source.
-    pub(crate) fn call(&mut self, signature: &'static Signature, parts: Parts<'_>) -> Val {
+    pub(crate) fn call(&mut self, signature: &'static Signature, mut parts: Parts<'_>) -> Val {
         let at = parts.callee.span.to(parts.brackets);
         self.open_call(at, &parts);
         let callee = format!("`{}`", signature.name);
+        let (attributes, told) = self.attributes(signature, &mut parts);
         let (args, state) =
             self.arguments(&callee, signature.params, parts.given, parts.callee.span, parts.broken, false);
-        state.and_then(|_| self.complete(signature, args, at))
+        let value = state.and_then(|_| told).and_then(|_| self.complete(signature, args, at));
+        value.and_then(|value| match value {
+            Value::Call(mut call) => {
+                call.args.extend(attributes);
+                Val::Known(Value::Call(call))
+            }
+            other => Val::Known(other),
+        })
     }
 
     /// Rules over all arguments, once each has its type.
@@ -262,7 +270,10 @@ impl<'a> Checker<'a> {
 
     fn unknown_argument(&mut self, callee: &str, params: &'static [Param], name: &Ident) {
         let message = format!("{callee} has no argument `{}`", name.text);
-        let names: Vec<&str> = params.iter().map(|p| p.name).collect();
+        let mut names: Vec<&str> = params.iter().map(|p| p.name).collect();
+        if self.source(callee.trim_matches('`')).is_some_and(llmp_stdlib::source::is_reader) {
+            names.extend(llmp_stdlib::source::attribute_names());
+        }
         let diag: Diag = BadArgument { message, at: name.span }.into();
         let has = if names.is_empty() {
             "it takes no arguments".to_owned()
@@ -274,7 +285,7 @@ impl<'a> Checker<'a> {
     }
 
     /// One argument: the strongest layer, what is written, or the default.
-    fn argument(
+    pub(crate) fn argument(
         &mut self,
         callee: &str,
         param: &'static Param,
@@ -288,7 +299,7 @@ impl<'a> Checker<'a> {
             let unit = layer.unit;
             return self.within(
                 |ctx| {
-                    ctx.unit = Some(unit);
+                    ctx.scope = Some(unit);
                     ctx.locals.clear();
                     ctx.used_at = None;
                     ctx.binary = param.binary;
@@ -321,7 +332,7 @@ impl<'a> Checker<'a> {
         let Some(expr) = parsed.clone() else { return Val::Error };
         self.within(
             |ctx| {
-                ctx.unit = None;
+                ctx.scope = None;
                 ctx.binary = false;
             },
             |c| c.check(&expr, ty),
@@ -364,7 +375,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(crate) fn is_chain(&self, name: &str) -> bool {
-        let Some(unit) = self.ctx.unit else { return false };
+        let Some(unit) = self.ctx.scope else { return false };
         match self.names.get(unit, name) {
             Some((Def::Item(item), _)) => {
                 self.names.decls.get(item).is_some_and(|d| d.kind.yields == Yields::Chain)

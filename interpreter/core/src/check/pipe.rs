@@ -59,6 +59,13 @@ impl<'a> Checker<'a> {
 
     fn head(&mut self, head: &Expr) -> (Val, Row) {
         if let Some(parts) = parts(head)
+            && parts.callee.as_name() == Some("all")
+            && self.source("all").is_none()
+        {
+            let (value, row) = self.all_of(&parts, head.span);
+            return (value, row.unwrap_or_else(anything));
+        }
+        if let Some(parts) = parts(head)
             && let Some(name) = self.callee(parts.callee)
             && !matches!(name.as_str(), "unpublished" | "about")
         {
@@ -113,7 +120,7 @@ impl<'a> Checker<'a> {
 
     /// Whether a call of this name gives data.
     pub(crate) fn is_data_call(&self, name: &str) -> bool {
-        self.source(name).is_some()
+        name == "all" || self.source(name).is_some()
     }
 
     /// Whether a pipe begins with a step: then it is a chain.
@@ -127,7 +134,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Data that are joined are in one state.
-    fn same_states(&mut self, signature: &'static Signature, call: &Call, at: Span) {
+    pub(crate) fn same_states(&mut self, signature: &'static Signature, call: &Call, at: Span) {
         let mut first: Option<(State, Span)> = None;
         for (name, index, value) in data_args(signature, &call.args) {
             let mut path = self.ctx.path.clone();
@@ -172,7 +179,8 @@ impl<'a> Checker<'a> {
                 for (_, _, value) in data_args(signature, &call.args) {
                     rows.push(self.row_of(value)?);
                 }
-                Some(source_row(signature, flow, &call.args, rows))
+                let row = source_row(signature, flow, &call.args, rows);
+                Some(self.locked_row(call, row))
             }
             Value::Pipe(head, calls) => {
                 let mut row = self.row_of(head)?;
@@ -227,8 +235,14 @@ impl<'a> Checker<'a> {
             return self.space_step(expr, Vec::new(), row, source);
         }
         let Some(name) = expr.as_name() else {
-            *row = anything();
             let value = self.infer(expr);
+            if let Val::Known(Value::Item(item)) = &value
+                && self.names.decls.get(&item.item).is_some_and(|d| d.kind.yields == Yields::Chain)
+            {
+                let item = item.item.clone();
+                return self.chain_step(&item, Vec::new(), row, at, source);
+            }
+            *row = anything();
             if let Val::Known(value) = &value {
                 let found = self.describe(value);
                 self.report(NotAStep { found, at });
@@ -285,14 +299,14 @@ impl<'a> Checker<'a> {
             && let Some(space) = base.as_name()
             && let Some(Def::Space(unit)) = self.lookup(space, base.span)
         {
-            let def = self.within(|ctx| ctx.unit = Some(unit), |c| c.lookup(&name.text, name.span));
+            let def = self.within(|ctx| ctx.scope = Some(unit), |c| c.lookup(&name.text, name.span));
             if let Some(Def::Item(item)) = &def
                 && self.names.decls.get(item).is_some_and(|d| d.kind.yields == Yields::Chain)
             {
                 return self.chain_step(item, given, row, callee.span, source);
             }
             if def.is_none() {
-                self.within(|ctx| ctx.unit = Some(unit), |c| c.unknown_name("name", &name.text, name.span));
+                self.within(|ctx| ctx.scope = Some(unit), |c| c.unknown_name("name", &name.text, name.span));
                 *row = anything();
                 return Err(Val::Error);
             }
@@ -316,7 +330,7 @@ impl<'a> Checker<'a> {
             *row = anything();
             return Err(Val::Error);
         }
-        let Some(decl) = self.names.decls.get(name) else { return Err(Val::Error) };
+        let Some(decl) = self.names.decls.get(name).copied() else { return Err(Val::Error) };
         let takes = self.items.0.get(name).and_then(|item| item.takes);
         let Body::Value(body) = &decl.decl.body else {
             *row = anything();
@@ -329,12 +343,12 @@ impl<'a> Checker<'a> {
             *row = anything();
             return Err(Val::Error);
         }
-        let (locals, state) = self.bind(name, decl.unit, &decl.decl.params, given, at);
+        let (locals, state) = self.bind(name, decl.scope, &decl.decl.params, given, at);
         let mut inner = row.clone();
-        let (unit, node) = (decl.unit, name.to_owned());
+        let (unit, node) = (decl.scope, name.to_owned());
         let result = self.within(
             |ctx| {
-                ctx.unit = Some(unit);
+                ctx.scope = Some(unit);
                 ctx.locals = locals;
                 ctx.node = node;
                 ctx.used_at = Some(ctx.used_at.unwrap_or(at));
@@ -395,7 +409,7 @@ impl<'a> Checker<'a> {
                 (Some(expr), _) => self.typed(&param.ty, unit, |c, ty| c.check(expr, ty), at),
                 (None, Some(default)) => {
                     let look = |c: &mut Self, ty: &Ty| {
-                        c.within(|ctx| ctx.unit = Some(unit), |c| c.check(default, ty))
+                        c.within(|ctx| ctx.scope = Some(unit), |c| c.check(default, ty))
                     };
                     self.typed(&param.ty, unit, look, at)
                 }

@@ -33,8 +33,6 @@ llmp_stdlib::def! {
         columns: Option<DeclaredColumns> = "none",
         /// What happens to a line that cannot be read.
         on_error: OnError = "count",
-        /// Licence of the texts, as an SPDX name.
-        license: Option<String> = "none",
     }
 }
 

@@ -37,8 +37,6 @@ llmp_stdlib::def! {
         columns: Option<DeclaredColumns> = "none",
         /// What happens to a row that cannot be read.
         on_error: OnError = "count",
-        /// Licence of the texts, as an SPDX name.
-        license: Option<String> = "none",
     }
 }
 
