@@ -43,7 +43,10 @@ fn said(text: &str) -> Vec<Diag> {
 }
 
 fn words(diags: &[Diag]) -> Vec<String> {
-    diags.iter().map(|d| format!("{} {} {}", d.code, d.message, d.help.as_deref().unwrap_or_default())).collect()
+    diags
+        .iter()
+        .map(|d| format!("{} {} {}", d.code, d.message, d.help.as_deref().unwrap_or_default()))
+        .collect()
 }
 
 fn clean(rest: &str) {
@@ -162,13 +165,41 @@ fn what_cannot_be_meant_is_said_with_both_sides() {
     gives("sft a { from = tuned, data = books, epochs = 1 }", "LLMP0410", "as_chat");
     gives("sft a { from = m, data = chats, epochs = 1 }", "LLMP0201", "no weights");
     gives("sft a { from = tuned, data = chats }", "LLMP0601", "epochs");
-    gives("dataset d = asks |> keep_if(.answer == \"x\")\nrl a { from = tuned, prompts = d, reward = judge_model, steps = 1 }", "LLMP0105", ".answer");
-    gives("dataset d = asks |> generate(tuned) |> keep_best(1)\nsft a { from = tuned, data = d, epochs = 1 }", "LLMP0105", "score()");
-    gives("dataset d = asks |> generate(tuned, n = 8, temperature = 0)\nsft a { from = tuned, data = d, epochs = 1 }", "LLMP0209", "one answer 8 times");
-    gives("dataset d = web |> as_chat(user = \"q\", assistant = \"a\")\nsft a { from = tuned, data = d, epochs = 1 }", "LLMP0207", "Html");
-    gives("dataset d = books |> block_urls()\npretrain a { model = m, data = d, tokens = 1M }", "LLMP0", "url");
-    gives("rl a { from = tuned, prompts = asks, reward = kl(), steps = 1 }", "LLMP0617", "asks for nothing else");
-    gives("prefer a { from = tuned, data = pairs, loss = formula(.chosen - .rejectd) }", "LLMP0105", ".rejected");
+    gives(
+        "dataset d = asks |> keep_if(.answer == \"x\")\nrl a { from = tuned, prompts = d, reward = judge_model, steps = 1 }",
+        "LLMP0105",
+        ".answer",
+    );
+    gives(
+        "dataset d = asks |> generate(tuned) |> keep_best(1)\nsft a { from = tuned, data = d, epochs = 1 }",
+        "LLMP0105",
+        "score()",
+    );
+    gives(
+        "dataset d = asks |> generate(tuned, n = 8, temperature = 0)\nsft a { from = tuned, data = d, epochs = 1 }",
+        "LLMP0209",
+        "one answer 8 times",
+    );
+    gives(
+        "dataset d = web |> as_chat(user = \"q\", assistant = \"a\")\nsft a { from = tuned, data = d, epochs = 1 }",
+        "LLMP0207",
+        "Html",
+    );
+    gives(
+        "dataset d = books |> block_urls(domains = \"ut1\")\npretrain a { model = m, data = d, tokens = 1M }",
+        "LLMP0105",
+        "url",
+    );
+    gives(
+        "rl a { from = tuned, prompts = asks, reward = kl(), steps = 1 }",
+        "LLMP0617",
+        "asks for nothing else",
+    );
+    gives(
+        "prefer a { from = tuned, data = pairs, loss = formula(.chosen - .rejectd) }",
+        "LLMP0105",
+        ".rejected",
+    );
 }
 
 #[test]
@@ -179,8 +210,12 @@ prefer a { from = tuned, data = strong }");
 pretrain a { model = m, data = rated, tokens = 1M }");
     clean("dataset right = asks |> generate(tuned, n = 4) |> verify(exact(truth = \"id\")) |> keep_if(.verified) |> as_chat()
 sft a { from = tuned, data = right, epochs = 1 }");
-    gives("dataset rated = books |> external([\"x\"], adds = { toxicity = Num }) |> drop_if(.toxicty > 0.5)
-pretrain a { model = m, data = rated, tokens = 1M }", "LLMP0105", ".toxicity");
+    gives(
+        "dataset rated = books |> external([\"x\"], adds = { toxicity = Num }) |> drop_if(.toxicty > 0.5)
+pretrain a { model = m, data = rated, tokens = 1M }",
+        "LLMP0105",
+        ".toxicity",
+    );
 }
 
 #[test]
@@ -188,7 +223,11 @@ fn a_requirement_speaks_of_the_metrics_of_its_suites() {
     clean("eval gate { model = tuned, suites = [mmlu(shots = 5), gsm8k(shots = 8), humaneval()], require = .mmlu >= 65% and .gsm8k >= 80% }
 release out { model = gate.model }");
     gives("eval gate { model = tuned, suites = [mmlu()], require = .mlu >= 65% }", "LLMP0105", ".mmlu");
-    gives("eval gate { model = tuned, suites = [mmlu()], require = .gsm8k >= 65% }", "LLMP0105", "add `gsm8k()`");
+    gives(
+        "eval gate { model = tuned, suites = [mmlu()], require = .gsm8k >= 65% }",
+        "LLMP0105",
+        "add `gsm8k()`",
+    );
     gives("eval gate { model = judge_model, suites = [mmlu()] }", "LLMP0201", "accuracy");
 }
 
@@ -203,5 +242,8 @@ fn what_is_planned_is_refused_by_a_run_and_not_before() {
     let (plan, said) = llmp_interpreter::plan(&program, &registry);
     assert!(!said.has_errors());
     let lacks: Vec<String> = plan.lacks.iter().map(|d| d.message.clone()).collect();
-    assert!(lacks.iter().any(|l| l.contains("`sft`")) && lacks.iter().any(|l| l.contains("Chat")), "{lacks:?}");
+    assert!(
+        lacks.iter().any(|l| l.contains("`sft`")) && lacks.iter().any(|l| l.contains("Chat")),
+        "{lacks:?}"
+    );
 }

@@ -148,16 +148,21 @@ pub(super) fn check_numbers(view: &View<'_>) -> Vec<Problem> {
         }
     }
     if view.read::<f64>("dropout").is_some_and(|d| !(0.0..1.0).contains(&d)) {
-        problems.push(Problem::error("LLMP0209", "dropout", "dropout lies between 0% and 100%, the end left out"));
+        problems.push(Problem::error(
+            "LLMP0209",
+            "dropout",
+            "dropout lies between 0% and 100%, the end left out",
+        ));
     }
     problems
 }
 
 /// Cost of a stage whose length is known before the run: a number of steps.
 pub(super) fn cost(view: &View<'_>) -> Option<Cost> {
-    let goal = view.read::<Steps>("steps").map(|s| Goal::Steps(s.0)).or_else(|| {
-        view.read::<Epochs>("epochs").map(|e| Goal::Epochs(e.0))
-    })?;
+    let goal = view
+        .read::<Steps>("steps")
+        .map(|s| Goal::Steps(s.0))
+        .or_else(|| view.read::<Epochs>("epochs").map(|e| Goal::Epochs(e.0)))?;
     let decoder = Decoder::of(&super::described(view)?)?;
     let spec = (decoder.spec.vocab > 0).then_some(decoder.spec)?;
     let context = view.read::<u64>("context").unwrap_or(spec.context as u64);
