@@ -18,7 +18,7 @@ dataset few = wiki["de"] |> gopher_quality(min_words = 20)
 
 tokenizer tok = bpe(train_on = books, vocab = 4096)
 model tiny { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
-pretrain core { model = tiny, data = books, tokens = 4M }
+pretrain core { model = tiny, data = few, tokens = 4M }
 
 rounds post for r in 1..rounds_in_all {
   carry policy = core
