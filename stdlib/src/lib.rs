@@ -4,6 +4,7 @@
 //! the `def!` macro, kinds, the registry, the plan, events.
 
 pub mod arg;
+pub mod compare;
 pub mod def;
 pub mod docs;
 pub mod estimate;

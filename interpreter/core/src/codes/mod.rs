@@ -60,6 +60,9 @@ mod e0604_longer_than_stage;
 mod e0608_carry_without_next;
 mod e0609_result_unused;
 mod e0612_own_pairs;
+mod e0613_held_out_varies;
+mod e0614_arms_equal;
+mod e0615_not_held;
 mod e0701_does_not_fit;
 mod e0703_not_available;
 mod e0704_disk_full;
@@ -136,6 +139,9 @@ pub use e0604_longer_than_stage::LongerThanStage;
 pub use e0608_carry_without_next::CarryWithoutNext;
 pub use e0609_result_unused::ResultUnused;
 pub use e0612_own_pairs::OwnPairs;
+pub use e0613_held_out_varies::HeldOutVaries;
+pub use e0614_arms_equal::ArmsEqual;
+pub use e0615_not_held::NotHeld;
 pub use e0701_does_not_fit::DoesNotFit;
 pub use e0703_not_available::NotAvailable;
 pub use e0704_disk_full::DiskFull;
@@ -212,6 +218,9 @@ pub const ALL: &[&Info] = &[
     &CarryWithoutNext::INFO,
     &ResultUnused::INFO,
     &OwnPairs::INFO,
+    &HeldOutVaries::INFO,
+    &ArmsEqual::INFO,
+    &NotHeld::INFO,
     &DoesNotFit::INFO,
     &NotAvailable::INFO,
     &DiskFull::INFO,

@@ -1,5 +1,6 @@
 //! Kinds of training: pre-training stages, evaluations, releases.
 
+mod compare;
 pub mod decoder;
 mod eval;
 mod pretrain;
@@ -12,7 +13,7 @@ pub use pretrain::Pretrain;
 pub use release::{Release, Releasing};
 
 /// All kinds of this crate, sorted by name.
-pub static ALL: &[&llmp_stdlib::Kind] = &[&eval::KIND, &pretrain::KIND, &release::KIND];
+pub static ALL: &[&llmp_stdlib::Kind] = &[&compare::KIND, &eval::KIND, &pretrain::KIND, &release::KIND];
 
 /// The item that describes the model of a stage: through `from` and `model` back to a `model` item.
 fn described<'a>(view: &View<'a>) -> Option<View<'a>> {
