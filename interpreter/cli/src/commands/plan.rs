@@ -52,7 +52,7 @@ fn object(planned: &Planned, states: &[Status]) -> serde_json::Value {
         })
         .collect();
     let estimates = llmp_interpreter::estimates_json(&estimates(planned));
-    json!({ "hash": plan.hash(), "models": plan.models, "stages": plan.stages, "estimates": estimates, "steps": steps })
+    json!({ "hash": plan.hash(), "models": plan.models, "stages": plan.stages, "estimates": estimates, "comparisons": plan.comparisons, "steps": steps })
 }
 
 fn people(planned: &Planned, states: &[Status]) {
@@ -85,6 +85,10 @@ fn people(planned: &Planned, states: &[Status]) {
     if !plan.stages.is_empty() {
         text.push_str("\nstages\n");
         text.push_str(&llmp_interpreter::estimates_text(&estimates(planned)));
+    }
+    if !plan.comparisons.is_empty() {
+        text.push_str("\ncomparisons\n");
+        text.push_str(&llmp_interpreter::comparisons_text(plan));
     }
     output::print(&text);
 }

@@ -22,7 +22,7 @@ use crate::check::trains;
 use crate::program::{Item, Program};
 
 pub use estimate::{OnHardware, StageEstimate, estimates, json as estimates_json};
-pub use estimate_text::estimates_text;
+pub use estimate_text::{comparisons_text, estimates_text};
 pub use diff::{Change, Diff, ItemChange, StepChange, diff};
 pub use external::{External, externals, frozen};
 pub use graph::{Class, Edge, Graph, Node, graph};
