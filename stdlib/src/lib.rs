@@ -39,3 +39,6 @@ pub use signature::{Column, Flow, Param, Settings, Signature, State};
 pub use ty::{Choices, Family, Ty};
 pub use unit::{Dim, Quantity};
 pub use value::{Call, ItemRef, Record, Value};
+
+/// The nearest of several names to a misspelt one.
+pub use llmp_grammar::nearest;
