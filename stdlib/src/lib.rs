@@ -16,6 +16,7 @@ pub mod number;
 pub mod plan;
 pub mod problem;
 pub mod registry;
+pub mod schema;
 pub mod signature;
 pub mod ty;
 pub mod unit;
