@@ -19,6 +19,7 @@ pub mod number;
 pub mod plan;
 pub mod problem;
 pub mod registry;
+pub mod schema;
 pub mod signature;
 pub mod source;
 pub mod ty;
