@@ -4,6 +4,7 @@
 //! the `def!` macro, kinds, the registry, the plan, events.
 
 pub mod arg;
+pub mod compare;
 pub mod def;
 pub mod docs;
 pub mod estimate;
@@ -18,6 +19,7 @@ pub mod number;
 pub mod plan;
 pub mod problem;
 pub mod registry;
+pub mod schema;
 pub mod signature;
 pub mod source;
 pub mod ty;

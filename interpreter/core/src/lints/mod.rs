@@ -24,7 +24,10 @@ impl Checker<'_> {
         rights::licenses(&look, &mut diags);
         rights::synthetic(&look, &stages, &mut diags);
         machines::fits(&look, &mut diags);
-        trained::unused(&look, self, &mut diags);
+        // After a mistake more is unused than was meant.
+        if !self.diags.iter().any(Diag::is_error) {
+            trained::unused(&look, self, &mut diags);
+        }
         for decl in self.names.decls.values() {
             order::steps(self.registry, decl, &mut diags);
         }

@@ -4,6 +4,7 @@ mod diff;
 pub(crate) mod estimate;
 mod estimate_text;
 mod external;
+mod runs;
 mod graph;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,15 +14,15 @@ use llmp_grammar::{Sink, Span};
 use llmp_stdlib::kind::Cost;
 use llmp_stdlib::plan::wire;
 use llmp_stdlib::{
-    Call, Guard, ItemRef, Output, Plan, Planner, Port, Problem, Record, Registry, Signature, Step, StepId, Value,
-    Yields,
+    Call, Guard, ItemRef, Output, Plan, Planner, Port, Problem, Record, Registry, Signature, Step, StepId,
+    Value, Yields,
 };
 
 use crate::check::trains;
 use crate::program::{Item, Program};
 
 pub use estimate::{OnHardware, StageEstimate, estimates, json as estimates_json};
-pub use estimate_text::estimates_text;
+pub use estimate_text::{comparisons_text, estimates_text};
 pub use diff::{Change, Diff, ItemChange, StepChange, diff};
 pub use external::{External, externals, frozen};
 pub use graph::{Class, Edge, Graph, Node, graph};
@@ -29,23 +30,18 @@ pub use graph::{Class, Edge, Graph, Node, graph};
 /// Revision of the step that turns documents into tokens.
 const TOKENIZE_REV: u32 = 1;
 
+/// Items that may be made inside of one another.
+const DEEP: usize = 32;
+
 /// Makes the plan of a program: the steps that what is trained, evaluated and released needs.
 ///
 /// Where none of these is in the program, every item that no other uses is wanted.
 pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
-    let mut maker = Maker {
-        program,
-        registry,
-        steps: IndexMap::new(),
-        outputs: BTreeMap::new(),
-        carriers: BTreeMap::new(),
-        plan: Plan::default(),
-        open: Vec::new(),
-        sink: Sink::new(),
-    };
+    let mut maker = Maker::new(program, registry);
     let mut wanted = BTreeSet::new();
     for name in roots(program) {
         let reference = ItemRef { item: name.clone(), part: None };
+        maker.ahead(&name);
         if let Ok(output) = maker.item(&reference) {
             wanted.extend(ports(&output).into_iter().map(|p| p.step));
         }
@@ -58,6 +54,15 @@ pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
     maker.plan.kept = kept.map(|item| item.name.clone()).collect();
     maker.costs();
     maker.finish(wanted)
+}
+
+/// The steps that one item needs.
+pub(crate) fn plan_of(program: &Program, registry: &Registry, name: &str) -> Plan {
+    let mut maker = Maker::new(program, registry);
+    maker.ahead(name);
+    let output = maker.item(&ItemRef { item: name.to_owned(), part: None });
+    let wanted = output.iter().flat_map(ports).map(|p| p.step).collect();
+    maker.finish(wanted).0
 }
 
 /// Items that are wanted for themselves.
@@ -104,9 +109,54 @@ fn silent() -> Problem {
     Problem::error("", "", "")
 }
 
+impl<'p> Maker<'p> {
+    fn new(program: &'p Program, registry: &'p Registry) -> Maker<'p> {
+        Maker {
+            program,
+            registry,
+            steps: IndexMap::new(),
+            outputs: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            plan: Plan::default(),
+            open: Vec::new(),
+            sink: Sink::new(),
+        }
+    }
+}
+
 impl Maker<'_> {
     fn here(&self) -> Option<&Item> {
         self.program.items.get(self.open.last()?)
+    }
+
+    /// Makes what an item needs before it where that is a long chain: making nests otherwise.
+    fn ahead(&mut self, root: &str) {
+        let program = self.program;
+        let next = |name: &str| program.items.get(name).map(|item| item.mentions.iter()).unwrap_or_default();
+        let mut seen: BTreeSet<&str> = [root].into();
+        let mut open = vec![(root, next(root))];
+        let mut done = Vec::new();
+        let mut deepest = 0;
+        while let Some((name, rest)) = open.last_mut() {
+            match rest.next() {
+                Some(other) if program.items.contains_key(other) && !self.outputs.contains_key(other) => {
+                    if seen.insert(other) {
+                        open.push((other, next(other)));
+                        deepest = deepest.max(open.len());
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    done.push(*name);
+                    open.pop();
+                }
+            }
+        }
+        if deepest > DEEP {
+            for name in done {
+                let _ = self.item(&ItemRef { item: name.to_owned(), part: None });
+            }
+        }
     }
 
     fn named(&mut self, id: &StepId, name: String) {
@@ -423,6 +473,10 @@ impl Planner for Maker<'_> {
         };
         let (args, inputs) = wire(args, &[]);
         self.add(op, rev, args, inputs, None)
+    }
+
+    fn runs(&mut self, compare: &llmp_stdlib::View<'_>) -> Result<Vec<llmp_stdlib::compare::Run>, Problem> {
+        self.comparison(compare)
     }
 
     fn tokens(&mut self, docs: Port, tokenizer: Port) -> Port {
