@@ -62,7 +62,7 @@ fn gives(rest: &str, code: &str, part: &str) {
 
 #[test]
 fn the_codes_of_post_training_do_what_their_pages_say() {
-    for code in ["0208", "0410", "0504", "0606", "0607", "0612", "0616", "0617", "0620"] {
+    for code in ["0208", "0410", "0504", "0606", "0607", "0612", "0616", "0617", "0618"] {
         let info = llmp_interpreter::codes::explain(code).unwrap();
         for example in info.examples() {
             let found = said(&example);

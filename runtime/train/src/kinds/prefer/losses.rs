@@ -57,7 +57,7 @@ fn dpo(it: &Dpo) -> Vec<Problem> {
         );
         let help =
             "divided by its length an answer's gain is some hundred times smaller (Tulu 3 uses beta 5)";
-        problems.push(Problem::warning("LLMP0620", "beta", message).help(help).fix("use 5", "beta", "5"));
+        problems.push(Problem::warning("LLMP0618", "beta", message).help(help).fix("use 5", "beta", "5"));
     }
     if it.length == Length::Sum && it.beta >= 2.0 {
         let message = format!(
@@ -65,7 +65,7 @@ fn dpo(it: &Dpo) -> Vec<Problem> {
             it.beta
         );
         let help = "a sum over some hundred tokens times such a beta saturates the loss";
-        problems.push(Problem::warning("LLMP0620", "beta", message).help(help).fix(
+        problems.push(Problem::warning("LLMP0618", "beta", message).help(help).fix(
             "divide by the length",
             "length",
             "mean",
@@ -240,7 +240,7 @@ mod tests {
         {
             let problems = dpo(&with(beta, length));
             assert_eq!(problems.len(), said, "beta {beta}, {length:?}");
-            assert!(problems.iter().all(|p| p.code == "LLMP0620"));
+            assert!(problems.iter().all(|p| p.code == "LLMP0618"));
         }
         assert_eq!(dpo(&with(0.0, Length::Sum))[0].code, "LLMP0209");
     }

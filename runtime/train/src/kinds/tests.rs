@@ -1,0 +1,1 @@
+//! Stages as the checker sees them.
