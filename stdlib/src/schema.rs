@@ -166,6 +166,7 @@ fn of(ty: &Ty, used: &mut Vec<&'static str>) -> Json {
         Ty::Int => number(&[Dim::NONE], true),
         Ty::Num => number(&[Dim::NONE], false),
         Ty::Quantity(dims) => number(dims, false),
+        Ty::Estimate(dims) => json!({ "anyOf": [number(dims, false), call()] }),
         Ty::Optional(ty) => json!({ "anyOf": [of(ty, used), { "type": "null" }] }),
         Ty::List(ty) => json!({ "type": "array", "items": of(ty, used) }),
         Ty::Range(ty) => {
