@@ -95,8 +95,16 @@ pub struct StageCost {
     pub steps: u64,
     /// Floating-point operations of forward and backward.
     pub flops: f64,
-    /// Estimated peak memory in bytes.
+    /// Estimated peak memory in bytes: all that follows together.
     pub memory_bytes: u64,
+    /// Weights and gradients.
+    pub weight_bytes: u64,
+    /// State of the optimizer.
+    pub optimizer_bytes: u64,
+    /// What the forward pass keeps for the backward pass.
+    pub activation_bytes: u64,
+    /// Checkpoints that are on disk at once, the result among them.
+    pub checkpoint_bytes: u64,
 }
 
 /// A condition that the run decides before it spends anything behind it.
@@ -141,12 +149,16 @@ pub struct Plan {
     pub items: BTreeMap<String, Port>,
     /// What the runtime of this version cannot do (LLMP0703), at its places: a run is refused; not part of the hash.
     pub lacks: Vec<llmp_grammar::Diag>,
+    /// What sources say of their data (size, license, …), by the step that reads them; not part of the hash.
+    pub attributes: BTreeMap<StepId, Record>,
     /// Items whose results are never cleaned up (`@keep`).
     pub kept: Vec<String>,
     /// Conditions that the run decides.
     pub guards: Vec<Guard>,
     /// Costs of models by item.
     pub models: BTreeMap<String, ModelCost>,
+    /// Comparisons by item: arms, runs, how much they share.
+    pub comparisons: BTreeMap<String, crate::compare::Comparison>,
     /// Costs of stages by item.
     pub stages: BTreeMap<String, StageCost>,
 }

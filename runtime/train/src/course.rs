@@ -19,13 +19,21 @@ pub struct Phase {
 impl Arg for Phase {
     const TY: Ty = {
         static FIELDS: [Param; 3] = [
-            Param { name: "size", doc: "Size of a batch.", ty: BatchSize::TY, default: None, binary: false },
+            Param {
+                name: "size",
+                doc: "Size of a batch.",
+                ty: BatchSize::TY,
+                default: None,
+                binary: false,
+                many: false,
+            },
             Param {
                 name: "context",
                 doc: "Tokens of a sequence; without it those of the phase before, or of the stage.",
                 ty: <Option<u64> as Arg>::TY,
                 default: Some("none"),
                 binary: true,
+                many: false,
             },
             Param {
                 name: "after",
@@ -33,6 +41,7 @@ impl Arg for Phase {
                 ty: Tokens::TY,
                 default: Some("0"),
                 binary: false,
+                many: false,
             },
         ];
         Ty::Record(&FIELDS)

@@ -13,7 +13,9 @@ use crate::load::{self, Planned};
 use crate::output;
 
 pub(crate) fn plan(args: &args::Plan, color: Color) -> Exit {
-    let Some(planned) = load::plan(&args.file, &args.reading, color) else { return Exit::Failed };
+    let Some(planned) = load::plan_frozen(&args.file, &args.reading, args.frozen, color) else {
+        return Exit::Failed;
+    };
     let place = match load::place(&args.file, &args.roots) {
         Ok(place) => place,
         Err(words) => {
@@ -24,11 +26,11 @@ pub(crate) fn plan(args: &args::Plan, color: Color) -> Exit {
     let stop = AtomicBool::new(false);
     let options = place.options(&stop, &llmp_exec::durable::no_hook);
     // Missing inputs do not keep a plan from being shown: then nothing is cached.
-    let status = llmp_exec::status(&planned.plan, &planned.checked.registry, &options);
+    let status = llmp_exec::peek(&planned.plan, &planned.checked.registry, &options);
     let states = status.as_ref().map_or(&[][..], |s| s.as_slice());
     match args.format {
         Format::Human => people(&planned, states),
-        Format::Json => output::print(&format!("{:#}\n", object(&planned.plan, states))),
+        Format::Json => output::print(&format!("{:#}\n", object(&planned, states))),
     }
     if let Err(failure) = &status {
         output::note(&format!("note: {failure}; what is in the store cannot be told"));
@@ -40,17 +42,23 @@ fn state<'s>(states: &'s [Status], step: &StepId) -> Option<&'s Status> {
     states.iter().find(|s| s.steps.contains(step))
 }
 
-fn object(plan: &Plan, states: &[Status]) -> serde_json::Value {
+fn object(planned: &Planned, states: &[Status]) -> serde_json::Value {
+    let plan = &planned.plan;
     let steps: Vec<_> = plan
         .steps
         .iter()
         .map(|step| {
             let cached = state(states, &step.id).is_some_and(|s| s.state == State::Cached);
             let inputs: Vec<&str> = step.inputs.iter().map(|p| p.step.0.as_str()).collect();
-            json!({ "id": step.id.0, "name": plan.name(&step.id), "op": step.op, "cached": cached, "inputs": inputs })
+            let args = llmp_stdlib::value::canonical_record(&step.args);
+            json!({
+                "id": step.id.0, "name": plan.name(&step.id), "op": step.op, "rev": step.rev, "args": args,
+                "cached": cached, "inputs": inputs,
+            })
         })
         .collect();
-    json!({ "hash": plan.hash(), "models": plan.models, "stages": plan.stages, "steps": steps })
+    let estimates = llmp_interpreter::estimates_json(&estimates(planned));
+    json!({ "hash": plan.hash(), "models": plan.models, "stages": plan.stages, "estimates": estimates, "comparisons": plan.comparisons, "steps": steps })
 }
 
 fn people(planned: &Planned, states: &[Status]) {
@@ -82,17 +90,17 @@ fn people(planned: &Planned, states: &[Status]) {
     }
     if !plan.stages.is_empty() {
         text.push_str("\nstages\n");
-        for (name, cost) in &plan.stages {
-            text.push_str(&format!(
-                "  {name}: {} tokens in {} steps, {:.2e} FLOPs, about {}B of memory\n",
-                human(cost.tokens as f64),
-                grouped(cost.steps),
-                cost.flops,
-                human(cost.memory_bytes as f64)
-            ));
-        }
+        text.push_str(&llmp_interpreter::estimates_text(&estimates(planned)));
+    }
+    if !plan.comparisons.is_empty() {
+        text.push_str("\ncomparisons\n");
+        text.push_str(&llmp_interpreter::comparisons_text(plan));
     }
     output::print(&text);
+}
+
+fn estimates(planned: &Planned) -> Vec<llmp_interpreter::StageEstimate> {
+    llmp_interpreter::estimates(&planned.checked.program, &planned.checked.registry, &planned.plan)
 }
 
 fn part_name(plan: &Plan, port: &llmp_stdlib::Port) -> String {

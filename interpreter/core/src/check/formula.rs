@@ -129,9 +129,13 @@ impl<'a> Checker<'a> {
                 Err(Val::Error)
             }
             ExprKind::Call { callee, args, .. } => match callee.as_name() {
-                Some("unpublished" | "about") => {
+                Some("about") => {
+                    self.about(expr, args, &llmp_stdlib::Ty::Num);
+                    Err(Val::Error)
+                }
+                Some("unpublished") => {
                     let mut found = Err(Val::Error);
-                    self.marked(expr, callee, args, |c, e| {
+                    self.marked(expr, args, |c, e| {
                         found = c.formula(e);
                         Val::Unknown
                     });

@@ -38,10 +38,11 @@ impl<'a> Checker<'a> {
                 let values = block.members.iter().map(|m| self.infer(&m.value)).collect();
                 all(values, |values| Value::Record(names.into_iter().zip(values).collect::<Record>()))
             }
-            ExprKind::Call { callee, args, .. }
-                if matches!(callee.as_name(), Some("unpublished" | "about")) =>
-            {
-                self.marked(expr, callee, args, |c, e| c.infer(e))
+            ExprKind::Call { callee, args, .. } if callee.as_name() == Some("unpublished") => {
+                self.marked(expr, args, |c, e| c.infer(e))
+            }
+            ExprKind::Call { callee, args, .. } if callee.as_name() == Some("about") => {
+                self.inferred_about(expr, args)
             }
             ExprKind::Call { .. } | ExprKind::With { .. } => self.infer_call(expr),
             ExprKind::Field { base, name } => self.field(base, name),
@@ -187,6 +188,10 @@ impl<'a> Checker<'a> {
         if let Some(value) = found.members.get(&name.text) {
             return Val::Known(value.clone());
         }
+        if let Some(known) = self.lineage_field(item, &name.text) {
+            return known;
+        }
+        let Some(found) = self.items.0.get(item) else { return Val::Error };
         if let Some(Value::Call(call)) = &found.value
             && let Some(value) = call.args.get(&name.text)
         {
@@ -194,6 +199,11 @@ impl<'a> Checker<'a> {
         }
         if kind.signature.param(&name.text).is_some() {
             return if found.complete { Val::Unknown } else { Val::Error };
+        }
+        if let (true, Some(Value::Call(call))) = (found.complete, &found.value)
+            && let Some(known) = self.source_field(call, &name.text)
+        {
+            return known;
         }
         if !found.complete || (kind.yields == Yields::Data && name.text == "documents") {
             // Counts of documents are facts of the run.
@@ -212,7 +222,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Evaluates an item and all that it mentions: fields look through references.
-    fn deeply(&mut self, item: &str) {
+    pub(crate) fn deeply(&mut self, item: &str) {
         let mut open = vec![item.to_owned()];
         while let Some(name) = open.pop() {
             // An item that is still being evaluated may come to need more.
@@ -315,6 +325,9 @@ impl<'a> Checker<'a> {
             (Val::Error, _) | (_, Val::Error) => return Val::Error,
             _ => return Val::Unknown,
         };
+        if let Some(truth) = self.compare_estimates(op, &l, &r, at) {
+            return truth;
+        }
         let truth = match (op, &l, &r) {
             (BinaryOp::In, item, Value::List(items)) => items.iter().any(|other| same(item, other)),
             (BinaryOp::In, Value::Number(q), Value::Range(low, high)) => match (&**low, &**high) {
@@ -356,7 +369,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Amounts that can be compared: equal dimensions, or a plain number beside one with a unit.
-    fn common(&mut self, a: &Quantity, b: &Quantity, at: Span) -> Option<llmp_stdlib::Rational> {
+    pub(crate) fn common(&mut self, a: &Quantity, b: &Quantity, at: Span) -> Option<llmp_stdlib::Rational> {
         let plain = llmp_stdlib::Dim::NONE;
         if a.dim == b.dim || a.dim == plain || b.dim == plain {
             return Some(a.amount);

@@ -102,14 +102,14 @@ impl<'a> Checker<'a> {
     }
 
     /// Data items without a row were reported where they are defined.
-    fn wrong_item(&self, value: &Value) -> bool {
+    pub(crate) fn wrong_item(&self, value: &Value) -> bool {
         let Value::Item(item) = value else { return false };
         self.names.decls.get(&item.item).is_some_and(|d| d.kind.yields == Yields::Data)
     }
 
     /// A constructor of data.
     pub(crate) fn source(&self, name: &str) -> Option<&'static Signature> {
-        let makes = |s: &&'static Signature| s.flow.is_some_and(|flow| flow.from.is_none());
+        let makes = |s: &&'static Signature| s.flow.is_some_and(|flow| flow.is_source());
         let step = self.registry.step(name).filter(makes);
         step.or_else(|| self.registry.constructors(name).into_iter().map(|(_, s)| s).find(makes))
     }
@@ -175,7 +175,8 @@ impl<'a> Checker<'a> {
                 for (_, _, value) in data_args(signature, &call.args) {
                     rows.push(self.row_of(value)?);
                 }
-                Some(source_row(signature, flow, &call.args, rows))
+                let row = source_row(signature, flow, &call.args, rows);
+                Some(self.locked_row(call, row))
             }
             Value::Pipe(head, calls) => {
                 let mut row = self.row_of(head)?;
@@ -209,7 +210,7 @@ impl<'a> Checker<'a> {
                 _ => Err(Val::Error),
             };
         }
-        match self.registry.step(&name).filter(|s| s.flow.is_some_and(|f| f.from.is_some())) {
+        match self.registry.step(&name).filter(|s| s.flow.is_some_and(|f| !f.is_source())) {
             Some(signature) => self.apply(signature, parts, row, expr.span, source),
             None => {
                 *row = anything();
@@ -334,7 +335,7 @@ impl<'a> Checker<'a> {
         if let (Some(needs), Some(gets)) = (takes, row.state)
             && needs != gets
         {
-            self.wrong_state(name, needs, gets, at, source);
+            self.wrong_state(name, &[needs], gets, at, source);
             *row = anything();
             return Err(Val::Error);
         }
@@ -472,7 +473,6 @@ impl<'a> Checker<'a> {
         let extra = self.common_arguments(signature, &mut parts);
         let off = extra.as_ref().is_ok_and(|(on, _)| !on);
         let fits = self.enter(signature, flow, row, parts.callee.span, source);
-        self.needs(signature, flow, row, parts.callee.span, off, at);
         let callee = format!("`{}`", signature.name);
         let name = parts.callee.span;
         let here = row.clone();
@@ -488,6 +488,7 @@ impl<'a> Checker<'a> {
             },
             |c| c.arguments(&callee, signature.params, given, name, parts.broken, false),
         );
+        self.needs(signature, flow, &args, row, name, off, at);
         let before = row.columns.clone();
         flow_on(row, flow, &args);
         if !fits {
@@ -560,31 +561,32 @@ impl<'a> Checker<'a> {
 
     /// The state that the step takes against the one that it is given.
     fn enter(&mut self, signature: &Signature, flow: Flow, row: &mut Row, at: Span, source: Span) -> bool {
-        let Some(needs) = flow.from else { return true };
-        match row.state {
-            Some(gets) if gets != needs => {
-                self.wrong_state(signature.name, needs, gets, at, source);
+        match (row.state, flow.from) {
+            (Some(gets), takes) if !takes.contains(&gets) => {
+                self.wrong_state(signature.name, takes, gets, at, source);
                 false
             }
-            Some(_) => true,
-            None => {
+            // A step that takes several states leaves open which one a chain begins with.
+            (None, [only]) => {
                 if self.takes.is_none() {
-                    self.takes = Some(needs);
+                    self.takes = Some(*only);
                 }
+                row.state = row.state.or(Some(*only));
                 true
             }
+            _ => true,
         }
     }
 
-    fn wrong_state(&mut self, step: &str, needs: State, gets: State, at: Span, source: Span) {
+    fn wrong_state(&mut self, step: &str, needs: &[State], gets: State, at: Span, source: Span) {
         let facts = WrongState {
             step: step.to_owned(),
-            needs: needs.show().into(),
+            needs: needs.iter().map(|s| s.show()).collect::<Vec<_>>().join(" or "),
             gets: gets.show().into(),
             at,
             source: Some(source),
         };
-        let diag = match self.bridge(gets, needs) {
+        let diag = match needs.iter().find_map(|to| self.bridge(gets, *to)) {
             Some(bridge) => Diag::from(facts).help(format!("insert `{bridge}()`")).fix(
                 format!("insert `{bridge}()`"),
                 at.before(),
@@ -599,14 +601,27 @@ impl<'a> Checker<'a> {
     pub(crate) fn bridge(&self, from: State, to: State) -> Option<&'static str> {
         let leads = |s: &&'static Signature| {
             let free = s.params.iter().all(|p| p.default.is_some());
-            free && s.flow.is_some_and(|f| f.from == Some(from) && (f.to)(&Record::new()) == to)
+            let leads =
+                |f: Flow| f.from.contains(&from) && f.to.is_some_and(|give| give(&Record::new()) == to);
+            free && s.flow.is_some_and(leads)
         };
         self.registry.all_steps().find(leads).map(|s| s.name)
     }
 
-    fn needs(&mut self, signature: &Signature, flow: Flow, row: &Row, at: Span, off: bool, step: Span) {
+    #[expect(clippy::too_many_arguments, reason = "the facts of one step of a pipe")]
+    fn needs(
+        &mut self,
+        signature: &Signature,
+        flow: Flow,
+        args: &Record,
+        row: &Row,
+        at: Span,
+        off: bool,
+        step: Span,
+    ) {
         let here = row.clone();
-        for column in flow.needs {
+        let named = (flow.reads)(args);
+        for column in flow.needs.iter().copied().chain(named.iter().map(String::as_str)) {
             self.within(
                 |ctx| {
                     ctx.row = Some(here.clone());
@@ -638,7 +653,7 @@ impl<'a> Checker<'a> {
         {
             diag = diag.help(format!("`{}()` adds it", step.name));
             let free = step.params.iter().all(|p| p.default.is_some());
-            let fits = step.flow.is_some_and(|f| f.from == row.state);
+            let fits = step.flow.is_some_and(|f| row.state.is_some_and(|s| f.from.contains(&s)));
             if let (Some(place), true) = (self.ctx.step, free && fits) {
                 diag = diag.fix(
                     format!("insert `{}()`", step.name),

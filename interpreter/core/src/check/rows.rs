@@ -39,13 +39,11 @@ pub(super) fn source_row(signature: &Signature, flow: Flow, args: &Record, rows:
         });
         return Row { parts: flow.parts, ..joined };
     }
-    let state = (flow.to)(args);
-    let mut row = Row { state: Some(state), parts: flow.parts, ..Row::default() };
-    if state != State::Html {
-        row.columns.insert("text".into(), Column::Text);
-    }
+    let state = flow.gives(args, None);
+    let mut row = Row { state, parts: flow.parts, ..Row::default() };
+    row.columns.extend(state.into_iter().flat_map(columns_of));
     row.columns.insert("id".into(), Column::Text);
-    row.columns.extend(flow.adds.iter().map(|(name, column)| ((*name).to_owned(), *column)));
+    row.columns.extend(flow.added(args));
     // Records with named fields have columns of their own: those of which one is chosen as the text, or that can be declared.
     row.open = signature.param("text").is_some() || signature.param("columns").is_some();
     if let Some(Value::Record(declared)) = args.get("columns") {
@@ -65,14 +63,21 @@ fn column_type(ty: &Value) -> Option<Column> {
     }
 }
 
+/// Columns of a state.
+fn columns_of(state: State) -> impl Iterator<Item = (String, Column)> {
+    state.columns().iter().map(|(name, column)| ((*name).to_owned(), *column))
+}
+
 /// What a step makes of its rows.
 pub(super) fn flow_on(row: &mut Row, flow: Flow, args: &Record) {
-    let state = (flow.to)(args);
-    row.state = Some(state);
-    if state == State::Docs {
-        row.columns.entry("text".into()).or_insert(Column::Text);
+    let state = flow.gives(args, row.state);
+    if let Some(state) = state.filter(|s| Some(*s) != row.state || *s == State::Docs) {
+        for (name, column) in columns_of(state) {
+            row.columns.entry(name).or_insert(column);
+        }
     }
-    row.columns.extend(flow.adds.iter().map(|(name, column)| ((*name).to_owned(), *column)));
+    row.state = state;
+    row.columns.extend(flow.added(args));
     if !flow.parts.is_empty() {
         row.parts = flow.parts;
     }

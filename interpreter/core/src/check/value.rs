@@ -39,10 +39,16 @@ impl<'a> Checker<'a> {
             (ExprKind::If { condition, then, otherwise }, _) => {
                 self.branch(condition, then, otherwise, |c, e| c.check(e, ty))
             }
+            (ExprKind::Call { callee, args, .. }, _) if callee.as_name() == Some("unpublished") => {
+                self.marked(expr, args, |c, e| c.check(e, ty))
+            }
             (ExprKind::Call { callee, args, .. }, _)
-                if matches!(callee.as_name(), Some("unpublished" | "about")) =>
+                if callee.as_name() == Some("about") && !matches!(ty, Ty::Optional(_) | Ty::OneOf(_)) =>
             {
-                self.marked(expr, callee, args, |c, e| c.check(e, ty))
+                self.about(expr, args, ty)
+            }
+            (ExprKind::Number(_) | ExprKind::Unary { .. }, Ty::Estimate(dims)) => {
+                self.numeric(expr, &Ty::Quantity(dims))
             }
             (ExprKind::None, Ty::Optional(_)) => Val::Known(Value::None),
             (_, Ty::Optional(inner)) => self.check(expr, inner),
@@ -244,50 +250,58 @@ impl<'a> Checker<'a> {
         state.and_then(|_| Val::Known(Value::Record(record)))
     }
 
-    /// A value marked by `unpublished(value, "why")` or `about(value)` is the value itself.
+    /// A value marked by `unpublished(value, "why")` is the value itself.
     pub(crate) fn marked(
         &mut self,
         expr: &Expr,
-        callee: &Expr,
         args: &[llmp_grammar::ast::Arg],
         mut look: impl FnMut(&mut Self, &Expr) -> Val,
     ) -> Val {
-        let name = callee.as_name().unwrap_or_default();
-        let Some(first) = args.first() else {
-            let message = format!("`{name}` takes the value that it marks");
-            self.report(crate::codes::BadArgument { message, at: expr.span });
-            return Val::Error;
+        let Some(first) = self.marks("unpublished", args, 2, expr.span) else { return Val::Error };
+        let value = look(self, first);
+        let why = match args.get(1) {
+            Some(why) => match self.check(&why.value, &Ty::Text) {
+                Val::Known(Value::Text(text)) => text,
+                _ => return Val::Error,
+            },
+            None => String::new(),
         };
-        let value = look(self, &first.value);
-        let most = if name == "unpublished" { 2 } else { 1 };
+        self.unpublished.push(crate::program::Note { at: expr.span, why });
+        value
+    }
+
+    /// The value that a call of `name` marks.
+    pub(crate) fn marks<'e>(
+        &mut self,
+        name: &str,
+        args: &'e [llmp_grammar::ast::Arg],
+        most: usize,
+        at: Span,
+    ) -> Option<&'e Expr> {
         if let Some(extra) = args.get(most) {
             self.report(crate::codes::TooManyArguments {
                 callee: name.to_owned(),
                 most: most.to_string(),
                 at: extra.span,
             });
-            return Val::Error;
+            return None;
         }
-        if name == "unpublished" {
-            let why = match args.get(1) {
-                Some(why) => match self.check(&why.value, &Ty::Text) {
-                    Val::Known(Value::Text(text)) => text,
-                    _ => return Val::Error,
-                },
-                None => String::new(),
-            };
-            self.unpublished.push(crate::program::Note { at: expr.span, why });
+        if args.is_empty() {
+            let message = format!("`{name}` takes the value that it marks");
+            self.report(crate::codes::BadArgument { message, at });
         }
-        value
+        args.first().map(|first| &first.value)
     }
 
     /// Reports a value of the wrong type.
     pub(crate) fn mismatch(&mut self, ty: &Ty, value: &Value, at: Span) {
         let found = self.describe(value);
         let read = self.ctx.scope.is_some() && self.loaded.sources.slice(at) != "none";
+        let diag: llmp_grammar::Diag = Mismatch { expected: ty.show(), found, at }.into();
         match value {
             Value::None if read => self.report(OptionalUsed { expected: ty.show(), at }),
-            _ => self.report(Mismatch { expected: ty.show(), found, at }),
+            Value::About(_) => self.report(diag.help(super::estimate::WHERE)),
+            _ => self.report(diag),
         }
     }
 
@@ -298,6 +312,7 @@ impl<'a> Checker<'a> {
             Value::Bool(b) => format!("`{b}`"),
             Value::Number(q) if q.dim == llmp_stdlib::Dim::NONE => format!("the number {}", q.show()),
             Value::Number(q) => q.show(),
+            Value::About(e) => format!("the estimate {e}"),
             Value::Text(t) => format!("the text {t:?}"),
             Value::Choice(c) => format!("`{c}`"),
             Value::List(_) => "a list".into(),

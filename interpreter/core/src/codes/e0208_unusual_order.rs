@@ -3,7 +3,8 @@
 use llmp_grammar::Span;
 
 llmp_grammar::diagnostic! {
-    /// The order of two training stages is unusual: what the earlier one taught is likely lost.
+    /// The order of two training stages is unusual: what the earlier one taught is likely lost, or what the later one builds on was not
+    /// taught (preferences or rewards on a base model).
     ///
     /// ```llmp
     /// llmp 1

@@ -1,9 +1,10 @@
-//! LLMP0504: Models that are merged read tokens of different tokenizers: the rows of their embeddings do not match.
+//! LLMP0504: Models that are merged, or compared token by token, read tokens of different tokenizers.
 
 use llmp_grammar::Span;
 
 llmp_grammar::diagnostic! {
-    /// Models that are merged read tokens of different tokenizers: the rows of their embeddings do not match.
+    /// Models that are merged, or compared token by token (a reference, a KL term), read tokens of different tokenizers: the rows of their
+    /// embeddings, and their log-probabilities, do not match. A reward model with another tokenizer is a warning: it reads text.
     ///
     /// ```llmp
     /// llmp 1

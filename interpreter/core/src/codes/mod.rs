@@ -13,6 +13,8 @@ mod e0107_hides_built_in;
 mod e0108_unused;
 mod e0109_file_not_found;
 mod e0110_not_offered;
+mod e0111_not_locked;
+mod e0112_differs_from_lock;
 mod e0113_import_cycle;
 mod e0115_leaves_project;
 mod e0201_mismatch;
@@ -37,8 +39,17 @@ mod e0306_units_differ;
 mod e0401_shares_miss;
 mod e0402_bad_rest;
 mod e0403_bad_weight;
+mod e0404_repeated;
+mod e0405_size_unknown;
+mod e0406_evaluation_trained;
 mod e0407_constant_condition;
+mod e0408_costly_first;
+mod e0409_license_forbids;
+mod e0410_lacks_fields;
 mod e0412_part_twice;
+mod e0413_dedup_after_sample;
+mod e0414_not_decontaminated;
+mod e0415_synthetic_only;
 mod e0501_heads_divide_width;
 mod e0502_kv_heads_divide_heads;
 mod e0503_vocab_too_small;
@@ -53,13 +64,26 @@ mod e0601_none_given;
 mod e0602_both_given;
 mod e0603_out_of_order;
 mod e0604_longer_than_stage;
+mod e0606_old_policy;
+mod e0607_own_reference;
 mod e0608_carry_without_next;
+mod e0609_result_unused;
 mod e0610_average_too_close;
 mod e0611_not_an_ancestor;
+mod e0612_own_pairs;
+mod e0613_held_out_varies;
+mod e0614_arms_equal;
+mod e0615_not_held;
+mod e0616_reference_unfit;
+mod e0617_policy_unheld;
+mod e0618_beta_form;
 mod e0620_rate_for_mup;
 mod e0621_switch_in_warmup;
 mod e0622_few_steps;
+mod e0701_does_not_fit;
 mod e0703_not_available;
+mod e0704_disk_full;
+mod e0705_too_long;
 mod e0801_unknown_param;
 mod e0802_bad_override;
 mod e0803_unknown_path;
@@ -68,6 +92,7 @@ mod e0805_check_failed;
 mod e0806_undecided;
 mod e0807_param_without_value;
 mod e0902_needless_allow;
+mod e0903_no_lock;
 
 use llmp_grammar::Info;
 
@@ -84,6 +109,8 @@ pub use e0107_hides_built_in::HidesBuiltIn;
 pub use e0108_unused::Unused;
 pub use e0109_file_not_found::FileNotFound;
 pub use e0110_not_offered::NotOffered;
+pub use e0111_not_locked::NotLocked;
+pub use e0112_differs_from_lock::DiffersFromLock;
 pub use e0113_import_cycle::ImportCycle;
 pub use e0115_leaves_project::LeavesProject;
 pub use e0201_mismatch::Mismatch;
@@ -108,8 +135,17 @@ pub use e0306_units_differ::UnitsDiffer;
 pub use e0401_shares_miss::SharesMiss;
 pub use e0402_bad_rest::BadRest;
 pub use e0403_bad_weight::BadWeight;
+pub use e0404_repeated::Repeated;
+pub use e0405_size_unknown::SizeUnknown;
+pub use e0406_evaluation_trained::EvaluationTrained;
 pub use e0407_constant_condition::ConstantCondition;
+pub use e0408_costly_first::CostlyFirst;
+pub use e0409_license_forbids::LicenseForbids;
+pub use e0410_lacks_fields::LacksFields;
 pub use e0412_part_twice::PartTwice;
+pub use e0413_dedup_after_sample::DedupAfterSample;
+pub use e0414_not_decontaminated::NotDecontaminated;
+pub use e0415_synthetic_only::SyntheticOnly;
 pub use e0501_heads_divide_width::HeadsDivideWidth;
 pub use e0502_kv_heads_divide_heads::KvHeadsDivideHeads;
 pub use e0503_vocab_too_small::VocabTooSmall;
@@ -124,13 +160,26 @@ pub use e0601_none_given::NoneGiven;
 pub use e0602_both_given::BothGiven;
 pub use e0603_out_of_order::OutOfOrder;
 pub use e0604_longer_than_stage::LongerThanStage;
+pub use e0606_old_policy::OldPolicy;
+pub use e0607_own_reference::OwnReference;
 pub use e0608_carry_without_next::CarryWithoutNext;
+pub use e0609_result_unused::ResultUnused;
 pub use e0610_average_too_close::AverageTooClose;
 pub use e0611_not_an_ancestor::NotAnAncestor;
+pub use e0612_own_pairs::OwnPairs;
+pub use e0613_held_out_varies::HeldOutVaries;
+pub use e0614_arms_equal::ArmsEqual;
+pub use e0615_not_held::NotHeld;
+pub use e0616_reference_unfit::ReferenceUnfit;
+pub use e0617_policy_unheld::PolicyUnheld;
+pub use e0618_beta_form::BetaForm;
 pub use e0620_rate_for_mup::RateForMup;
 pub use e0621_switch_in_warmup::SwitchInWarmup;
 pub use e0622_few_steps::FewSteps;
+pub use e0701_does_not_fit::DoesNotFit;
 pub use e0703_not_available::NotAvailable;
+pub use e0704_disk_full::DiskFull;
+pub use e0705_too_long::TooLong;
 pub use e0801_unknown_param::UnknownParam;
 pub use e0802_bad_override::BadOverride;
 pub use e0803_unknown_path::UnknownPath;
@@ -139,6 +188,7 @@ pub use e0805_check_failed::CheckFailed;
 pub use e0806_undecided::Undecided;
 pub use e0807_param_without_value::ParamWithoutValue;
 pub use e0902_needless_allow::NeedlessAllow;
+pub use e0903_no_lock::NoLock;
 
 /// All codes of this crate, in order.
 pub const ALL: &[&Info] = &[
@@ -155,6 +205,8 @@ pub const ALL: &[&Info] = &[
     &Unused::INFO,
     &FileNotFound::INFO,
     &NotOffered::INFO,
+    &NotLocked::INFO,
+    &DiffersFromLock::INFO,
     &ImportCycle::INFO,
     &LeavesProject::INFO,
     &Mismatch::INFO,
@@ -179,8 +231,17 @@ pub const ALL: &[&Info] = &[
     &SharesMiss::INFO,
     &BadRest::INFO,
     &BadWeight::INFO,
+    &Repeated::INFO,
+    &SizeUnknown::INFO,
+    &EvaluationTrained::INFO,
     &ConstantCondition::INFO,
+    &CostlyFirst::INFO,
+    &LicenseForbids::INFO,
+    &LacksFields::INFO,
     &PartTwice::INFO,
+    &DedupAfterSample::INFO,
+    &NotDecontaminated::INFO,
+    &SyntheticOnly::INFO,
     &HeadsDivideWidth::INFO,
     &KvHeadsDivideHeads::INFO,
     &VocabTooSmall::INFO,
@@ -195,13 +256,26 @@ pub const ALL: &[&Info] = &[
     &BothGiven::INFO,
     &OutOfOrder::INFO,
     &LongerThanStage::INFO,
+    &OldPolicy::INFO,
+    &OwnReference::INFO,
     &CarryWithoutNext::INFO,
+    &ResultUnused::INFO,
     &AverageTooClose::INFO,
     &NotAnAncestor::INFO,
+    &OwnPairs::INFO,
+    &HeldOutVaries::INFO,
+    &ArmsEqual::INFO,
+    &NotHeld::INFO,
+    &ReferenceUnfit::INFO,
+    &PolicyUnheld::INFO,
+    &BetaForm::INFO,
     &RateForMup::INFO,
     &SwitchInWarmup::INFO,
     &FewSteps::INFO,
+    &DoesNotFit::INFO,
     &NotAvailable::INFO,
+    &DiskFull::INFO,
+    &TooLong::INFO,
     &UnknownParam::INFO,
     &BadOverride::INFO,
     &UnknownPath::INFO,
@@ -210,6 +284,7 @@ pub const ALL: &[&Info] = &[
     &Undecided::INFO,
     &ParamWithoutValue::INFO,
     &NeedlessAllow::INFO,
+    &NoLock::INFO,
 ];
 
 /// All codes of the language: those of the grammar and of this crate, in order.
@@ -227,8 +302,24 @@ pub fn explain(code: &str) -> Option<&'static Info> {
     all().into_iter().find(|info| info.code.ends_with(&format!("LLMP{digits:0>4}")))
 }
 
+/// What `llmp lock` wrote for the examples of locks.
+const EXAMPLE_LOCK: &str = r#"{
+  "version": 1,
+  "inputs": {
+    "jsonl speeches/*.jsonl": {
+      "programs": ["example.llmp"],
+      "text": "text",
+      "bytes": 5,
+      "columns": {"id": "Text", "text": "Text", "year": "Num"},
+      "files": [{"path": "speeches/a.jsonl", "bytes": 5, "hash": "00"}]
+    }
+  }
+}
+"#;
+
 /// Files that the examples of the documentation import, by path; the example itself is `example.llmp`.
 pub const EXAMPLE_FILES: &[(&str, &str)] = &[
     ("data.llmp", "llmp 1\n\nsource crawl = text(\"crawl/*.txt\")\n"),
+    ("llmp.lock", EXAMPLE_LOCK),
     ("cycle.llmp", "llmp 1\n\nuse { tok } from \"./example.llmp\"\n\nsource loop = text(\"loop/*.txt\")\n"),
 ];

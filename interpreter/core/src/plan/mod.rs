@@ -1,5 +1,12 @@
 //! From items to steps: defaults are filled in, references become inputs, equal steps are one.
 
+mod diff;
+pub(crate) mod estimate;
+mod estimate_text;
+mod external;
+mod runs;
+mod graph;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
@@ -14,6 +21,12 @@ use llmp_stdlib::{
 use crate::check::trains;
 use crate::program::{Item, Program};
 
+pub use estimate::{OnHardware, StageEstimate, estimates, json as estimates_json};
+pub use estimate_text::{comparisons_text, estimates_text};
+pub use diff::{Change, Diff, ItemChange, StepChange, diff};
+pub use external::{External, externals, frozen};
+pub use graph::{Class, Edge, Graph, Node, graph};
+
 /// Revision of the step that turns documents into tokens.
 const TOKENIZE_REV: u32 = 1;
 
@@ -24,16 +37,7 @@ const DEEP: usize = 32;
 ///
 /// Where none of these is in the program, every item that no other uses is wanted.
 pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
-    let mut maker = Maker {
-        program,
-        registry,
-        steps: IndexMap::new(),
-        outputs: BTreeMap::new(),
-        carriers: BTreeMap::new(),
-        plan: Plan::default(),
-        open: Vec::new(),
-        sink: Sink::new(),
-    };
+    let mut maker = Maker::new(program, registry);
     let mut wanted = BTreeSet::new();
     for name in roots(program) {
         let reference = ItemRef { item: name.clone(), part: None };
@@ -52,6 +56,15 @@ pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
     maker.finish(wanted)
 }
 
+/// The steps that one item needs.
+pub(crate) fn plan_of(program: &Program, registry: &Registry, name: &str) -> Plan {
+    let mut maker = Maker::new(program, registry);
+    maker.ahead(name);
+    let output = maker.item(&ItemRef { item: name.to_owned(), part: None });
+    let wanted = output.iter().flat_map(ports).map(|p| p.step).collect();
+    maker.finish(wanted).0
+}
+
 /// Items that are wanted for themselves.
 fn roots(program: &Program) -> Vec<String> {
     let items = || program.items.values().filter(|item| !item.preset);
@@ -62,7 +75,10 @@ fn roots(program: &Program) -> Vec<String> {
         return roots;
     }
     let used: BTreeSet<&String> = program.items.values().flat_map(|i| &i.mentions).collect();
-    let last = |item: &&Item| !used.contains(&item.name) && item.kind.yields != Yields::Chain;
+    let last = |item: &&Item| {
+        let runs = !matches!(item.kind.yields, Yields::Chain | Yields::Hardware);
+        runs && !used.contains(&item.name)
+    };
     items().filter(last).map(|i| i.name.clone()).collect()
 }
 
@@ -91,6 +107,21 @@ struct Maker<'p> {
 /// A problem that was reported already, or follows from one.
 fn silent() -> Problem {
     Problem::error("", "", "")
+}
+
+impl<'p> Maker<'p> {
+    fn new(program: &'p Program, registry: &'p Registry) -> Maker<'p> {
+        Maker {
+            program,
+            registry,
+            steps: IndexMap::new(),
+            outputs: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            plan: Plan::default(),
+            open: Vec::new(),
+            sink: Sink::new(),
+        }
+    }
 }
 
 impl Maker<'_> {
@@ -237,7 +268,7 @@ impl Maker<'_> {
 
     /// Whether a constructor stands for an item of its own: a source, a tokenizer.
     fn makes_item(&self, name: &str) -> bool {
-        let source = |s: &Signature| s.flow.is_some_and(|f| f.from.is_none());
+        let source = |s: &Signature| s.flow.is_some_and(|f| f.is_source());
         let item_family = |yields: Yields| {
             let kinds = self.registry.all_kinds().filter(move |k| k.yields == yields);
             let families = kinds.filter_map(|k| match k.form {
@@ -247,7 +278,9 @@ impl Maker<'_> {
             });
             families.into_iter().any(|f| f.get(name).is_some())
         };
+        let stands = |(family, _): &(&llmp_stdlib::Family, &Signature)| family.yields.is_some();
         self.signature(name).is_some_and(source)
+            || self.registry.constructors(name).iter().any(stands)
             || item_family(Yields::Tokenizer)
             || item_family(Yields::Model)
     }
@@ -255,6 +288,14 @@ impl Maker<'_> {
     fn signature(&self, name: &str) -> Option<&'static Signature> {
         let step = self.registry.step(name);
         step.or_else(|| self.registry.constructors(name).first().map(|(_, s)| *s))
+    }
+
+    /// The built-in that a call means: of several with one name (`hf`) the one whose parameters its arguments fill.
+    fn meant(&self, name: &str, args: &Record) -> Option<&'static Signature> {
+        let constructors = self.registry.constructors(name).into_iter().map(|(_, s)| s);
+        let all = self.registry.step(name).into_iter().chain(constructors);
+        let filled = all.filter(|s| s.params.iter().all(|p| args.contains_key(p.name)));
+        filled.max_by_key(|s| s.params.len()).or_else(|| self.signature(name))
     }
 
     /// Sizes of models and stages, for those that are right.
@@ -299,16 +340,22 @@ impl Maker<'_> {
         let mut said: BTreeSet<String> = BTreeSet::new();
         let mut lacks = Vec::new();
         for step in &self.plan.steps {
-            let mut names = vec![step.op.clone()];
+            let mut names = vec![(step.op.clone(), self.meant(&step.op, &step.args))];
             llmp_stdlib::value::map_record(step.args.clone(), &mut |value| {
                 if let Value::Call(call) = &value {
-                    names.push(call.name.clone());
+                    names.push((call.name.clone(), self.meant(&call.name, &call.args)));
                 }
                 value
             });
-            for name in names {
+            if let Some(signature) = self.meant(&step.op, &step.args) {
+                let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
+                for problem in (signature.lacks)(&step.args) {
+                    lacks.push(crate::check::place_problem(problem, &[], &BTreeMap::new(), at));
+                }
+            }
+            for (name, meant) in names {
                 let kind = || self.registry.kind(&name).map(|k| k.signature);
-                let planned = self.signature(&name).or_else(kind).is_some_and(|s| s.planned);
+                let planned = meant.or_else(kind).is_some_and(|s| s.planned);
                 if planned && said.insert(name.clone()) {
                     let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
                     lacks.push(crate::codes::NotAvailable { what: format!("`{name}`"), at }.into());
@@ -411,9 +458,16 @@ impl Planner for Maker<'_> {
 
     fn call(&mut self, call: &Call, before: &[Port]) -> Result<Port, Problem> {
         let rev = self.signature(&call.name).map_or(0, |s| s.rev);
-        let args = self.ports_in(call.args.clone())?;
+        let mut args = call.args.clone();
+        let reader = self.signature(&call.name).filter(|s| llmp_stdlib::source::is_reader(s));
+        let attributes = reader.map(|signature| llmp_stdlib::source::take_attributes(signature, &mut args));
+        let args = self.ports_in(args)?;
         let (args, inputs) = wire(args, before);
-        Ok(self.add(&call.name, rev, args, inputs, None))
+        let port = self.add(&call.name, rev, args, inputs, None);
+        if let Some(attributes) = attributes.filter(|a| !a.is_empty()) {
+            self.plan.attributes.insert(port.step.clone(), attributes);
+        }
+        Ok(port)
     }
 
     fn step(&mut self, op: &str, rev: u32, args: Record) -> Port {
@@ -429,6 +483,10 @@ impl Planner for Maker<'_> {
         };
         let (args, inputs) = wire(args, &[]);
         self.add(op, rev, args, inputs, None)
+    }
+
+    fn runs(&mut self, compare: &llmp_stdlib::View<'_>) -> Result<Vec<llmp_stdlib::compare::Run>, Problem> {
+        self.comparison(compare)
     }
 
     fn tokens(&mut self, docs: Port, tokenizer: Port) -> Port {

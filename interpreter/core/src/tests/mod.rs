@@ -1,6 +1,9 @@
 //! Programs and what the checker and the planner say of them.
 
 mod catalogue;
+mod diff;
+mod locked;
+mod lineage;
 mod mistakes;
 mod plans;
 mod same_plan;

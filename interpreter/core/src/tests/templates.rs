@@ -12,13 +12,13 @@ param rounds_in_all: Int = 3
 source books = text("books/*.txt")
 source wiki[lang in LANGS] = text("wiki/{lang}/*.txt")
 source notes[r in 1..3] = text("notes/{r}/*.txt")
-
+source exam = text("exam/*.txt")
 dataset foreign = all(wiki) |> dedup_minhash()
 dataset few = wiki["de"] |> gopher_quality(min_words = 20)
 
 tokenizer tok = bpe(train_on = books, vocab = 4096)
 model tiny { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
-pretrain core { model = tiny, data = books, tokens = 4M }
+pretrain core { model = tiny, data = few, tokens = 4M }
 
 rounds post for r in 1..rounds_in_all {
   carry policy = core
@@ -45,7 +45,7 @@ rounds post for r in 1..rounds_in_all {
 
 check post.count in 1..3 else "few rounds"
 check post[1].tuned.steps < 1000 steps else "the first round is short"
-eval quality { model = post.policy, suites = [bits_per_byte(few)] }
+eval quality { model = post.policy, suites = [bits_per_byte(exam)] }
 release all_of_it { model = post.policy, to = "out" }
 
 variant laptop {

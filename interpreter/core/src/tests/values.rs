@@ -146,7 +146,7 @@ fn paths_of_other_files_stay_right() {
     let checked = checked(&[("main.llmp", main), ("lib/data.llmp", data)], &Options::default());
     assert_eq!(
         checked.program.items["crawl"].value.as_ref().map(ToString::to_string).as_deref(),
-        Some("text(glob = \"lib/c/*.txt\", license = none)")
+        Some("text(glob = \"lib/c/*.txt\")")
     );
     assert!(
         checked.program.items["far"]

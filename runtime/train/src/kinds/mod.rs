@@ -1,21 +1,30 @@
 //! Kinds of training: pre-training stages, evaluations, releases.
 
 mod chain;
+pub mod classifier;
+mod compare;
 pub mod decoder;
 mod distill;
 mod eval;
 mod merge;
+pub mod post;
+pub mod prefer;
 mod pretrain;
 mod prune;
 mod quantize;
 mod release;
+pub mod reward_model;
+pub mod rl;
 mod schedule;
+pub mod sft;
+#[cfg(test)]
+mod tests;
 mod training;
 
-use llmp_stdlib::{ItemRef, Output, Planner, Problem, Value, View};
+use llmp_stdlib::{ItemRef, Output, Planner, Problem, Settings, Value, View};
 
+pub use eval::{Eval, Evaluation, Measured};
 pub use distill::Distill;
-pub use eval::{Eval, Evaluation};
 pub use merge::Merge;
 pub use pretrain::Pretrain;
 pub use prune::Prune;
@@ -24,13 +33,19 @@ pub use release::{Release, Releasing};
 
 /// All kinds of this crate, sorted by name.
 pub static ALL: &[&llmp_stdlib::Kind] = &[
+    &classifier::KIND,
+    &compare::KIND,
     &distill::KIND,
     &eval::KIND,
     &merge::KIND,
+    &prefer::KIND,
     &pretrain::KIND,
     &prune::KIND,
     &quantize::KIND,
     &release::KIND,
+    &reward_model::KIND,
+    &rl::KIND,
+    &sft::KIND,
 ];
 
 /// The item that describes the model of a stage: back along its stages to a `model` item.
@@ -42,6 +57,19 @@ fn described<'a>(view: &View<'a>) -> Option<View<'a>> {
 fn model(view: &View<'_>, member: &str, planner: &mut dyn Planner) -> Result<Output, Problem> {
     match view.get(member) {
         Some(Value::Item(item)) => planner.item(item),
+        // One of several models that have one shape and one tokenizer: the choice gives the weights.
+        Some(Value::Call(call)) if call.name == crate::steps::Pick::SIGNATURE.name => {
+            let first = match call.args.get("models") {
+                Some(Value::List(models)) => models.first().and_then(item_name),
+                _ => None,
+            };
+            let first = first.ok_or_else(|| Problem::error("LLMP0201", member, "these are not models"))?;
+            let Output::Model { spec, tokenizer, .. } = planner.item(first)? else {
+                return Err(Problem::error("LLMP0201", member, "these are not models"));
+            };
+            let weights = planner.call(call, &[])?;
+            Ok(Output::Model { spec, tokenizer, weights: Some(weights) })
+        }
         Some(_) => {
             Err(Problem::error("LLMP0703", member, "a model is named by an item: write `model m = …` first"))
         }

@@ -26,6 +26,7 @@ impl Arg for Keep {
             ty: Ty::Int,
             default: None,
             binary: false,
+            many: false,
         }];
         Ty::Record(&FIELDS)
     };

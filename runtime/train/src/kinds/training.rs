@@ -119,14 +119,23 @@ pub(super) fn cost_of(view: &View<'_>, sizes: &Architecture) -> Option<StageCost
     let state = optimizer.map_or_else(|| 8 * sizes.parameters(), |o| o.state_bytes(sizes));
     // Weights and gradients in f32 beside the optimizer's state; in bf16 a copy of the weights as well.
     let each = if pass.bytes == 2 { 10 } else { 8 };
-    let fixed = sizes.parameters().saturating_mul(each).saturating_add(state);
+    let weights = sizes.parameters().saturating_mul(each);
+    let activations = sizes.activation_bytes(pass);
+    // A checkpoint holds weights and state; the result holds weights alone.
+    let kept = view.read::<u64>("keep").unwrap_or(1).max(1);
+    let whole = sizes.parameters().saturating_mul(4);
+    let disk = kept.saturating_mul(whole.saturating_add(state)).saturating_add(whole);
     let flops =
         course.0.iter().map(|leg| sizes.flops_per_token(leg.context as f64) * leg.tokens as f64).sum();
     Some(StageCost {
         tokens: course.tokens(),
         steps: course.steps(),
         flops,
-        memory_bytes: fixed.saturating_add(sizes.activation_bytes(pass)),
+        memory_bytes: weights.saturating_add(state).saturating_add(activations),
+        weight_bytes: weights,
+        optimizer_bytes: state,
+        activation_bytes: activations,
+        checkpoint_bytes: disk,
     })
 }
 

@@ -37,6 +37,7 @@ impl Arg for Piece {
                 ty: Length::TY,
                 default: None,
                 binary: false,
+                many: false,
             },
             Param {
                 name: "to",
@@ -44,6 +45,7 @@ impl Arg for Piece {
                 ty: <Option<f64> as Arg>::TY,
                 default: Some("none"),
                 binary: false,
+                many: false,
             },
             Param {
                 name: "shape",
@@ -51,6 +53,7 @@ impl Arg for Piece {
                 ty: PieceShape::TY,
                 default: Some("line"),
                 binary: false,
+                many: false,
             },
         ];
         Ty::Record(&FIELDS)
