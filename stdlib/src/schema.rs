@@ -167,7 +167,8 @@ fn of(ty: &Ty, used: &mut Vec<&'static str>) -> Json {
         Ty::Num => number(&[Dim::NONE], false),
         Ty::Quantity(dims) => number(dims, false),
         Ty::Estimate(dims) => {
-            let ends = json!({ "type": "array", "items": { "type": "string" }, "minItems": 3, "maxItems": 3 });
+            let ends =
+                json!({ "type": "array", "items": { "type": "string" }, "minItems": 3, "maxItems": 3 });
             let about = json!({ "type": "object", "properties": { "about": ends }, "required": ["about"] });
             json!({ "anyOf": [number(dims, false), about] })
         }
