@@ -60,7 +60,7 @@ fn is_permissive(name: &str) -> bool {
     let conditional = ["-nc", "-nd", "-sa"].iter().any(|mark| name.contains(mark));
     let begins =
         |known: &&str| name.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-    !conditional && PERMISSIVE.iter().any(|known| begins(known))
+    !conditional && PERMISSIVE.iter().any(begins)
 }
 
 impl std::fmt::Display for License {

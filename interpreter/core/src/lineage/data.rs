@@ -233,7 +233,7 @@ impl Lineage<'_> {
         let total = portions
             .iter()
             .filter_map(|p| p.share)
-            .fold(Some(Rational::from(0)), |sum, share| number::arithmetic(sum?, '+', share));
+            .try_fold(Rational::from(0), |sum, share| number::arithmetic(sum, '+', share));
         if let Some(total) = total.filter(|t| *t > Rational::from(1)) {
             for portion in &mut portions {
                 portion.share = portion.share.and_then(|s| number::arithmetic(s, '/', total));
