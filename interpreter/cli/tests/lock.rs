@@ -106,9 +106,9 @@ fn locked_columns_close_the_row() {
         "{}",
         text(&output.stderr)
     );
-    let (name, _) =
-        columns.iter().find(|(name, ty)| *ty == "Text" && *name != "text" && *name != "id").unwrap();
-    project.write("main.llmp", program(&format!(".{name} != \"\"")));
+    let (name, ty) = columns.iter().find(|(name, _)| *name != "text" && *name != "id").unwrap();
+    let condition = if ty == "Text" { format!(".{name} != \"\"") } else { format!(".{name} > 0") };
+    project.write("main.llmp", program(&condition));
     let output = project.llmp(&["check", "main.llmp"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
