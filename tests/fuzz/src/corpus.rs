@@ -24,7 +24,9 @@ pub fn root() -> PathBuf {
 pub fn shipped() -> Vec<Program> {
     let own = |p: &Program| p.path.starts_with("examples/") || p.path.starts_with("interpreter/cli/src/");
     let programs: Vec<Program> = everything().into_iter().filter(own).collect();
-    let main = |p: &Program| ["pretrain ", "release ", "eval ", "sft "].iter().any(|k| p.text.contains(&format!("\n{k}")));
+    let main = |p: &Program| {
+        ["pretrain ", "release ", "eval ", "sft "].iter().any(|k| p.text.contains(&format!("\n{k}")))
+    };
     programs.into_iter().filter(main).collect()
 }
 
@@ -47,7 +49,10 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Program>) {
             }
         } else if name.ends_with(".llmp") {
             let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
-            found.push(Program { path: path.strip_prefix(root).unwrap().to_string_lossy().into_owned(), text });
+            found.push(Program {
+                path: path.strip_prefix(root).unwrap().to_string_lossy().into_owned(),
+                text,
+            });
         }
     }
 }

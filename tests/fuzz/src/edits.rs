@@ -17,13 +17,38 @@ pub struct Pieces {
 const LONGEST: usize = 24_000;
 
 const SIGNS: [&str; 34] = [
-    "(", ")", "[", "]", "{", "}", "\"", "r\"", "\n", "\r\n", "\r", "=", ",", "|>", "..", "#", "##", "@", "%", ".", "\\",
-    "\\\\ x\n", "ä", "𝛼", "\u{feff}", "\u{202e}", "\0", "if ", "not ", "-", "{{", "==", "/", "llmp 2\n",
+    "(", ")", "[", "]", "{", "}", "\"", "r\"", "\n", "\r\n", "\r", "=", ",", "|>", "..", "#", "##", "@", "%",
+    ".", "\\", "\\\\ x\n", "ä", "𝛼", "\u{feff}", "\u{202e}", "\0", "if ", "not ", "-", "{{", "==", "/",
+    "llmp 2\n",
 ];
 
 const NUMBERS: [&str; 26] = [
-    "0", "1", "-1", "2", "63", "64", "65", "1009", "0.1", "1e-400", "1e400", "1e38", "9e18", "340282366920938463463374607431768211456",
-    "18446744073709551616", "4M tokens", "1 step", "0 tokens", "2 epochs", "100%", "101%", "0%", "8k", "8Ki", "1h30m", "999T",
+    "0",
+    "1",
+    "-1",
+    "2",
+    "63",
+    "64",
+    "65",
+    "1009",
+    "0.1",
+    "1e-400",
+    "1e400",
+    "1e38",
+    "9e18",
+    "340282366920938463463374607431768211456",
+    "18446744073709551616",
+    "4M tokens",
+    "1 step",
+    "0 tokens",
+    "2 epochs",
+    "100%",
+    "101%",
+    "0%",
+    "8k",
+    "8Ki",
+    "1h30m",
+    "999T",
 ];
 
 impl Pieces {
@@ -114,7 +139,8 @@ impl Pieces {
     fn item(&self, text: &str, random: &mut Random) -> String {
         let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
         let at = random.pick(&starts).copied().unwrap_or(text.len());
-        let kinds = [SyntaxKind::Item, SyntaxKind::Item, SyntaxKind::Member, SyntaxKind::Variant, SyntaxKind::Rounds];
+        let kinds =
+            [SyntaxKind::Item, SyntaxKind::Item, SyntaxKind::Member, SyntaxKind::Variant, SyntaxKind::Rounds];
         let kind = random.pick(&kinds).copied().unwrap_or(SyntaxKind::Item);
         replaced(text, at..at, &format!("{}\n", self.piece(kind, random)))
     }
@@ -147,7 +173,9 @@ fn repeated(text: &str, random: &mut Random) -> String {
     let tokens = scan::scan(text);
     let at = random.below(tokens.len());
     let to = (at + 1 + random.below(8)).min(tokens.len());
-    let (Some(first), Some(last)) = (tokens.get(at), tokens.get(to.saturating_sub(1))) else { return text.to_owned() };
+    let (Some(first), Some(last)) = (tokens.get(at), tokens.get(to.saturating_sub(1))) else {
+        return text.to_owned();
+    };
     let piece = &text[first.start..last.end];
     replaced(text, first.start..first.start, &piece.repeat(2 + random.below(100)))
 }
@@ -171,7 +199,15 @@ fn bytes(text: &str, random: &mut Random) -> String {
 fn nested(text: &str, random: &mut Random) -> String {
     let tokens = scan::scan(text);
     let Some(token) = random.pick(&tokens) else { return text.to_owned() };
-    let pairs = [("(", ")"), ("[", "]"), ("{ a = ", " }"), ("f(", ")"), ("if true then ", " else 1"), ("not ", ""), ("-", "")];
+    let pairs = [
+        ("(", ")"),
+        ("[", "]"),
+        ("{ a = ", " }"),
+        ("f(", ")"),
+        ("if true then ", " else 1"),
+        ("not ", ""),
+        ("-", ""),
+    ];
     let (open, close) = random.pick(&pairs).copied().unwrap_or_default();
     let depth = 1 + random.below(70);
     let with = format!("{}{}{}", open.repeat(depth), token.text(text), close.repeat(depth));

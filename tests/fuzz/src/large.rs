@@ -8,7 +8,9 @@ const TEAM: usize = 50;
 /// A program of about `lines` lines without a mistake: teams that each clean their sources, mix them, and train, evaluate and
 /// release a model; every tenth team builds on the cleaning of the one before.
 pub fn program(lines: usize) -> String {
-    let mut text = String::from("llmp 1\n\n## A generated program.\n\nparam budget: Tokens = 40M tokens\nparam peak: Num in 1e-5..1e-2 = 3e-3\n\nlet ENGLISH = \"en\"\n\n");
+    let mut text = String::from(
+        "llmp 1\n\n## A generated program.\n\nparam budget: Tokens = 40M tokens\nparam peak: Num in 1e-5..1e-2 = 3e-3\n\nlet ENGLISH = \"en\"\n\n",
+    );
     text.push_str("tokenizer tok = bpe(train_on = joined_0, vocab = 4096)\n\n");
     let teams = (lines.saturating_sub(12) / TEAM).max(1);
     for team in 0..teams {

@@ -122,7 +122,14 @@ impl<'a> Session<'a> {
         let now = Arc::new(Now { text: Mutex::new(String::new()), turn: AtomicU64::new(0) });
         let watched = Arc::clone(&now);
         std::thread::spawn(move || watch(target, &watched));
-        Session { target, judge, now, seen: BTreeSet::new(), report: Report::default(), said: BTreeSet::new() }
+        Session {
+            target,
+            judge,
+            now,
+            seen: BTreeSet::new(),
+            report: Report::default(),
+            said: BTreeSet::new(),
+        }
     }
 
     /// Tries one input; whether it behaves in a way that was not seen before.
@@ -133,20 +140,17 @@ impl<'a> Session<'a> {
         self.now.turn.fetch_add(1, Ordering::SeqCst);
         let start = Instant::now();
         let (target, judge) = (self.target, self.judge);
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| target.run(judge, text)));
+        let outcome = tried(target, judge, text);
         self.now.turn.fetch_add(1, Ordering::SeqCst);
         self.report.inputs += 1;
         self.report.slowest = self.report.slowest.max(start.elapsed());
         match outcome {
             Ok(way) => self.seen.insert(way),
-            Err(panic) => {
-                let words = panic.downcast_ref::<String>().cloned();
-                let words = words.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-                let words = words.unwrap_or_default().lines().next().unwrap_or_default().to_owned();
-                let short: String = words.chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
+            Err(words) => {
                 // One finding of each sort is enough.
-                if self.said.insert(short) {
-                    self.report.findings.push((keep(self.target, text), words));
+                if self.said.insert(sort(&words)) {
+                    let small = shrunk(target, judge, text, &sort(&words));
+                    self.report.findings.push((keep(target, &small), words));
                 }
                 false
             }
@@ -162,8 +166,51 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Runs a target; the first line of its panic.
+fn tried(target: Target, judge: &Judge, text: &str) -> Result<String, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| target.run(judge, text))).map_err(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+        words.unwrap_or_default().lines().next().unwrap_or_default().to_owned()
+    })
+}
+
+/// The beginning of a panic's words without numbers: the same for findings of one sort.
+fn sort(words: &str) -> String {
+    words.chars().filter(|c| !c.is_ascii_digit()).take(40).collect()
+}
+
+/// A smaller text with a finding of the same sort: lines, then tokens are left out as long as it stays.
+fn shrunk(target: Target, judge: &Judge, text: &str, wanted: &str) -> String {
+    let end = Instant::now() + Duration::from_secs(10);
+    let same = |text: &str| tried(target, judge, text).is_err_and(|words| sort(&words) == wanted);
+    let mut best = text.to_owned();
+    for lines in [true, false] {
+        let mut width = best.len();
+        while width > 0 && Instant::now() < end {
+            let pieces: Vec<&str> = if lines {
+                best.split_inclusive('\n').collect()
+            } else {
+                llmp_grammar::scan::scan(&best).iter().map(|token| &best[token.start..token.end]).collect()
+            };
+            width = width.min(pieces.len());
+            let starts = (0..pieces.len()).step_by(width.max(1));
+            let smaller = starts.map(|at| {
+                let rest = pieces.iter().enumerate().filter(|(n, _)| *n < at || *n >= at + width);
+                rest.map(|(_, piece)| *piece).collect::<String>()
+            });
+            match smaller.take_while(|_| Instant::now() < end).find(|text| same(text)) {
+                Some(text) => best = text,
+                None => width /= 2,
+            }
+        }
+    }
+    best
+}
+
 fn keep(target: Target, text: &str) -> PathBuf {
-    let sum = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let sum =
+        text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     let path = folder().join(format!("{}-{sum:016x}.llmp", target.name()));
     std::fs::write(&path, text).unwrap();
     path

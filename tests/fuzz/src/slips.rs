@@ -98,7 +98,13 @@ pub struct Mutant {
 }
 
 /// Mutants of one program: at most `most` of a class, chosen by the stream.
-pub fn mutants(text: &str, class: Class, most: usize, registry: &Registry, random: &mut Random) -> Vec<Mutant> {
+pub fn mutants(
+    text: &str,
+    class: Class,
+    most: usize,
+    registry: &Registry,
+    random: &mut Random,
+) -> Vec<Mutant> {
     let (parse, _) = llmp_grammar::parse(FileId(0), text);
     let all = sites(text, &parse.file, registry);
     let names = defined(&parse.file);

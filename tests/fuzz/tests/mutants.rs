@@ -110,7 +110,11 @@ fn jobs<'a>(judge: &Judge, programs: &'a [Program], before: &'a [Verdict]) -> Ve
         let made = mutants(&programs[at].text, class, 5, judge.registry(), &mut random);
         let fresh: Vec<Mutant> =
             made.into_iter().filter(|m| !jobs.iter().any(|job| job.mutant.text == m.text)).collect();
-        jobs.extend(fresh.into_iter().map(|mutant| Job { program: &programs[at], before: &before[at], mutant }));
+        jobs.extend(fresh.into_iter().map(|mutant| Job {
+            program: &programs[at],
+            before: &before[at],
+            mutant,
+        }));
     }
     jobs.truncate(WANTED);
     jobs
@@ -130,10 +134,14 @@ fn percent(part: usize, of: usize) -> f64 {
 }
 
 fn print_table(rows: &BTreeMap<Class, Row>) {
-    println!("{:<30}{:>7}{:>10}{:>10}{:>9}{:>12}", "mistake", "edits", "same plan", "caught", "errors", "first fix");
+    println!(
+        "{:<30}{:>7}{:>10}{:>10}{:>9}{:>12}",
+        "mistake", "edits", "same plan", "caught", "errors", "first fix"
+    );
     for (class, row) in rows {
         let real = row.all - row.same;
-        let fix = if class.is_typo() { format!("{:.1}%", percent(row.restored, row.all)) } else { String::new() };
+        let fix =
+            if class.is_typo() { format!("{:.1}%", percent(row.restored, row.all)) } else { String::new() };
         println!(
             "{:<30}{:>7}{:>10}{:>9.1}%{:>9}{:>12}",
             class.words(),

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use llmp_grammar::Span;
 use llmp_grammar::ast::{
-    Arg, Block, Body, Decl, Expr, ExprKind, File, Ident, Item, ItemKind, Param, RoundMember, Segment, TextPart,
-    TypeBase, TypeRef, UseNames,
+    Arg, Block, Body, Decl, Expr, ExprKind, File, Ident, Item, ItemKind, Param, RoundMember, Segment,
+    TextPart, TypeBase, TypeRef, UseNames,
 };
 use llmp_stdlib::{Form, Registry, Signature, Ty};
 
@@ -286,7 +286,9 @@ impl Walk<'_> {
                     self.expr(value);
                 }
             }),
-            ExprKind::Name(name) if self.names.iter().any(|n| n == name) => self.site(Sort::Reference, expr.span),
+            ExprKind::Name(name) if self.names.iter().any(|n| n == name) => {
+                self.site(Sort::Reference, expr.span)
+            }
             ExprKind::Name(_) => self.site(Sort::Value, expr.span),
             ExprKind::Column(name) => self.word(Sort::Column, name),
             ExprKind::List(items) => items.iter().for_each(|item| self.expr(item)),
