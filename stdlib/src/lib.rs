@@ -10,6 +10,7 @@ pub mod event;
 pub mod family;
 pub mod formula;
 pub mod kind;
+pub mod library;
 pub mod literal;
 pub mod number;
 pub mod plan;

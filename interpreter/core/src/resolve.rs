@@ -70,6 +70,12 @@ pub(crate) fn resolve<'a>(loaded: &'a Loaded, registry: &Registry, diags: &mut V
         }
     }
     for (unit, file) in loaded.units.iter().enumerate() {
+        for other in &file.offers {
+            let offered = names.scopes[*other].clone();
+            names.scopes[unit].extend(offered);
+        }
+    }
+    for (unit, file) in loaded.units.iter().enumerate() {
         for item in &file.ast.items {
             if let ItemKind::Use(import) = &item.kind {
                 let from = file.imports.get(&import.from.text).copied();
