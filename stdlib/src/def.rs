@@ -19,13 +19,14 @@
 /// After the name, in this order, each part optional: `, source To` for a source, `, rows From -> To` for a row-wise
 /// step, `, whole From -> To` for a step that needs the whole set; `, to path` (a function `&Record -> State` in place of the fixed state);
 /// `, needs [column]`; `, adds [column: Type]`; `, parts [name]`; `, check path` (a function `&Self -> Vec<Problem>`).
+/// `@planned` before the name: declared, checked and planned, but `llmp run` refuses it before anything starts.
 /// A parameter with `@binary` before its name takes values that are usually powers of two. Defaults are literals of
 /// the language, as text.
 #[macro_export]
 macro_rules! def {
     (
         $(#[doc = $doc:literal])*
-        $Ty:ident = $name:literal, rev $rev:literal
+        $(@ $mark:ident)? $Ty:ident = $name:literal, rev $rev:literal
         $(, source $source:ident)? $(, rows $from:ident -> $to:ident)? $(, whole $bfrom:ident -> $bto:ident)?
         $(, to $state:path)? $(, needs [$($need:literal),*])? $(, adds [$($col:ident : $cty:ident),*])?
         $(, parts [$($part:literal),*])? $(, check $check:path)?
@@ -41,6 +42,7 @@ macro_rules! def {
                     name: $name,
                     doc: concat!($($doc, "\n"),*),
                     rev: $rev,
+                    planned: $crate::def!(@mark $($mark)?),
                     params: &[ $( $crate::Param {
                         name: $crate::signature::plain_name(stringify!($p)),
                         doc: concat!($($pdoc, "\n"),*),
@@ -76,6 +78,8 @@ macro_rules! def {
     };
     (@default) => { None };
     (@default $default:literal) => { Some($default) };
+    (@mark) => { false };
+    (@mark planned) => { true };
     (@flag) => { false };
     (@flag binary) => { true };
     (@flow [] [] [] [] []) => { None };
@@ -135,8 +139,8 @@ mod tests {
     }
 
     def! {
-        /// Without parameters or data.
-        Plain = "plain", rev 1 {}
+        /// Without parameters or data; nothing runs it yet.
+        @planned Plain = "plain", rev 1 {}
     }
 
     #[test]
@@ -156,5 +160,6 @@ mod tests {
         assert_eq!((signature.check)(&args)[0].message, "min is above max");
         assert_eq!(WordCount::read(&Record::new()).unwrap_err().len(), 3);
         assert!(Plain::SIGNATURE.flow.is_none() && Plain::read(&Record::new()).is_ok());
+        assert!(Plain::SIGNATURE.planned && !signature.planned);
     }
 }

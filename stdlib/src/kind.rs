@@ -98,6 +98,8 @@ pub struct Kind {
     pub fields: &'static [Field],
     /// Rules over the whole item; a member that is not known yet is skipped.
     pub check: fn(&View<'_>) -> Vec<Problem>,
+    /// What it asks for that the runtime of this version cannot do (LLMP0703): said by `llmp run` before anything starts.
+    pub lacks: fn(&View<'_>) -> Vec<Problem>,
     /// Turns it into steps.
     pub elaborate: fn(&View<'_>, &mut dyn Planner) -> Result<Output, Problem>,
     /// What it costs, when enough is known.
@@ -120,6 +122,7 @@ impl Kind {
             groups: &[],
             fields: &[],
             check: |_| Vec::new(),
+            lacks: |_| Vec::new(),
             elaborate,
             cost: |_| None,
         }

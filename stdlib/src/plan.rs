@@ -95,6 +95,8 @@ pub struct Plan {
     pub roots: Vec<String>,
     /// Items and the port that holds their result.
     pub items: BTreeMap<String, Port>,
+    /// What the runtime of this version cannot do (LLMP0703), at its places: a run is refused; not part of the hash.
+    pub lacks: Vec<llmp_grammar::Diag>,
     /// Costs of models by item.
     pub models: BTreeMap<String, ModelCost>,
     /// Costs of stages by item.

@@ -106,6 +106,8 @@ pub struct Signature {
     pub doc: &'static str,
     /// Raised by hand when its output changes for equal input.
     pub rev: u32,
+    /// The runtime of this version does not have it yet: it is checked and planned, and `llmp run` refuses it at once.
+    pub planned: bool,
     /// Parameters in positional order.
     pub params: &'static [Param],
     /// For data steps and sources.

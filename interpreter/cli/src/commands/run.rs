@@ -17,6 +17,10 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn run(args: &Run, color: Color) -> Exit {
     let Some(planned) = load::plan(&args.file, &args.reading, color) else { return Exit::Failed };
+    if !planned.plan.lacks.is_empty() {
+        refuse(&planned, args.format, color);
+        return Exit::Failed;
+    }
     let place = match load::place(&args.file, &args.roots) {
         Ok(place) => place,
         Err(words) => {
@@ -58,6 +62,24 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
         Err(failure) => {
             report(&failure, &planned, args.format, color);
             Exit::Failed
+        }
+    }
+}
+
+/// Says what this version cannot run, before anything starts.
+fn refuse(planned: &Planned, format: Format, color: Color) {
+    let lacks = &planned.plan.lacks;
+    match format {
+        Format::Human => {
+            let shown = render::terminal(lacks, planned.checked.sources(), output::colored(color));
+            output::note(shown.trim_end());
+            output::note("nothing was started; `llmp plan` shows what would run");
+        }
+        Format::Json => {
+            for diag in lacks {
+                let line = json!({ "event": "failed", "code": diag.code, "message": diag.message, "step": null, "help": diag.help });
+                output::print(&format!("{line}\n"));
+            }
         }
     }
 }

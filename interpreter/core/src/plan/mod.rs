@@ -202,11 +202,37 @@ impl Maker<'_> {
                 );
             }
         }
-        self.plan.steps = self.steps.into_values().filter(|s| needed.contains(&s.id)).collect();
+        self.plan.steps =
+            std::mem::take(&mut self.steps).into_values().filter(|s| needed.contains(&s.id)).collect();
+        self.planned();
         self.plan.names.retain(|id, _| needed.contains(id));
         self.plan.spans.retain(|id, _| needed.contains(id));
         self.plan.items.retain(|_, port| needed.contains(&port.step));
         (self.plan, self.sink)
+    }
+
+    /// Built-ins of the plan that the runtime does not have, each once.
+    fn planned(&mut self) {
+        let mut said: BTreeSet<String> = BTreeSet::new();
+        let mut lacks = Vec::new();
+        for step in &self.plan.steps {
+            let mut names = vec![step.op.clone()];
+            llmp_stdlib::value::map_record(step.args.clone(), &mut |value| {
+                if let Value::Call(call) = &value {
+                    names.push(call.name.clone());
+                }
+                value
+            });
+            for name in names {
+                let kind = || self.registry.kind(&name).map(|k| k.signature);
+                let planned = self.signature(&name).or_else(kind).is_some_and(|s| s.planned);
+                if planned && said.insert(name.clone()) {
+                    let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
+                    lacks.push(crate::codes::NotAvailable { what: format!("`{name}`"), at }.into());
+                }
+            }
+        }
+        self.plan.lacks.extend(lacks);
     }
 
     fn make(&mut self, name: &str) -> Result<Output, Problem> {
@@ -215,6 +241,8 @@ impl Maker<'_> {
             return Err(silent());
         }
         self.open.push(name.to_owned());
+        let lacks = (item.kind.lacks)(&item.view(self.program)).into_iter();
+        self.plan.lacks.extend(lacks.map(|p| crate::check::place_problem(p, &[], &item.places, item.at)));
         let made = (item.kind.elaborate)(&item.view(self.program), self);
         self.open.pop();
         let output = made.map_err(|problem| {

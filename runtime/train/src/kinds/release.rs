@@ -30,22 +30,21 @@ llmp_stdlib::def! {
 
 /// The kind.
 pub(super) static KIND: Kind =
-    Kind { check, ..Kind::new(Release::SIGNATURE, Form::Block, Yields::Release, elaborate) };
+    Kind { check, lacks, ..Kind::new(Release::SIGNATURE, Form::Block, Yields::Release, elaborate) };
 
 fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = check_trained(view).into_iter().collect();
-    if view.read::<Formats>("format").is_some_and(|f| !f.files.is_empty() || !f.safetensors) {
-        problems.push(unavailable("format", "GGUF", "safetensors"));
-    }
-    if view.read::<Vec<String>>("allow_licenses").is_some_and(|l| !l.is_empty()) {
-        problems.push(unavailable("allow_licenses", "a check of licenses", "[]"));
-    }
     let leaves =
         |path: &str| path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..");
     if view.read::<FilePath>("to").is_some_and(|path| leaves(&path.0)) {
         problems.push(Problem::error("LLMP0115", "to", "a release stays inside the project"));
     }
     problems
+}
+
+fn lacks(view: &View<'_>) -> Vec<Problem> {
+    let files = view.read::<Formats>("format").is_some_and(|f| !f.files.is_empty() || !f.safetensors);
+    files.then(|| unavailable("format", "GGUF", "safetensors")).into_iter().collect()
 }
 
 /// Arguments of the step `release`, typed.
