@@ -6,6 +6,7 @@
 pub mod arg;
 pub mod def;
 pub mod docs;
+pub mod estimate;
 pub mod event;
 pub mod family;
 pub mod formula;
@@ -17,11 +18,13 @@ pub mod plan;
 pub mod problem;
 pub mod registry;
 pub mod signature;
+pub mod source;
 pub mod ty;
 pub mod unit;
 pub mod value;
 
 pub use arg::Arg;
+pub use estimate::{Estimate, Facts, Measured};
 pub use event::Event;
 pub use formula::{Formula, Operator};
 pub use kind::{Form, Kind, Output, Part, Planner, Program, View, Yields};

@@ -28,8 +28,6 @@ llmp_stdlib::def! {
         text: String = "\"text\"",
         /// What happens to a line that cannot be read.
         on_error: OnError = "count",
-        /// Licence of the texts, as an SPDX name.
-        license: Option<String> = "none",
     }
 }
 
