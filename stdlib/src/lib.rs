@@ -29,7 +29,7 @@ pub use event::Event;
 pub use formula::{Formula, Operator};
 pub use kind::{Form, Kind, Output, Part, Planner, Program, View, Yields};
 pub use number::Rational;
-pub use plan::{ModelCost, Plan, Port, StageCost, Step, StepId};
+pub use plan::{Guard, ModelCost, Plan, Port, StageCost, Step, StepId};
 pub use problem::{Problem, Severity};
 pub use registry::Registry;
 pub use signature::{Column, Flow, Param, Settings, Signature, State};

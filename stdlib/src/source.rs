@@ -167,6 +167,11 @@ pub fn is_reader(signature: &Signature) -> bool {
         && !signature.params.iter().any(|p| joins(&p.ty))
 }
 
+/// Names of the attributes that every reader takes.
+pub fn attribute_names() -> impl Iterator<Item = &'static str> {
+    Attributes::SIGNATURE.params.iter().map(|p| p.name)
+}
+
 /// Takes the attributes out of a reader's arguments, those apart that are the reader's own. `awaits = true` stays.
 pub fn take_attributes(signature: &Signature, args: &mut Record) -> Record {
     let mut taken = Record::new();

@@ -66,6 +66,8 @@ pub struct Family {
     pub doc: &'static str,
     /// Its constructors, sorted by name.
     pub members: &'static [&'static Signature],
+    /// What a constructor stands for where an item is expected: `from = pick(a, b, by = …)`.
+    pub yields: Option<Yields>,
 }
 
 impl Family {

@@ -29,6 +29,18 @@ pub struct ItemRef {
     pub part: Option<String>,
 }
 
+impl ItemRef {
+    /// The item or part that a key of a mixture names. Names of items may hold dots themselves: `post[3].sampled`.
+    pub fn of_key(key: &str, program: &dyn crate::kind::Program) -> ItemRef {
+        match key.rsplit_once('.') {
+            Some((item, part)) if program.view(key).is_none() => {
+                ItemRef { item: item.to_owned(), part: Some(part.to_owned()) }
+            }
+            _ => ItemRef { item: key.to_owned(), part: None },
+        }
+    }
+}
+
 /// A value of the language.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {

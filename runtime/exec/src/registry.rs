@@ -9,5 +9,6 @@ pub fn registry() -> Registry {
         .kinds(llmp_nn::kinds::ALL)
         .kinds(llmp_train::kinds::ALL)
         .steps(llmp_data::steps::SIGNATURES)
+        .steps(llmp_data::steps::planned::SIGNATURES)
         .functions(llmp_data::functions::ALL)
 }

@@ -24,6 +24,8 @@ mod e0206_branches_differ;
 mod e0207_wrong_state;
 mod e0209_out_of_range;
 mod e0210_elements_differ;
+mod e0211_optional_used;
+mod e0212_not_static;
 mod e0213_not_a_step;
 mod e0301_unknown_unit;
 mod e0302_unit_needed;
@@ -34,8 +36,16 @@ mod e0306_units_differ;
 mod e0401_shares_miss;
 mod e0402_bad_rest;
 mod e0403_bad_weight;
+mod e0404_repeated;
+mod e0405_size_unknown;
+mod e0406_evaluation_trained;
 mod e0407_constant_condition;
+mod e0408_costly_first;
+mod e0409_license_forbids;
 mod e0412_part_twice;
+mod e0413_dedup_after_sample;
+mod e0414_not_decontaminated;
+mod e0415_synthetic_only;
 mod e0501_heads_divide_width;
 mod e0502_kv_heads_divide_heads;
 mod e0503_vocab_too_small;
@@ -45,6 +55,9 @@ mod e0509_odd_size;
 mod e0601_none_given;
 mod e0602_both_given;
 mod e0604_longer_than_stage;
+mod e0608_carry_without_next;
+mod e0609_result_unused;
+mod e0612_own_pairs;
 mod e0703_not_available;
 mod e0801_unknown_param;
 mod e0802_bad_override;
@@ -81,6 +94,8 @@ pub use e0206_branches_differ::BranchesDiffer;
 pub use e0207_wrong_state::WrongState;
 pub use e0209_out_of_range::OutOfRange;
 pub use e0210_elements_differ::ElementsDiffer;
+pub use e0211_optional_used::OptionalUsed;
+pub use e0212_not_static::NotStatic;
 pub use e0213_not_a_step::NotAStep;
 pub use e0301_unknown_unit::UnknownUnit;
 pub use e0302_unit_needed::UnitNeeded;
@@ -91,8 +106,16 @@ pub use e0306_units_differ::UnitsDiffer;
 pub use e0401_shares_miss::SharesMiss;
 pub use e0402_bad_rest::BadRest;
 pub use e0403_bad_weight::BadWeight;
+pub use e0404_repeated::Repeated;
+pub use e0405_size_unknown::SizeUnknown;
+pub use e0406_evaluation_trained::EvaluationTrained;
 pub use e0407_constant_condition::ConstantCondition;
+pub use e0408_costly_first::CostlyFirst;
+pub use e0409_license_forbids::LicenseForbids;
 pub use e0412_part_twice::PartTwice;
+pub use e0413_dedup_after_sample::DedupAfterSample;
+pub use e0414_not_decontaminated::NotDecontaminated;
+pub use e0415_synthetic_only::SyntheticOnly;
 pub use e0501_heads_divide_width::HeadsDivideWidth;
 pub use e0502_kv_heads_divide_heads::KvHeadsDivideHeads;
 pub use e0503_vocab_too_small::VocabTooSmall;
@@ -102,6 +125,9 @@ pub use e0509_odd_size::OddSize;
 pub use e0601_none_given::NoneGiven;
 pub use e0602_both_given::BothGiven;
 pub use e0604_longer_than_stage::LongerThanStage;
+pub use e0608_carry_without_next::CarryWithoutNext;
+pub use e0609_result_unused::ResultUnused;
+pub use e0612_own_pairs::OwnPairs;
 pub use e0703_not_available::NotAvailable;
 pub use e0801_unknown_param::UnknownParam;
 pub use e0802_bad_override::BadOverride;
@@ -138,6 +164,8 @@ pub const ALL: &[&Info] = &[
     &WrongState::INFO,
     &OutOfRange::INFO,
     &ElementsDiffer::INFO,
+    &OptionalUsed::INFO,
+    &NotStatic::INFO,
     &NotAStep::INFO,
     &UnknownUnit::INFO,
     &UnitNeeded::INFO,
@@ -148,8 +176,16 @@ pub const ALL: &[&Info] = &[
     &SharesMiss::INFO,
     &BadRest::INFO,
     &BadWeight::INFO,
+    &Repeated::INFO,
+    &SizeUnknown::INFO,
+    &EvaluationTrained::INFO,
     &ConstantCondition::INFO,
+    &CostlyFirst::INFO,
+    &LicenseForbids::INFO,
     &PartTwice::INFO,
+    &DedupAfterSample::INFO,
+    &NotDecontaminated::INFO,
+    &SyntheticOnly::INFO,
     &HeadsDivideWidth::INFO,
     &KvHeadsDivideHeads::INFO,
     &VocabTooSmall::INFO,
@@ -159,6 +195,9 @@ pub const ALL: &[&Info] = &[
     &NoneGiven::INFO,
     &BothGiven::INFO,
     &LongerThanStage::INFO,
+    &CarryWithoutNext::INFO,
+    &ResultUnused::INFO,
+    &OwnPairs::INFO,
     &NotAvailable::INFO,
     &UnknownParam::INFO,
     &BadOverride::INFO,

@@ -13,7 +13,7 @@ fn options(text: &str) -> Options {
     };
     let sets =
         after("with --set ").and_then(|set| set.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())));
-    Options { variants: after("with --variant ").into_iter().collect(), sets: sets.into_iter().collect() }
+    Options { variants: after("with --variant ").into_iter().collect(), sets: sets.into_iter().collect(), ..Options::default() }
 }
 
 fn run(text: &str, options: &Options) -> Checked {

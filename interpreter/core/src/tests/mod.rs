@@ -3,6 +3,9 @@
 mod catalogue;
 mod mistakes;
 mod plans;
+mod same_plan;
+mod speed;
+mod templates;
 mod values;
 
 use std::collections::BTreeMap;

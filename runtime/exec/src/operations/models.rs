@@ -182,8 +182,9 @@ mod with_kernels {
         for finished in work.results.values() {
             for funnel in &finished.manifest.funnels {
                 let step = work.plan.steps.iter().find(|s| work.plan.name(&s.id) == funnel.step);
-                let license = step.and_then(|s| match s.args.get("license") {
-                    Some(Value::Text(license)) => Some(format!(", {license}")),
+                let attributes = step.and_then(|s| work.plan.attributes.get(&s.id));
+                let license = attributes.and_then(|a| match a.get("license") {
+                    Some(Value::Text(license) | Value::Choice(license)) => Some(format!(", {license}")),
                     _ => None,
                 });
                 let (from, to) = (funnel.documents_in, funnel.documents_out);

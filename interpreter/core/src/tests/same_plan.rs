@@ -1,0 +1,1 @@
+//! What changes a plan and what does not, over random edits.

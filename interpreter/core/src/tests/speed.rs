@@ -1,0 +1,1 @@
+//! Large programs: time grows with their length, and deep ones do not end the process.
