@@ -163,7 +163,7 @@ pub fn is_reader(signature: &Signature) -> bool {
         Ty::List(inner) | Ty::Optional(inner) => matches!(inner, Ty::Data(_)),
         _ => false,
     };
-    signature.flow.is_some_and(|flow| flow.from.is_none())
+    signature.flow.is_some_and(|flow| flow.is_source())
         && !signature.params.iter().any(|p| joins(&p.ty))
 }
 

@@ -134,7 +134,8 @@ pub(crate) struct Names<'a> {
     pub(crate) params: IndexMap<String, (usize, &'a ast::Param)>,
     pub(crate) templates: IndexMap<String, Template<'a>>,
     pub(crate) checks: Vec<(usize, &'a ast::Item, &'a ast::Check)>,
-    pub(crate) variants: IndexMap<String, (usize, &'a ast::Variant)>,
+    /// Variants of one name in several files are one.
+    pub(crate) variants: IndexMap<String, Vec<(usize, &'a ast::Variant)>>,
     /// Imported names of the main file: name, place.
     pub(crate) imports: Vec<(String, Span)>,
 }
@@ -233,7 +234,7 @@ impl<'a> Definer<'_, 'a> {
                 Def::Let(unique)
             }
             ItemKind::Variant(variant) => {
-                self.names.variants.insert(name.text.clone(), (scope, variant));
+                self.names.variants.entry(name.text.clone()).or_default().push((scope, variant));
                 Def::Variant
             }
             ItemKind::Rounds(rounds) => {
