@@ -1,7 +1,5 @@
 //! Amounts that are known within bounds: `about(8T tokens)` is the interval from 8T/1.5 to 8T·1.5.
 
-use std::collections::BTreeMap;
-
 use crate::arg::Arg;
 use crate::number::{self, Rational};
 use crate::ty::Ty;
@@ -108,28 +106,6 @@ impl Arg for Estimate {
             Value::About(estimate) => Ok(*estimate),
             _ => Err(format!("expected {}, found {value}", Self::TY.show())),
         }
-    }
-}
-
-/// What was measured of one input: a path or glob as its source writes it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Measured {
-    /// Bytes of text, unpacked.
-    pub bytes: Option<u64>,
-    /// Records of all files.
-    pub rows: Option<u64>,
-    /// Documents that were read out of them.
-    pub documents: Option<u64>,
-}
-
-/// Measured facts of inputs, by path or glob as the sources write it (relative to the main file).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts(pub BTreeMap<String, Measured>);
-
-impl Facts {
-    /// What is known of the files that `glob` names: the entry of that name.
-    pub fn of(&self, glob: &str) -> Option<Measured> {
-        self.0.get(glob).copied()
     }
 }
 

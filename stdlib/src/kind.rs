@@ -25,6 +25,8 @@ pub enum Yields {
     Metrics,
     /// A released folder.
     Release,
+    /// Machines to estimate for.
+    Hardware,
     /// A classifier of documents.
     Classifier,
     /// A reward model: a number for a prompt with its answer.
@@ -42,6 +44,7 @@ impl Yields {
             Yields::Model => "a model",
             Yields::Metrics => "metrics",
             Yields::Release => "a release",
+            Yields::Hardware => "hardware",
             Yields::Classifier => "a classifier",
             Yields::Reward => "a reward model",
         }

@@ -95,8 +95,16 @@ pub struct StageCost {
     pub steps: u64,
     /// Floating-point operations of forward and backward.
     pub flops: f64,
-    /// Estimated peak memory in bytes.
+    /// Estimated peak memory in bytes: all that follows together.
     pub memory_bytes: u64,
+    /// Weights and gradients.
+    pub weight_bytes: u64,
+    /// State of the optimizer.
+    pub optimizer_bytes: u64,
+    /// What the forward pass keeps for the backward pass.
+    pub activation_bytes: u64,
+    /// Checkpoints that are on disk at once, the result among them.
+    pub checkpoint_bytes: u64,
 }
 
 /// A condition that the run decides before it spends anything behind it.

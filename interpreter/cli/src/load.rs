@@ -69,7 +69,7 @@ pub(crate) fn check(file: &Path, reading: &Reading) -> Checked {
         set.split_once('=').map_or((set.clone(), String::new()), |(n, v)| (n.into(), v.into()))
     };
     let sets = reading.set.iter().map(split).collect();
-    let options = llmp_interpreter::Options { variants: reading.variant.clone(), sets, ..Default::default() };
+    let options = llmp_interpreter::Options { variants: reading.variant.clone(), sets };
     let (program, said) = llmp_interpreter::check(&loaded, &registry, &options);
     sink.extend(said.into_sorted());
     Checked { registry, program, diags: sink.into_sorted() }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use llmp_grammar::ast::{File, ItemKind, Use, UseNames};
 use llmp_grammar::{FileId, Sink, Sources, Span};
-use llmp_stdlib::library;
+use llmp_stdlib::{Lock, Locked, library};
 
 use crate::codes::{FileNotFound, ImportCycle, LeavesProject};
 
@@ -55,6 +55,8 @@ pub struct Loaded {
     pub sources: Sources,
     /// The parsed files.
     pub units: Vec<Unit>,
+    /// Facts of `llmp.lock` at the root of the project.
+    pub locked: Locked,
 }
 
 /// Reads and parses a file and everything that it imports. A file that is not there is a diagnostic.
@@ -67,7 +69,16 @@ pub fn load(vfs: &dyn Vfs, main: &str) -> (Loaded, Sink) {
         loader.sink.push(FileNotFound { path: main.clone(), at: Span::at(file, 0) });
         loader.loaded.units.push(Unit::new(file, main, File::default(), false));
     }
+    loader.loaded.locked = locked(vfs, &loader.root, &loader.loaded.units[0].path);
     (loader.loaded, loader.sink)
+}
+
+fn locked(vfs: &dyn Vfs, root: &str, main: &str) -> Locked {
+    let folder = folder(main).strip_prefix(root).unwrap_or("").trim_start_matches('/');
+    match vfs.read(&join(root, Lock::FILE)) {
+        Some(text) => Locked::read(&text, folder),
+        None => Locked { folder: folder.to_owned(), ..Locked::default() },
+    }
 }
 
 struct Loader<'v> {

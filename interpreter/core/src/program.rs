@@ -178,6 +178,8 @@ pub struct Program {
     pub unpublished: Vec<Note>,
     /// What places mean, for editors.
     pub meanings: Vec<(Span, Meaning)>,
+    /// Measured facts of inputs.
+    pub locked: llmp_stdlib::Locked,
     /// Path of the main file.
     pub main: String,
 }

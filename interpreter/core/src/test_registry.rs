@@ -7,7 +7,7 @@ use llmp_stdlib::registry::Function;
 use llmp_stdlib::source::License;
 use llmp_stdlib::{
     Arg, Column, Dim, Form, Formula, ItemRef, Kind, ModelCost, Output, Part, Planner, Port, Problem,
-    Rational, Record, Registry, Settings, State, Ty, Value, View, Yields, choices, def, family, number,
+    Rational, Record, Registry, Settings, StageCost, State, Ty, Value, View, Yields, choices, def, family, number,
 };
 
 const ANY: &[State] = &[State::Html, State::Docs, State::Chat, State::Prompt, State::Preference];
@@ -193,6 +193,7 @@ static PRETRAIN: Kind = Kind {
         Group { members: &["tokens", "steps"], required: true },
     ],
     check: check_pretrain,
+    cost: stage_cost,
     ..Kind::new(PretrainKind::SIGNATURE, Form::Block, Yields::Model, pretrain)
 };
 static REWARD: Kind = Kind::new(RewardKind::SIGNATURE, Form::Block, Yields::Model, pretrain);
@@ -309,6 +310,15 @@ fn pretrain(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Proble
     Ok(Output::Model { spec, tokenizer, weights: Some(planner.step("pretrain", 1, args)) })
 }
 
+fn stage_cost(view: &View<'_>) -> Option<Cost> {
+    let parameters = parameters(&view.follow("model").or_else(|| view.follow("from"))?)?;
+    let tokens = view.read::<Tokens>("tokens")?.0;
+    let flops = 6.0 * parameters as f64 * tokens as f64;
+    let (weights, disk) = (parameters * 16, parameters * 28);
+    let cost = StageCost { tokens, flops, memory_bytes: weights, weight_bytes: weights, ..StageCost::default() };
+    Some(Cost::Stage(StageCost { checkpoint_bytes: disk, ..cost }))
+}
+
 fn trained(view: &View<'_>, planner: &mut dyn Planner) -> Result<Port, Problem> {
     let Some(Value::Item(item)) = view.get("model") else {
         return Err(Problem::error("LLMP0103", "model", "missing"));
@@ -342,7 +352,7 @@ pub(crate) fn registry() -> Registry {
     // Ratios are read exactly: a use of the number helpers keeps the import honest.
     debug_assert_eq!(number::show(Rational::new(1, 2)), "0.5");
     Registry::new()
-        .kinds(&[&SOURCE, &DATASET, &CHAIN, &MIX, &TOKENIZER, &MODEL, &PRETRAIN, &REWARD, &EVAL, &RELEASE])
+        .kinds(&[&SOURCE, &DATASET, &CHAIN, &MIX, &TOKENIZER, &MODEL, &PRETRAIN, &REWARD, &llmp_stdlib::hardware::KIND, &EVAL, &RELEASE])
         .steps(&[
             Concat::SIGNATURE,
             ExtractText::SIGNATURE,

@@ -41,11 +41,39 @@ impl<'a> Checker<'a> {
         (attributes, state)
     }
 
+    /// What is computed of everything that learns: the share of text that models wrote, and how far it is from people.
+    pub(crate) fn lineage_field(&mut self, item: &str, name: &str) -> Option<Val> {
+        if !crate::lineage::FIELDS.iter().any(|(field, _)| *field == name) {
+            return None;
+        }
+        let kind = self.items.0.get(item)?.kind;
+        if !crate::lineage::learns(kind) {
+            return None;
+        }
+        self.deeply(item);
+        let lineage = crate::lineage::Lineage::new(&self.items, self.registry, &self.loaded.locked);
+        let view = llmp_stdlib::Program::view(&self.items, item)?;
+        let Some(share) = lineage.stage(&view).and_then(|stage| lineage.synthetic(&stage)) else {
+            return Some(Val::Unknown);
+        };
+        let value = if name == "synthetic_share" {
+            let dim = llmp_stdlib::Dim::NONE;
+            if share.low == share.high {
+                Value::Number(Quantity::new(share.low, dim))
+            } else {
+                Value::About(Estimate { low: share.low, high: share.high, dim })
+            }
+        } else {
+            Value::number(i128::from(share.generation))
+        };
+        Some(Val::Known(value))
+    }
+
     /// What is known of a source besides what it states: measured counts, or that nothing is known.
     pub(crate) fn source_field(&self, call: &Call, name: &str) -> Option<Val> {
         let signature = self.source(&call.name).filter(|s| is_reader(s))?;
         let measured = match signature.params.first().and_then(|p| call.args.get(p.name)) {
-            Some(Value::Text(glob)) => self.facts.of(glob),
+            Some(Value::Text(glob)) => self.loaded.locked.input(&call.name, glob),
             _ => None,
         };
         let count = |n: Option<u64>, dim| {
@@ -54,10 +82,10 @@ impl<'a> Checker<'a> {
         use llmp_stdlib::Dim;
         Some(match name {
             "documents" => count(measured.and_then(|m| m.documents), Dim::DOCS),
-            "bytes" => count(measured.and_then(|m| m.bytes), Dim::BYTES),
+            "bytes" => count(measured.and_then(|m| m.text_bytes), Dim::BYTES),
             "rows" => count(measured.and_then(|m| m.rows), Dim::NONE),
             "size" => {
-                let bytes = measured.and_then(|m| m.bytes)?;
+                let bytes = measured.and_then(|m| m.text_bytes)?;
                 let size = Estimate::exact(Quantity::new(i128::from(bytes).into(), Dim::BYTES));
                 llmp_stdlib::source::tokens_in(size).map_or(Val::Unknown, |e| Val::Known(Value::About(e)))
             }

@@ -188,6 +188,10 @@ impl<'a> Checker<'a> {
         if let Some(value) = found.members.get(&name.text) {
             return Val::Known(value.clone());
         }
+        if let Some(known) = self.lineage_field(item, &name.text) {
+            return known;
+        }
+        let Some(found) = self.items.0.get(item) else { return Val::Error };
         if let Some(Value::Call(call)) = &found.value
             && let Some(value) = call.args.get(&name.text)
         {
@@ -218,7 +222,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Evaluates an item and all that it mentions: fields look through references.
-    fn deeply(&mut self, item: &str) {
+    pub(crate) fn deeply(&mut self, item: &str) {
         let mut open = vec![item.to_owned()];
         while let Some(name) = open.pop() {
             // An item that is still being evaluated may come to need more.

@@ -124,7 +124,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn unused(&mut self) {
         let names = Rc::clone(&self.names);
         let root = |decl: &DeclRef<'_>| {
-            matches!(decl.kind.yields, Yields::Metrics | Yields::Release) || trains(decl.kind)
+            matches!(decl.kind.yields, Yields::Metrics | Yields::Release | Yields::Hardware) || trains(decl.kind)
         };
         let mut open: Vec<&str> =
             names.decls.iter().filter(|(_, decl)| root(decl)).map(|(name, _)| name.as_str()).collect();

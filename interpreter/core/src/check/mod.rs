@@ -11,6 +11,7 @@ mod infer;
 mod item;
 mod kinds;
 mod layers;
+mod locked;
 mod mix;
 mod name;
 mod number;
@@ -25,7 +26,7 @@ use std::rc::Rc;
 
 use llmp_grammar::ast::Expr;
 use llmp_grammar::{Diag, Sink, Sources, Span};
-use llmp_stdlib::{Facts, Registry, Ty, Value};
+use llmp_stdlib::{Registry, Ty, Value};
 
 use crate::load::Loaded;
 use crate::program::{Guard, Items, Layer, Meaning, Note, Places, Program, Row};
@@ -41,8 +42,6 @@ pub struct Options {
     pub variants: Vec<String>,
     /// `--set name=value`.
     pub sets: Vec<(String, String)>,
-    /// What was measured of the inputs (`llmp.lock`).
-    pub facts: Facts,
 }
 
 /// The outcome of looking at a value.
@@ -97,7 +96,6 @@ pub(crate) struct Checker<'a> {
     pub(crate) names: Rc<Names<'a>>,
     pub(crate) variants: Vec<String>,
     pub(crate) sets: &'a BTreeMap<String, Expr>,
-    pub(crate) facts: Facts,
     pub(crate) diags: Vec<Diag>,
     pub(crate) items: Items,
     /// Definitions that are being evaluated.
@@ -139,7 +137,6 @@ pub fn check(loaded: &Loaded, registry: &Registry, options: &Options) -> (Progra
     let sets = overrides::sets(&names, options, &mut sources, &mut diags);
     let variants = overrides::variants(&names, options, &mut diags);
     let mut checker = Checker::new(loaded, registry, Rc::clone(&names), variants.clone(), &sets, diags);
-    checker.facts = options.facts.clone();
     checker.run();
     let mut program = checker.program(sources);
     let mut diags = std::mem::take(&mut checker.diags);
@@ -170,7 +167,6 @@ impl<'a> Checker<'a> {
             names,
             variants,
             sets,
-            facts: Facts::default(),
             diags,
             items: Items::default(),
             busy: BTreeSet::new(),
@@ -231,6 +227,7 @@ impl<'a> Checker<'a> {
             guards: std::mem::take(&mut self.guards),
             unpublished: std::mem::take(&mut self.unpublished),
             meanings: std::mem::take(&mut self.meanings),
+            locked: self.loaded.locked.clone(),
             main: self.loaded.units.first().map(|u| u.path.clone()).unwrap_or_default(),
         }
     }

@@ -179,7 +179,8 @@ impl<'a> Checker<'a> {
                 for (_, _, value) in data_args(signature, &call.args) {
                     rows.push(self.row_of(value)?);
                 }
-                Some(source_row(signature, flow, &call.args, rows))
+                let row = source_row(signature, flow, &call.args, rows);
+                Some(self.locked_row(call, row))
             }
             Value::Pipe(head, calls) => {
                 let mut row = self.row_of(head)?;

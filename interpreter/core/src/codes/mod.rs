@@ -13,6 +13,8 @@ mod e0107_hides_built_in;
 mod e0108_unused;
 mod e0109_file_not_found;
 mod e0110_not_offered;
+mod e0111_not_locked;
+mod e0112_differs_from_lock;
 mod e0113_import_cycle;
 mod e0115_leaves_project;
 mod e0201_mismatch;
@@ -58,7 +60,10 @@ mod e0604_longer_than_stage;
 mod e0608_carry_without_next;
 mod e0609_result_unused;
 mod e0612_own_pairs;
+mod e0701_does_not_fit;
 mod e0703_not_available;
+mod e0704_disk_full;
+mod e0705_too_long;
 mod e0801_unknown_param;
 mod e0802_bad_override;
 mod e0803_unknown_path;
@@ -67,6 +72,7 @@ mod e0805_check_failed;
 mod e0806_undecided;
 mod e0807_param_without_value;
 mod e0902_needless_allow;
+mod e0903_no_lock;
 
 use llmp_grammar::Info;
 
@@ -83,6 +89,8 @@ pub use e0107_hides_built_in::HidesBuiltIn;
 pub use e0108_unused::Unused;
 pub use e0109_file_not_found::FileNotFound;
 pub use e0110_not_offered::NotOffered;
+pub use e0111_not_locked::NotLocked;
+pub use e0112_differs_from_lock::DiffersFromLock;
 pub use e0113_import_cycle::ImportCycle;
 pub use e0115_leaves_project::LeavesProject;
 pub use e0201_mismatch::Mismatch;
@@ -128,7 +136,10 @@ pub use e0604_longer_than_stage::LongerThanStage;
 pub use e0608_carry_without_next::CarryWithoutNext;
 pub use e0609_result_unused::ResultUnused;
 pub use e0612_own_pairs::OwnPairs;
+pub use e0701_does_not_fit::DoesNotFit;
 pub use e0703_not_available::NotAvailable;
+pub use e0704_disk_full::DiskFull;
+pub use e0705_too_long::TooLong;
 pub use e0801_unknown_param::UnknownParam;
 pub use e0802_bad_override::BadOverride;
 pub use e0803_unknown_path::UnknownPath;
@@ -137,6 +148,7 @@ pub use e0805_check_failed::CheckFailed;
 pub use e0806_undecided::Undecided;
 pub use e0807_param_without_value::ParamWithoutValue;
 pub use e0902_needless_allow::NeedlessAllow;
+pub use e0903_no_lock::NoLock;
 
 /// All codes of this crate, in order.
 pub const ALL: &[&Info] = &[
@@ -153,6 +165,8 @@ pub const ALL: &[&Info] = &[
     &Unused::INFO,
     &FileNotFound::INFO,
     &NotOffered::INFO,
+    &NotLocked::INFO,
+    &DiffersFromLock::INFO,
     &ImportCycle::INFO,
     &LeavesProject::INFO,
     &Mismatch::INFO,
@@ -198,7 +212,10 @@ pub const ALL: &[&Info] = &[
     &CarryWithoutNext::INFO,
     &ResultUnused::INFO,
     &OwnPairs::INFO,
+    &DoesNotFit::INFO,
     &NotAvailable::INFO,
+    &DiskFull::INFO,
+    &TooLong::INFO,
     &UnknownParam::INFO,
     &BadOverride::INFO,
     &UnknownPath::INFO,
@@ -207,6 +224,7 @@ pub const ALL: &[&Info] = &[
     &Undecided::INFO,
     &ParamWithoutValue::INFO,
     &NeedlessAllow::INFO,
+    &NoLock::INFO,
 ];
 
 /// All codes of the language: those of the grammar and of this crate, in order.
@@ -224,8 +242,24 @@ pub fn explain(code: &str) -> Option<&'static Info> {
     all().into_iter().find(|info| info.code.ends_with(&format!("LLMP{digits:0>4}")))
 }
 
+/// What `llmp lock` wrote for the examples of locks.
+const EXAMPLE_LOCK: &str = r#"{
+  "version": 1,
+  "inputs": {
+    "jsonl speeches/*.jsonl": {
+      "programs": ["example.llmp"],
+      "text": "text",
+      "bytes": 5,
+      "columns": {"id": "Text", "text": "Text", "year": "Num"},
+      "files": [{"path": "speeches/a.jsonl", "bytes": 5, "hash": "00"}]
+    }
+  }
+}
+"#;
+
 /// Files that the examples of the documentation import, by path; the example itself is `example.llmp`.
 pub const EXAMPLE_FILES: &[(&str, &str)] = &[
     ("data.llmp", "llmp 1\n\nsource crawl = text(\"crawl/*.txt\")\n"),
+    ("llmp.lock", EXAMPLE_LOCK),
     ("cycle.llmp", "llmp 1\n\nuse { tok } from \"./example.llmp\"\n\nsource loop = text(\"loop/*.txt\")\n"),
 ];

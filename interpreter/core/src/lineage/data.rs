@@ -26,9 +26,9 @@ impl Lineage<'_> {
                 self.program.view(&item.item).is_some_and(|v| matches!(v.kind.yields, Yields::Data | Yields::Mix))
             }
             Value::Pipe(..) => true,
-            Value::Call(call) => self
-                .signature(&call.name)
-                .is_some_and(|s| s.flow.is_some_and(|f| f.from.is_none())),
+            Value::Call(call) => {
+                self.signature(&call.name).is_some_and(|s| s.flow.is_some_and(|f| f.is_source()))
+            }
             _ => false,
         }
     }
@@ -89,7 +89,7 @@ impl Lineage<'_> {
         let first = signature.params.first().and_then(|p| call.args.get(p.name));
         let glob = if let Some(Value::Text(glob)) = first { glob.as_str() } else { call.name.as_str() };
         let rights = Rights::of(&call.args);
-        let bytes = self.facts.of(glob).and_then(|m| m.bytes);
+        let bytes = self.locked.input(&call.name, glob).and_then(|m| m.text_bytes);
         let counted = bytes.map(|n| Estimate::exact(Quantity::new(i128::from(n).into(), Dim::BYTES)));
         let size = rights.size.or(counted).and_then(tokens_in);
         let generation = rights.synthetic.as_ref().map_or(0, |s| s.generation.max(1));
@@ -110,7 +110,7 @@ impl Lineage<'_> {
 
     /// Text that a model of the program writes is one generation further than what that model was trained on.
     fn written(&self, signature: &Signature, args: &Record, data: &mut Data) {
-        let answers = signature.flow.is_some_and(|f| (f.to)(args) == State::Answers || f.from.is_none());
+        let answers = signature.flow.is_some_and(|f| f.gives(args, None) == Some(State::Answers) || f.is_source());
         let writes = |ty: &Ty| matches!(ty, Ty::Item(yields) if yields.contains(&Yields::Model));
         let by = signature.params.iter().filter(|p| writes(&p.ty)).filter_map(|p| args.get(p.name));
         if !answers {
@@ -135,8 +135,8 @@ impl Lineage<'_> {
             data.leaves.iter_mut().for_each(|leaf| leaf.part = Part::Train);
         }
         self.written(signature, &call.args, data);
-        let same = flow.from == Some((flow.to)(&call.args));
-        if flow.adds.is_empty() || !same {
+        let same = flow.to.is_none_or(|to| flow.from == [to(&call.args)]);
+        if flow.added(&call.args).is_empty() || !same {
             data.tokens = data.tokens.map(|t| Estimate { low: Rational::from(0), ..t });
         }
     }
@@ -174,13 +174,7 @@ impl Lineage<'_> {
                 Value::Record(r) => (r.get("weight").and_then(amount), r.get("max_epochs").and_then(amount)),
                 other => (amount(other), None),
             };
-            let data = match key.rsplit_once('.') {
-                Some((item, part)) if self.program.view(key).is_none() => {
-                    let item = llmp_stdlib::ItemRef { item: item.to_owned(), part: Some(part.to_owned()) };
-                    self.data(&Value::Item(item))
-                }
-                _ => self.data(&Value::Item(llmp_stdlib::ItemRef { item: key.clone(), part: None })),
-            };
+            let data = self.data(&Value::Item(llmp_stdlib::ItemRef::of_key(key, self.program)));
             portions.push(Portion { name: key.clone(), share, max_epochs, data });
         }
         let total = portions.iter().filter_map(|p| p.share).fold(Some(Rational::from(0)), |sum, share| {

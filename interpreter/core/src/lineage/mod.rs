@@ -7,9 +7,16 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use llmp_stdlib::source::Rights;
-use llmp_stdlib::{Estimate, Facts, Program, Rational, Registry};
+use llmp_stdlib::{Estimate, Locked, Program, Rational, Registry};
 
+pub(crate) use stage::learns;
 pub use stage::{Consumed, Repeat, Share, Stage};
+
+/// What can be read off everything that learns, besides the fields of its kind.
+pub const FIELDS: &[(&str, &str)] = &[
+    ("synthetic_share", "Share of the tokens that models wrote; a range where it is not known exactly."),
+    ("synthetic_generation", "Generations of models between the text and people; 0: no text of models."),
+];
 
 /// A part of split data that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +84,7 @@ pub struct Portion {
 pub struct Lineage<'p> {
     pub(crate) program: &'p dyn Program,
     pub(crate) registry: &'p Registry,
-    pub(crate) facts: &'p Facts,
+    pub(crate) locked: &'p Locked,
     known: RefCell<BTreeMap<String, Data>>,
     /// Models whose lineage is being looked at.
     open: RefCell<BTreeSet<String>>,
@@ -85,7 +92,7 @@ pub struct Lineage<'p> {
 
 impl<'p> Lineage<'p> {
     /// The lineage of a program, computed when it is asked for.
-    pub fn new(program: &'p dyn Program, registry: &'p Registry, facts: &'p Facts) -> Lineage<'p> {
-        Lineage { program, registry, facts, known: RefCell::default(), open: RefCell::default() }
+    pub fn new(program: &'p dyn Program, registry: &'p Registry, locked: &'p Locked) -> Lineage<'p> {
+        Lineage { program, registry, locked, known: RefCell::default(), open: RefCell::default() }
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use llmp_stdlib::kind::Cost;
-use llmp_stdlib::{Dim, Estimate, Rational, Ty, Value, View, Yields, number};
+use llmp_stdlib::{Dim, Estimate, Kind, Rational, Ty, Value, View, Yields, number};
 
 use super::{Lineage, Portion};
-use crate::check::trains;
 
 /// What a stage consumes.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,10 +72,20 @@ fn is_data(ty: &Ty) -> bool {
     }
 }
 
+/// Whether items of a kind learn from data.
+pub(crate) fn learns(kind: &Kind) -> bool {
+    weights(kind.yields) && kind.signature.params.iter().any(|p| holds(&p.ty, &is_data))
+}
+
+/// Whether it is something with weights.
+fn weights(yields: Yields) -> bool {
+    matches!(yields, Yields::Model | Yields::Reward | Yields::Classifier)
+}
+
 impl Lineage<'_> {
     /// What an item trains on; `None` for items that do not train.
     pub fn stage(&self, view: &View<'_>) -> Option<Stage> {
-        if !trains(view.kind) {
+        if !learns(view.kind) {
             return None;
         }
         let mut portions = Vec::new();
@@ -125,7 +134,7 @@ impl Lineage<'_> {
     pub(crate) fn models(&self, value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Item(item) => {
-                if self.program.view(&item.item).is_some_and(|v| v.kind.yields == Yields::Model) {
+                if self.program.view(&item.item).is_some_and(|v| weights(v.kind.yields)) {
                     found.push(item.item.clone());
                 }
             }

@@ -1,6 +1,7 @@
 //! Rules over the whole program: what reaches what, how often, under which rights. Each has its own code.
 
 mod amounts;
+mod machines;
 mod order;
 mod rights;
 mod trained;
@@ -15,13 +16,14 @@ use crate::program::Items;
 impl Checker<'_> {
     /// Applies all rules of this module.
     pub(crate) fn lints(&mut self) {
-        let look = Look { items: &self.items, lineage: Lineage::new(&self.items, self.registry, &self.facts) };
+        let look = Look { items: &self.items, lineage: Lineage::new(&self.items, self.registry, &self.loaded.locked) };
         let stages = look.stages();
         let mut diags: Vec<Diag> = Vec::new();
         amounts::repeated(&look, &stages, &mut diags);
         rights::evaluation(&look, &stages, &mut diags);
         rights::licenses(&look, &mut diags);
         rights::synthetic(&look, &stages, &mut diags);
+        machines::fits(&look, &mut diags);
         trained::unused(&look, self, &mut diags);
         for decl in self.names.decls.values() {
             order::steps(self.registry, decl, &mut diags);
@@ -41,7 +43,7 @@ impl<'p> Look<'p> {
     /// Items that are known as a whole.
     pub(crate) fn views(&self) -> impl Iterator<Item = View<'p>> + '_ {
         let items = self.items;
-        items.0.values().filter(|item| item.complete).map(move |item| item.view(items))
+        items.0.values().filter(|item| item.complete && !item.preset).map(move |item| item.view(items))
     }
 
     /// Everything that trains.

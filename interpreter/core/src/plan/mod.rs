@@ -1,5 +1,11 @@
 //! From items to steps: defaults are filled in, references become inputs, equal steps are one.
 
+mod diff;
+pub(crate) mod estimate;
+mod estimate_text;
+mod external;
+mod graph;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
@@ -13,6 +19,12 @@ use llmp_stdlib::{
 
 use crate::check::trains;
 use crate::program::{Item, Program};
+
+pub use estimate::{OnHardware, StageEstimate, estimates, json as estimates_json};
+pub use estimate_text::estimates_text;
+pub use diff::{Change, Diff, ItemChange, StepChange, diff};
+pub use external::{External, externals, frozen};
+pub use graph::{Class, Edge, Graph, Node, graph};
 
 /// Revision of the step that turns documents into tokens.
 const TOKENIZE_REV: u32 = 1;
@@ -58,7 +70,10 @@ fn roots(program: &Program) -> Vec<String> {
         return roots;
     }
     let used: BTreeSet<&String> = program.items.values().flat_map(|i| &i.mentions).collect();
-    let last = |item: &&Item| !used.contains(&item.name) && item.kind.yields != Yields::Chain;
+    let last = |item: &&Item| {
+        let runs = !matches!(item.kind.yields, Yields::Chain | Yields::Hardware);
+        runs && !used.contains(&item.name)
+    };
     items().filter(last).map(|i| i.name.clone()).collect()
 }
 

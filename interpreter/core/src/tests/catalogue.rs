@@ -4,7 +4,7 @@ use super::{Checked, checked};
 use crate::{Options, codes};
 
 /// Codes whose rule lives in the runtime's kinds; their examples run with the real registry.
-const ELSEWHERE: &[&str] = &["LLMP0503", "LLMP0506", "LLMP0509"];
+const ELSEWHERE: &[&str] = &["LLMP0111", "LLMP0112", "LLMP0503", "LLMP0506", "LLMP0509", "LLMP0903"];
 
 /// Options that an example asks for: `with --set sed=3`, `with --variant smal`.
 fn options(text: &str) -> Options {
@@ -13,7 +13,7 @@ fn options(text: &str) -> Options {
     };
     let sets =
         after("with --set ").and_then(|set| set.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())));
-    Options { variants: after("with --variant ").into_iter().collect(), sets: sets.into_iter().collect(), ..Options::default() }
+    Options { variants: after("with --variant ").into_iter().collect(), sets: sets.into_iter().collect() }
 }
 
 fn run(text: &str, options: &Options) -> Checked {

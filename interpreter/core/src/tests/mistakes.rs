@@ -191,7 +191,6 @@ fn overrides_are_checked() {
     let options = |sets: &[(&str, &str)], variants: &[&str]| Options {
         sets: sets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         variants: variants.iter().map(|v| (*v).to_owned()).collect(),
-        ..Options::default()
     };
     let text = text.replace("tiny.heads = 7", "run.precision = bf16");
     assert_eq!(said_with(&text, &options(&[], &[])), Vec::<String>::new());

@@ -1,6 +1,8 @@
 //! Programs and what the checker and the planner say of them.
 
 mod catalogue;
+mod diff;
+mod locked;
 mod mistakes;
 mod plans;
 mod same_plan;

@@ -148,10 +148,10 @@ fn variants_and_params_reach_the_plan() {
     );
     let base = planned(&text);
     assert_eq!(base.hash(), planned(NEWCOMER).hash());
-    let options = Options { variants: vec!["small".into()], ..Options::default() };
+    let options = Options { variants: vec!["small".into()], sets: vec![] };
     let json = planned_with(&text, &options).named("run").unwrap().canonical().to_string();
     assert!(json.contains("\"1000000 tokens\"") && json.contains("\"weight_decay\":\"0.2\""), "{json}");
-    let options = Options { sets: vec![("budget".into(), "2M".into())], ..Options::default() };
+    let options = Options { variants: vec![], sets: vec![("budget".into(), "2M".into())] };
     let json = planned_with(&text, &options).named("run").unwrap().canonical().to_string();
     assert!(json.contains("\"2000000 tokens\""), "{json}");
 }

@@ -12,7 +12,7 @@ param rounds_in_all: Int = 3
 source books = text("books/*.txt")
 source wiki[lang in LANGS] = text("wiki/{lang}/*.txt")
 source notes[r in 1..3] = text("notes/{r}/*.txt")
-
+source exam = text("exam/*.txt")
 dataset foreign = all(wiki) |> dedup_minhash()
 dataset few = wiki["de"] |> gopher_quality(min_words = 20)
 
@@ -45,7 +45,7 @@ rounds post for r in 1..rounds_in_all {
 
 check post.count in 1..3 else "few rounds"
 check post[1].tuned.steps < 1000 steps else "the first round is short"
-eval quality { model = post.policy, suites = [bits_per_byte(few)] }
+eval quality { model = post.policy, suites = [bits_per_byte(exam)] }
 release all_of_it { model = post.policy, to = "out" }
 
 variant laptop {
@@ -90,12 +90,12 @@ fn variants_set_instances_and_all_of_them() {
     assert!(plan.named("post[2].seen.gopher_quality").is_some());
     assert_eq!(plan.named("wiki[\"it\"]").unwrap().args["glob"].to_string(), "\"italian.txt\"");
     let with = |from: &str, to: &str| said_with(&ROUNDS.replace(from, to), &laptop());
-    assert_eq!(with("post.tuned.steps = 7", "post.tund.steps = 7"), ["0803 61:3"]);
-    assert_eq!(with("post.tuned.steps = 7", "post.tuned.stps = 7"), ["0803 61:3"]);
-    assert_eq!(with("post[2].tuned", "post[4].tuned"), ["0209 62:7"]);
-    assert_eq!(with("wiki[\"it\"]", "wiki[\"is\"]"), ["0101 59:7"]);
+    assert_eq!(with("post.tuned.steps = 7", "post.tund.steps = 7"), ["0803 49:3"]);
+    assert_eq!(with("post.tuned.steps = 7", "post.tuned.stps = 7"), ["0803 49:3"]);
+    assert_eq!(with("post[2].tuned", "post[4].tuned"), ["0209 50:7"]);
+    assert_eq!(with("wiki[\"it\"]", "wiki[\"is\"]"), ["0101 47:7"]);
     let default = Options::default();
-    assert_eq!(said_with(&ROUNDS.replace("post.count = 2", "post.count = 0"), &default), ["0209 60:16"]);
+    assert_eq!(said_with(&ROUNDS.replace("post.count = 2", "post.count = 0"), &default), ["0209 48:16"]);
 }
 
 #[test]
@@ -105,15 +105,15 @@ fn keys_and_names_of_templates_are_checked() {
     assert_eq!(with("few = wiki[\"de\"]", "few = wiki"), ["0201 11:15"]);
     assert_eq!(with("few = wiki[\"de\"]", "few = notes[4]"), ["0209 11:21"]);
     assert_eq!(with("few = wiki[\"de\"]", "few = all(books)"), ["0201 11:19"]);
-    assert_eq!(with("model = post.policy, suites", "model = post.polcy, suites"), ["0102 48:30"]);
-    assert_eq!(with("model = post.policy, suites", "model = post.tuned, suites"), ["0201 48:25"]);
-    assert_eq!(with("model = post.policy, suites", "model = post[9].tuned, suites"), ["0209 48:30"]);
-    assert_eq!(with("model = post.policy, suites", "model = post[2].tund, suites"), ["0102 48:33"]);
-    assert_eq!(with("model = post.policy, suites", "model = post, suites"), ["0201 48:25"]);
+    assert_eq!(with("model = post.policy, suites", "model = post.polcy, suites"), ["0102 42:29"]);
+    assert_eq!(with("model = post.policy, suites", "model = post.tuned, suites"), ["0201 42:24"]);
+    assert_eq!(with("model = post.policy, suites", "model = post[9].tuned, suites"), ["0209 42:29"]);
+    assert_eq!(with("model = post.policy, suites", "model = post[2].tund, suites"), ["0102 42:32"]);
+    assert_eq!(with("model = post.policy, suites", "model = post, suites"), ["0201 42:24"]);
     assert_eq!(with("model = post.policy, suites", "model = post[1].policy, suites"), Vec::<String>::new());
     assert_eq!(with("wiki[\"fr\"] = rest", "wiki[\"fi\"] = rest"), ["0101 24:10"]);
-    assert_eq!(with("notes[i] for", "notes[i + 1] for"), ["0209 20:33"]);
-    assert_eq!(with("lang in LANGS", "lang in books"), ["0212 7:21"]);
+    assert_eq!(with("notes[i] for", "notes[i + 1] for"), ["0209 20:32"]);
+    assert_eq!(with("lang in LANGS", "lang in books"), ["0205 7:21"]);
     assert_eq!(with("lang in LANGS", "lang in 1..9_000_000"), ["0209 7:21"]);
     assert_eq!(with("in 1..rounds_in_all", "in 3..rounds_in_al"), ["0101 17:27"]);
     assert_eq!(with("param rounds_in_all: Int = 3", "param rounds_in_all: Int = 0"), ["0209 17:27"]);
@@ -125,13 +125,13 @@ fn keys_and_names_of_templates_are_checked() {
 #[test]
 fn rounds_have_a_scope_of_their_own() {
     let with = |from: &str, to: &str| said(&ROUNDS.replace(from, to));
-    assert_eq!(with("dataset seen", "dataset foreign"), ["0107 20:11", "0012 22:5"].map(String::from)[..1].to_vec());
+    assert_eq!(with("dataset seen", "dataset foreign"), ["0107 20:11", "0101 22:5", "0803 51:3"]);
     assert_eq!(with("few = wiki[\"de\"]", "few = seen"), ["0101 11:15"]);
     assert_eq!(with("  next policy = aligned\n", ""), ["0608 18:9"]);
     assert_eq!(with("  next policy = aligned\n", "  next policy = aligned\n  next policy = tuned\n"), ["0608 38:8"]);
     assert_eq!(with("  next policy = aligned\n", "  next polcy = aligned\n"), ["0608 18:9", "0101 37:8"]);
     assert_eq!(with("next policy = aligned", "next policy = aligne"), ["0101 37:17"]);
-    assert_eq!(with("  mix instruct", "  mix seen"), ["0012 21:7", "0101 28:13"]);
+    assert_eq!(with("  mix instruct", "  mix seen"), ["0012 21:7", "0101 29:13"]);
 }
 
 #[test]
@@ -140,7 +140,8 @@ fn like_copies_into_and_out_of_rounds() {
     assert_eq!(said(&more), Vec::<String>::new());
     let plan = planned(&more);
     assert_eq!(plan.named("late").unwrap().args["steps"].to_string(), "3 steps");
-    assert_eq!(said(&format!("{ROUNDS}source more like wiki {{ glob = \"x\" }}\n")), ["0201 65:18"]);
+    let family = format!("{ROUNDS}model m[k in 2..3] like tiny {{ layers = k }}\nmodel n like m {{ heads = 4 }}\n");
+    assert_eq!(said(&family), ["0201 54:14"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod files;
 mod http;
 mod jsonl;
+mod measure;
 mod parquet;
 mod planned;
 pub mod shape;
@@ -21,6 +22,7 @@ use crate::{
 
 pub use files::{Roots, SourceFile};
 pub use jsonl::Jsonl;
+pub use measure::{Measured, measure};
 pub use parquet::Parquet;
 pub use planned::{Arrow, Code, Csv, HfData};
 pub use stream::{Decoded, FileFacts, Tap};
