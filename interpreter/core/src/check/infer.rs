@@ -88,7 +88,7 @@ impl<'a> Checker<'a> {
         match self.lookup(name, at) {
             Some(Def::Let(target)) => match self.typed_let(&target, at) {
                 Some(value) => value,
-                None => self.in_let(&target, at, |c, expr| c.infer(expr)),
+                None => self.plain_let(&target, String::new(), at, |c, expr| c.infer(expr)),
             },
             Some(Def::Param(target)) => self.param(&target),
             Some(Def::Item(item)) => self.whole_item(item, at),

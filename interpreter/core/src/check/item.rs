@@ -37,6 +37,9 @@ impl<'a> Checker<'a> {
             return false;
         }
         let Some(decl) = self.names.decls.get(name).copied() else { return false };
+        if self.too_deep(decl.decl.name.span) {
+            return false;
+        }
         self.busy.insert(name.to_owned());
         let saved = std::mem::take(&mut self.ctx);
         let places = std::mem::take(&mut self.places);

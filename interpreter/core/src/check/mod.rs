@@ -15,6 +15,7 @@ mod locked;
 mod mix;
 mod name;
 mod number;
+mod order;
 mod overrides;
 mod pipe;
 mod report;
@@ -127,6 +128,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) deep: BTreeSet<String>,
     /// Conditions that only the run can decide.
     pub(crate) guards: Vec<Guard>,
+    /// Plain values of `let`s, by name and expected type.
+    pub(crate) plain: BTreeMap<(String, String), Val>,
 }
 
 /// Checks a program: its items evaluated, and everything that is wrong with it.
@@ -187,6 +190,7 @@ impl<'a> Checker<'a> {
             made: 0,
             deep: BTreeSet::new(),
             guards: Vec::new(),
+            plain: BTreeMap::new(),
         }
     }
 
@@ -198,9 +202,7 @@ impl<'a> Checker<'a> {
         for name in names.params.keys() {
             self.param(name);
         }
-        for name in names.decls.keys() {
-            self.item(name);
-        }
+        self.in_order();
         self.items.0.sort_by_cached_key(|name, _| names.decls.get_index_of(name));
         self.lets();
         self.kind_rules();
@@ -213,8 +215,7 @@ impl<'a> Checker<'a> {
     fn program(&mut self, sources: Sources) -> Program {
         let mut items = std::mem::take(&mut self.items.0);
         for (name, item) in &mut items {
-            item.mentions =
-                self.mentions.get(name).map(|to| to.keys().cloned().collect()).unwrap_or_default();
+            item.mentions = self.needs_of(name);
         }
         let known = |(name, val): (&String, &Val)| match val {
             Val::Known(value) => Some((name.clone(), value.clone())),
@@ -230,6 +231,20 @@ impl<'a> Checker<'a> {
             locked: self.loaded.locked.clone(),
             main: self.loaded.units.first().map(|u| u.path.clone()).unwrap_or_default(),
         }
+    }
+
+    /// What a definition mentions, by itself and through `let`s, params and indices.
+    fn needs_of(&self, name: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![name];
+        while let Some(node) = open.pop() {
+            for next in self.mentions.get(node).into_iter().flat_map(BTreeMap::keys) {
+                if found.insert(next.clone()) && !self.names.decls.contains_key(next) {
+                    open.push(next);
+                }
+            }
+        }
+        found
     }
 
     /// Adds a diagnostic; inside a `let` or chain it says where that is used.

@@ -8,6 +8,9 @@ use crate::codes::{HidesBuiltIn, NotAllowed, NotAvailable, UnknownName};
 use crate::program::Meaning;
 use crate::resolve::{Def, LetRef, suggest};
 
+/// How deeply definitions may nest while they are evaluated; chains of items are evaluated in order and do not.
+const DEEPEST: usize = 64;
+
 impl<'a> Checker<'a> {
     /// What a name of the current file stands for.
     pub(crate) fn lookup(&mut self, name: &str, at: Span) -> Option<Def> {
@@ -30,6 +33,16 @@ impl<'a> Checker<'a> {
     pub(crate) fn mention(&mut self, target: &str, at: Span) {
         let node = self.ctx.node.clone();
         self.mentions.entry(node).or_default().entry(target.to_owned()).or_insert(at);
+    }
+
+    /// Whether definitions nest so deeply that no one can have written them: said, and not followed.
+    pub(crate) fn too_deep(&mut self, at: Span) -> bool {
+        let deep = self.busy.len() >= DEEPEST;
+        if deep {
+            let message = format!("this needs definitions that need others, {DEEPEST} deep");
+            self.report(crate::codes::OutOfRange { message, at });
+        }
+        deep
     }
 
     /// A parameter of a chain or the name of a comprehension.
@@ -61,7 +74,7 @@ impl<'a> Checker<'a> {
         match self.lookup(name, at) {
             Some(Def::Let(target)) => match self.typed_let(&target, at) {
                 Some(value) => value.and_then(|value| self.coerce(value, ty, at)),
-                None => self.in_let(&target, at, |c, expr| c.check(expr, ty)),
+                None => self.plain_let(&target, ty.show(), at, |c, expr| c.check(expr, ty)),
             },
             Some(Def::Param(target)) => self.param(&target).and_then(|value| self.coerce(value, ty, at)),
             Some(Def::Item(item)) => {
@@ -187,6 +200,30 @@ impl<'a> Checker<'a> {
         self.names.known(unit).filter(is_chain)
     }
 
+    /// The value of a `let` for an expected type. Numbers, texts and the like are computed once.
+    pub(crate) fn plain_let(
+        &mut self,
+        name: &str,
+        ty: String,
+        at: Span,
+        look: impl FnOnce(&mut Self, &'a llmp_grammar::ast::Expr) -> Val,
+    ) -> Val {
+        let key = (name.to_owned(), ty);
+        if let Some(value) = self.plain.get(&key) {
+            return value.clone();
+        }
+        let before = self.diags.len();
+        let value = self.in_let(name, at, look);
+        let plain = matches!(
+            value,
+            Val::Known(Value::Number(_) | Value::Bool(_) | Value::Text(_) | Value::Choice(_) | Value::None)
+        );
+        if plain && self.diags.len() == before && self.ctx.row.is_none() && !self.percent {
+            self.plain.insert(key, value.clone());
+        }
+        value
+    }
+
     /// Looks at the value of a `let` in its own file, as if it stood at the place of use.
     pub(crate) fn in_let<T: From<Val>>(
         &mut self,
@@ -197,7 +234,7 @@ impl<'a> Checker<'a> {
         let Some(LetRef { scope, value, .. }) = self.names.lets.get(name).copied() else {
             return Val::Error.into();
         };
-        if self.busy.contains(name) {
+        if self.busy.contains(name) || self.too_deep(at) {
             return Val::Error.into();
         }
         self.busy.insert(name.to_owned());

@@ -29,6 +29,9 @@ pub use graph::{Class, Edge, Graph, Node, graph};
 /// Revision of the step that turns documents into tokens.
 const TOKENIZE_REV: u32 = 1;
 
+/// Items that may be made inside of one another.
+const DEEP: usize = 32;
+
 /// Makes the plan of a program: the steps that what is trained, evaluated and released needs.
 ///
 /// Where none of these is in the program, every item that no other uses is wanted.
@@ -46,6 +49,7 @@ pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
     let mut wanted = BTreeSet::new();
     for name in roots(program) {
         let reference = ItemRef { item: name.clone(), part: None };
+        maker.ahead(&name);
         if let Ok(output) = maker.item(&reference) {
             wanted.extend(ports(&output).into_iter().map(|p| p.step));
         }
@@ -107,6 +111,36 @@ fn silent() -> Problem {
 impl Maker<'_> {
     fn here(&self) -> Option<&Item> {
         self.program.items.get(self.open.last()?)
+    }
+
+    /// Makes what an item needs before it where that is a long chain: making nests otherwise.
+    fn ahead(&mut self, root: &str) {
+        let program = self.program;
+        let next = |name: &str| program.items.get(name).map(|item| item.mentions.iter()).unwrap_or_default();
+        let mut seen: BTreeSet<&str> = [root].into();
+        let mut open = vec![(root, next(root))];
+        let mut done = Vec::new();
+        let mut deepest = 0;
+        while let Some((name, rest)) = open.last_mut() {
+            match rest.next() {
+                Some(other) if program.items.contains_key(other) && !self.outputs.contains_key(other) => {
+                    if seen.insert(other) {
+                        open.push((other, next(other)));
+                        deepest = deepest.max(open.len());
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    done.push(*name);
+                    open.pop();
+                }
+            }
+        }
+        if deepest > DEEP {
+            for name in done {
+                let _ = self.item(&ItemRef { item: name.to_owned(), part: None });
+            }
+        }
     }
 
     fn named(&mut self, id: &StepId, name: String) {

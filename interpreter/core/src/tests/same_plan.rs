@@ -183,7 +183,9 @@ fn every_number_that_matters_changes_the_plan() {
         let mut caught = 0;
         for (from, to) in numbers(text) {
             let line = text[..from].rsplit('\n').next().unwrap_or_default();
-            if from > unimportant || line.starts_with("check") || line.contains("for r in") {
+            // Checks and the length of a family of which only some are used have no part in the plan.
+            let idle = line.starts_with("check") || line.starts_with("source notes[");
+            if from > unimportant || idle {
                 continue;
             }
             let digits: String = text[from..to].chars().take_while(char::is_ascii_digit).collect();
@@ -197,6 +199,6 @@ fn every_number_that_matters_changes_the_plan() {
             assert_ne!(planned(&other).hash(), hash, "{}", &text[from..to]);
             changed += 1;
         }
-        assert!(changed >= 6 && caught <= 2, "{changed} changed, {caught} caught");
+        assert!(changed >= 6 && caught < changed, "{changed} changed, {caught} caught");
     }
 }
