@@ -27,6 +27,8 @@ pub mod value;
 
 pub use arg::Arg;
 pub use estimate::Estimate;
+/// The nearest of several names to a misspelt one.
+pub use llmp_grammar::nearest;
 pub use event::Event;
 pub use formula::{Formula, Operator};
 pub use kind::{Form, Kind, Output, Part, Planner, Program, View, Yields};

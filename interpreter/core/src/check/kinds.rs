@@ -7,7 +7,7 @@ use llmp_grammar::{Diag, Span};
 use llmp_stdlib::{Kind, Ty, Yields};
 
 use super::Checker;
-use crate::codes::{BothGiven, Cycle, NoneGiven, Unused};
+use crate::codes::{BothGiven, Cycle, NoneGiven, OwnReference, Unused};
 use crate::resolve::{DeclRef, Def, Names, What};
 
 /// Whether items of a kind come from training: they yield a model and are made from one.
@@ -115,9 +115,29 @@ impl<'a> Checker<'a> {
             let edges = circle.iter().zip(circle.iter().cycle().skip(1));
             let spans: Vec<Span> = edges.filter_map(|(a, b)| self.mentions.get(a)?.get(b).copied()).collect();
             let Some((at, others)) = spans.split_first() else { continue };
+            if let [own] = circle.as_slice()
+                && let Some(member) = self.reference_to_itself(own, *at)
+            {
+                let message = format!("the {member} of `{own}` is what `{own}` itself trains");
+                let diag = Diag::from(OwnReference { message, at: *at });
+                self.diags.push(diag.help("a reference is frozen: name the model that the stage starts from, or an earlier one"));
+                continue;
+            }
             let names: Vec<&str> = circle.iter().chain(circle.first()).map(String::as_str).collect();
             self.diags.push(Cycle { path: names.join(" → "), at: *at, others: others.to_vec() }.into());
         }
+    }
+
+    /// The member that names a frozen model, where an item names itself there.
+    fn reference_to_itself(&self, item: &str, at: Span) -> Option<&'static str> {
+        let places = &self.items.0.get(item)?.places;
+        let names = [("reference", "reference"), ("to", "model held to")];
+        names.into_iter().find_map(|(member, words)| {
+            let here = |(path, place): (&Vec<String>, &crate::program::Place)| {
+                path.last().is_some_and(|last| last == member) && place.value == at
+            };
+            places.iter().any(here).then_some(words)
+        })
     }
 
     /// What nothing trained, evaluated or released needs, in the main file.

@@ -24,6 +24,7 @@ mod e0204_too_many_arguments;
 mod e0205_bad_operator;
 mod e0206_branches_differ;
 mod e0207_wrong_state;
+mod e0208_unusual_order;
 mod e0209_out_of_range;
 mod e0210_elements_differ;
 mod e0211_optional_used;
@@ -44,6 +45,7 @@ mod e0406_evaluation_trained;
 mod e0407_constant_condition;
 mod e0408_costly_first;
 mod e0409_license_forbids;
+mod e0410_lacks_fields;
 mod e0412_part_twice;
 mod e0413_dedup_after_sample;
 mod e0414_not_decontaminated;
@@ -51,15 +53,21 @@ mod e0415_synthetic_only;
 mod e0501_heads_divide_width;
 mod e0502_kv_heads_divide_heads;
 mod e0503_vocab_too_small;
+mod e0504_other_tokenizer;
 mod e0506_context_beyond_positions;
 mod e0507_odd_head_dim;
 mod e0509_odd_size;
 mod e0601_none_given;
 mod e0602_both_given;
 mod e0604_longer_than_stage;
+mod e0606_old_policy;
+mod e0607_own_reference;
 mod e0608_carry_without_next;
 mod e0609_result_unused;
 mod e0612_own_pairs;
+mod e0616_reference_unfit;
+mod e0617_policy_unheld;
+mod e0620_beta_form;
 mod e0701_does_not_fit;
 mod e0703_not_available;
 mod e0704_disk_full;
@@ -100,6 +108,7 @@ pub use e0204_too_many_arguments::TooManyArguments;
 pub use e0205_bad_operator::BadOperator;
 pub use e0206_branches_differ::BranchesDiffer;
 pub use e0207_wrong_state::WrongState;
+pub use e0208_unusual_order::UnusualOrder;
 pub use e0209_out_of_range::OutOfRange;
 pub use e0210_elements_differ::ElementsDiffer;
 pub use e0211_optional_used::OptionalUsed;
@@ -120,6 +129,7 @@ pub use e0406_evaluation_trained::EvaluationTrained;
 pub use e0407_constant_condition::ConstantCondition;
 pub use e0408_costly_first::CostlyFirst;
 pub use e0409_license_forbids::LicenseForbids;
+pub use e0410_lacks_fields::LacksFields;
 pub use e0412_part_twice::PartTwice;
 pub use e0413_dedup_after_sample::DedupAfterSample;
 pub use e0414_not_decontaminated::NotDecontaminated;
@@ -127,15 +137,21 @@ pub use e0415_synthetic_only::SyntheticOnly;
 pub use e0501_heads_divide_width::HeadsDivideWidth;
 pub use e0502_kv_heads_divide_heads::KvHeadsDivideHeads;
 pub use e0503_vocab_too_small::VocabTooSmall;
+pub use e0504_other_tokenizer::OtherTokenizer;
 pub use e0506_context_beyond_positions::ContextBeyondPositions;
 pub use e0507_odd_head_dim::OddHeadDim;
 pub use e0509_odd_size::OddSize;
 pub use e0601_none_given::NoneGiven;
 pub use e0602_both_given::BothGiven;
 pub use e0604_longer_than_stage::LongerThanStage;
+pub use e0606_old_policy::OldPolicy;
+pub use e0607_own_reference::OwnReference;
 pub use e0608_carry_without_next::CarryWithoutNext;
 pub use e0609_result_unused::ResultUnused;
 pub use e0612_own_pairs::OwnPairs;
+pub use e0616_reference_unfit::ReferenceUnfit;
+pub use e0617_policy_unheld::PolicyUnheld;
+pub use e0620_beta_form::BetaForm;
 pub use e0701_does_not_fit::DoesNotFit;
 pub use e0703_not_available::NotAvailable;
 pub use e0704_disk_full::DiskFull;
@@ -176,6 +192,7 @@ pub const ALL: &[&Info] = &[
     &BadOperator::INFO,
     &BranchesDiffer::INFO,
     &WrongState::INFO,
+    &UnusualOrder::INFO,
     &OutOfRange::INFO,
     &ElementsDiffer::INFO,
     &OptionalUsed::INFO,
@@ -196,6 +213,7 @@ pub const ALL: &[&Info] = &[
     &ConstantCondition::INFO,
     &CostlyFirst::INFO,
     &LicenseForbids::INFO,
+    &LacksFields::INFO,
     &PartTwice::INFO,
     &DedupAfterSample::INFO,
     &NotDecontaminated::INFO,
@@ -203,15 +221,21 @@ pub const ALL: &[&Info] = &[
     &HeadsDivideWidth::INFO,
     &KvHeadsDivideHeads::INFO,
     &VocabTooSmall::INFO,
+    &OtherTokenizer::INFO,
     &ContextBeyondPositions::INFO,
     &OddHeadDim::INFO,
     &OddSize::INFO,
     &NoneGiven::INFO,
     &BothGiven::INFO,
     &LongerThanStage::INFO,
+    &OldPolicy::INFO,
+    &OwnReference::INFO,
     &CarryWithoutNext::INFO,
     &ResultUnused::INFO,
     &OwnPairs::INFO,
+    &ReferenceUnfit::INFO,
+    &PolicyUnheld::INFO,
+    &BetaForm::INFO,
     &DoesNotFit::INFO,
     &NotAvailable::INFO,
     &DiskFull::INFO,

@@ -16,7 +16,7 @@ pub use external::External;
 pub use heuristics::{
     BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, QualityFilter, RefinedwebLines, StripMarkdown,
 };
-pub use protect::{Benchmarks, Decontaminate, DropProfanity, EvaluationSet, RedactPii};
+pub use protect::{Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii};
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
 pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
