@@ -68,3 +68,70 @@ fn labels_in_several_files() {
         assert!(out.to_lowercase().contains(&part), "{part}:\n{out}");
     }
 }
+
+fn report<'a>(sources: &'a Sources, diags: &'a [llmp_grammar::Diag]) -> [render::Report<'a>; 1] {
+    [render::Report { file: "a.llmp", diags, sources }]
+}
+
+#[test]
+fn github_annotations_have_places_and_escapes() {
+    let mut sources = Sources::new();
+    let file = sources.add("dir, one/a.llmp", "let a = 1\nlet ä𝛼 = bb\n");
+    let at = llmp_grammar::Span::new(file, 14, 14 + "ä𝛼".len());
+    let diag = llmp_grammar::Diag::new("LLMP0101", llmp_grammar::Severity::Warning, "100% wrong")
+        .primary_label(at, "")
+        .help("do: this");
+    let lines = llmp_grammar::Span::new(file, 4, 16);
+    let long = llmp_grammar::Diag::new("LLMP0102", llmp_grammar::Severity::Error, "two lines")
+        .primary_label(lines, "");
+    let placeless = llmp_grammar::Diag::new("LLMP0804", llmp_grammar::Severity::Info, "no place");
+    let out = render::github(&report(&sources, &[diag, long, placeless]));
+    let wanted = "::warning file=dir%2C one/a.llmp,line=2,endLine=2,col=5,endColumn=7,title=LLMP0101::100%25 wrong%0Ahelp: do: this\n\
+                  ::error file=dir%2C one/a.llmp,line=1,endLine=2,col=5,title=LLMP0102::two lines\n\
+                  ::notice file=a.llmp,title=LLMP0804::no place\n";
+    assert_eq!(out, wanted);
+}
+
+#[test]
+fn junit_counts_failures_and_escapes() {
+    let (sources, diags) = diags();
+    let clean = render::Report { file: "b&c.llmp", diags: &[], sources: &sources };
+    let [bad] = report(&sources, &diags);
+    let out = render::junit(&[bad, clean]);
+    assert!(
+        out.contains("<testsuites name=\"llmp check\" tests=\"6\" failures=\"5\" errors=\"0\">"),
+        "{out}"
+    );
+    assert!(out.contains("<testcase classname=\"b&amp;c.llmp\" name=\"check\"/>"), "{out}");
+    assert!(out.contains("name=\"LLMP0006 at a.llmp:3:8\""), "{out}");
+    assert_eq!(out.matches("<failure ").count(), 5);
+    assert_eq!(out.matches("<testcase ").count(), out.matches("</testcase>").count() + 1);
+}
+
+#[test]
+fn sarif_has_rules_places_and_fixes() {
+    let (sources, diags) = diags();
+    let codes = llmp_grammar::codes::ALL;
+    // The same report twice: a file that two programs import is reported once.
+    let [one] = report(&sources, &diags);
+    let log: serde_json::Value =
+        serde_json::from_str(&render::sarif(&[one, one], codes, "1.2.3")).expect("JSON");
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    let results = run["results"].as_array().expect("results");
+    assert_eq!(results.len(), diags.len());
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    for result in results {
+        let index = usize::try_from(result["ruleIndex"].as_u64().expect("index")).expect("small");
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        assert!(rules[index]["help"]["markdown"].as_str().expect("help").contains("```llmp"));
+    }
+    let one = results.iter().find(|r| r["ruleId"] == "LLMP0006").expect("there");
+    let region = serde_json::json!({ "startLine": 3, "startColumn": 8, "endLine": 3, "endColumn": 9 });
+    assert_eq!(one["locations"][0]["physicalLocation"]["region"], region);
+    assert_eq!(one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "a.llmp");
+    let replacement = &one["fixes"][0]["artifactChanges"][0]["replacements"][0];
+    assert_eq!(replacement["insertedContent"]["text"], " =");
+    assert_eq!(replacement["deletedRegion"], region);
+}

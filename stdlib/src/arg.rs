@@ -201,6 +201,14 @@ kept! {
     TokenizerRef: Ty::Item(&[crate::kind::Yields::Tokenizer])
 }
 kept! {
+    /// A classifier of documents.
+    ClassifierRef: Ty::Item(&[crate::kind::Yields::Classifier])
+}
+kept! {
+    /// A reward model.
+    RewardRef: Ty::Item(&[crate::kind::Yields::Reward])
+}
+kept! {
     /// Documents: a source, a dataset, a part of one, or a pipe.
     DocsRef: Ty::Data(&[crate::signature::State::Docs])
 }

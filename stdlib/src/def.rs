@@ -17,19 +17,24 @@
 /// ```
 ///
 /// After the name, in this order, each part optional: `, source To` for a source, `, rows From -> To` for a row-wise
-/// step, `, whole From -> To` for a step that needs the whole set; `, to path` (a function `&Record -> State` in place of the fixed state);
-/// `, needs [column]`; `, adds [column: Type]`; `, parts [name]`; `, check path` (a function `&Self -> Vec<Problem>`).
+/// step, `, whole From -> To` for a step that needs the whole set; `, rows_of [From, …]` and `, whole_of [From, …]` for steps that take
+/// several states and give the one that they are given; `, to path` (a function `&Record -> State` in place of the fixed state);
+/// `, needs [column]`; `, reads path` (a function `&Record -> Vec<String>`: columns that its arguments name); `, adds [column: Type]`;
+/// `, gains path` (a function `&Record -> Vec<(String, Column)>`: columns that its arguments name); `, parts [name]`;
+/// `, check path` and `, lacks path` (functions `&Self -> Vec<Problem>`: what is wrong, and what this version cannot run).
 /// `@planned` before the name: declared, checked and planned, but `llmp run` refuses it before anything starts.
-/// A parameter with `@binary` before its name takes values that are usually powers of two. Defaults are literals of
-/// the language, as text.
+/// A parameter with `@binary` before its name takes values that are usually powers of two, one with `@many` is a list that
+/// takes all further positional arguments. Defaults are literals of the language, as text.
 #[macro_export]
 macro_rules! def {
     (
         $(#[doc = $doc:literal])*
         $(@ $mark:ident)? $Ty:ident = $name:literal, rev $rev:literal
         $(, source $source:ident)? $(, rows $from:ident -> $to:ident)? $(, whole $bfrom:ident -> $bto:ident)?
-        $(, to $state:path)? $(, needs [$($need:literal),*])? $(, adds [$($col:ident : $cty:ident),*])?
-        $(, parts [$($part:literal),*])? $(, check $check:path)?
+        $(, rows_of [$($rof:ident),*])? $(, whole_of [$($wof:ident),*])?
+        $(, to $state:path)? $(, needs [$($need:literal),*])? $(, reads $reads:path)?
+        $(, adds [$($col:ident : $cty:ident),*])? $(, gains $gains:path)?
+        $(, parts [$($part:literal),*])? $(, check $check:path)? $(, lacks $lacks:path)?
         { $( $(#[doc = $pdoc:literal])* $(@ $flag:ident)? $p:ident : $pty:ty $(= $default:literal)? ),* $(,)? }
     ) => {
         $(#[doc = $doc])*
@@ -49,12 +54,19 @@ macro_rules! def {
                         ty: <$pty as $crate::Arg>::TY,
                         default: $crate::def!(@default $($default)?),
                         binary: $crate::def!(@flag $($flag)?),
+                        many: $crate::def!(@many $($flag)?),
                     } ),* ],
                     flow: $crate::def!(@flow
-                        [$(source $source)? $(rows $from $to)? $(whole $bfrom $bto)?] [$($state)?]
-                        [$($($need),*)?] [$($($col : $cty),*)?] [$($($part),*)?]),
+                        [$(source $source)? $(rows $from $to)? $(whole $bfrom $bto)?
+                            $(rows_of [$($rof)*])? $(whole_of [$($wof)*])?] [$($state)?]
+                        [$($($need),*)?] [$($reads)?] [$($($col : $cty),*)?] [$($gains)?] [$($($part),*)?]),
                     check: |_args| {
                         $( return match <$Ty as $crate::Settings>::read(_args) { Ok(it) => $check(&it), Err(problems) => problems }; )?
+                        #[allow(unreachable_code)]
+                        Vec::new()
+                    },
+                    lacks: |_args| {
+                        $( return match <$Ty as $crate::Settings>::read(_args) { Ok(it) => $lacks(&it), Err(_) => Vec::new() }; )?
                         #[allow(unreachable_code)]
                         Vec::new()
                     },
@@ -82,21 +94,36 @@ macro_rules! def {
     (@mark planned) => { true };
     (@flag) => { false };
     (@flag binary) => { true };
-    (@flow [] [] [] [] []) => { None };
-    (@flow [source $to:ident] [] [$($n:tt)*] [$($a:tt)*] [$($p:tt)*]) => {
-        $crate::def!(@some None, true, (|_| $crate::State::$to), [$($n)*] [$($a)*] [$($p)*]) };
-    (@flow [source $to:ident] [$state:path] [$($n:tt)*] [$($a:tt)*] [$($p:tt)*]) => {
-        $crate::def!(@some None, true, $state, [$($n)*] [$($a)*] [$($p)*]) };
-    (@flow [rows $from:ident $to:ident] [] [$($n:tt)*] [$($a:tt)*] [$($p:tt)*]) => {
-        $crate::def!(@some Some($crate::State::$from), true, (|_| $crate::State::$to), [$($n)*] [$($a)*] [$($p)*]) };
-    (@flow [whole $from:ident $to:ident] [] [$($n:tt)*] [$($a:tt)*] [$($p:tt)*]) => {
-        $crate::def!(@some Some($crate::State::$from), false, (|_| $crate::State::$to), [$($n)*] [$($a)*] [$($p)*]) };
-    (@some $from:expr, $rows:literal, $to:expr, [$($need:literal),*] [$($col:ident : $cty:ident),*] [$($part:literal),*]) => {
+    (@flag many) => { false };
+    (@many) => { false };
+    (@many binary) => { false };
+    (@many many) => { true };
+    (@flow [] [] [] [] [] [] []) => { None };
+    (@flow [source $to:ident] [$($state:path)?] $($rest:tt)*) => {
+        $crate::def!(@some &[], true, $crate::def!(@to $to [$($state)?]), $($rest)*) };
+    (@flow [rows $from:ident $to:ident] [$($state:path)?] $($rest:tt)*) => {
+        $crate::def!(@some &[$crate::State::$from], true, $crate::def!(@to $to [$($state)?]), $($rest)*) };
+    (@flow [whole $from:ident $to:ident] [$($state:path)?] $($rest:tt)*) => {
+        $crate::def!(@some &[$crate::State::$from], false, $crate::def!(@to $to [$($state)?]), $($rest)*) };
+    (@flow [rows_of [$($from:ident)*]] [$($state:path)?] $($rest:tt)*) => {
+        $crate::def!(@some &[$($crate::State::$from),*], true, $crate::def!(@same [$($state)?]), $($rest)*) };
+    (@flow [whole_of [$($from:ident)*]] [$($state:path)?] $($rest:tt)*) => {
+        $crate::def!(@some &[$($crate::State::$from),*], false, $crate::def!(@same [$($state)?]), $($rest)*) };
+    (@to $to:ident []) => { Some(|_| $crate::State::$to) };
+    (@to $to:ident [$state:path]) => { Some($state) };
+    (@same []) => { None };
+    (@same [$state:path]) => { Some($state) };
+    (@list) => { |_| Vec::new() };
+    (@list $path:path) => { $path };
+    (@some $from:expr, $rows:literal, $to:expr,
+        [$($need:literal),*] [$($reads:path)?] [$($col:ident : $cty:ident),*] [$($gains:path)?] [$($part:literal),*]) => {
         Some($crate::Flow {
             from: $from,
             to: $to,
             needs: &[$($need),*],
+            reads: $crate::def!(@list $($reads)?),
             adds: &[$((stringify!($col), $crate::Column::$cty)),*],
+            gains: $crate::def!(@list $($gains)?),
             parts: &[$($part),*],
             row_wise: $rows,
         })
@@ -134,6 +161,30 @@ mod tests {
         }
     }
 
+    fn by_name(args: &Record) -> Vec<(String, crate::Column)> {
+        let name = if let Some(Value::Text(name)) = args.get("name") { Some(name.clone()) } else { None };
+        name.into_iter().map(|name| (name, crate::Column::Num)).collect()
+    }
+
+    def! {
+        /// Keeps the state that it is given, and adds a column that its argument names.
+        Mark = "mark", rev 1, rows_of [Docs, Chat], gains by_name {
+            /// Name of the column.
+            name: String,
+            /// All that follows.
+            @many rest: Vec<u64> = "[]",
+        }
+    }
+
+    #[test]
+    fn a_step_can_keep_the_state_and_name_its_columns() {
+        let flow = Mark::SIGNATURE.flow.unwrap();
+        let args: Record = [("name", Value::text("toxic"))].map(|(k, v)| (k.to_owned(), v)).into();
+        assert_eq!(flow.gives(&args, Some(State::Chat)), Some(State::Chat));
+        assert_eq!(flow.added(&args), [("toxic".to_owned(), crate::Column::Num)]);
+        assert!(Mark::SIGNATURE.params[1].many && !flow.is_source());
+    }
+
     fn ordered(it: &WordCount) -> Vec<Problem> {
         if it.min > it.max { vec![Problem::error("LLMP0209", "min", "min is above max")] } else { Vec::new() }
     }
@@ -150,8 +201,8 @@ mod tests {
         assert_eq!(signature.params[2].name, "as");
         let flow = signature.flow.unwrap();
         assert_eq!(
-            (flow.from, (flow.to)(&Record::new()), flow.adds.len()),
-            (Some(State::Docs), State::Docs, 1)
+            (flow.from, flow.gives(&Record::new(), None), flow.adds.len()),
+            (&[State::Docs][..], Some(State::Docs), 1)
         );
         let args: Record = [("min", Value::number(2)), ("max", Value::number(1)), ("as", Value::None)]
             .map(|(k, v)| (k.to_owned(), v))

@@ -6,8 +6,13 @@ use crate::signature::{Param, Signature};
 pub fn one_line(signature: &Signature) -> String {
     let params: Vec<String> = signature.params.iter().map(short_param).collect();
     let flow = signature.flow.map(|flow| {
-        let to = (flow.to)(&crate::Record::new()).show();
-        flow.from.map_or_else(|| format!(" : {to}"), |from| format!(" : {} -> {to}", from.show()))
+        let names: Vec<&str> = flow.from.iter().map(|state| state.show()).collect();
+        let from = names.join(" | ");
+        match flow.gives(&crate::Record::new(), None) {
+            Some(to) if flow.is_source() => format!(" : {}", to.show()),
+            Some(to) => format!(" : {from} -> {}", to.show()),
+            None => format!(" : {from} -> the same"),
+        }
     });
     format!("{}({}){}", signature.name, params.join(", "), flow.unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! The `family!` and `choices!` macros: unions of constructors and closed sets of names.
 
 /// Declares a union of constructors; each variant is named like its settings struct, which must be in scope.
+/// `, yields Model` after the name: its constructors stand where such an item is expected.
 ///
 /// ```
 /// llmp_stdlib::def! {
@@ -18,7 +19,7 @@
 /// ```
 #[macro_export]
 macro_rules! family {
-    ($(#[doc = $doc:literal])* $Ty:ident = $name:literal { $($Member:ident),* $(,)? }) => {
+    ($(#[doc = $doc:literal])* $Ty:ident = $name:literal $(, yields $yields:ident)? { $($Member:ident),* $(,)? }) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq)]
         pub enum $Ty { $(
@@ -33,6 +34,7 @@ macro_rules! family {
                     name: $name,
                     doc: concat!($($doc, "\n"),*),
                     members: &[$(<$Member as $crate::Settings>::SIGNATURE),*],
+                    yields: $crate::family!(@yields $($yields)?),
                 };
                 &FAMILY
             };
@@ -52,6 +54,8 @@ macro_rules! family {
             }
         }
     };
+    (@yields) => { None };
+    (@yields $yields:ident) => { Some($crate::Yields::$yields) };
 }
 
 /// Declares a closed set of names.

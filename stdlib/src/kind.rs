@@ -25,6 +25,12 @@ pub enum Yields {
     Metrics,
     /// A released folder.
     Release,
+    /// Machines to estimate for.
+    Hardware,
+    /// A classifier of documents.
+    Classifier,
+    /// A reward model: a number for a prompt with its answer.
+    Reward,
 }
 
 impl Yields {
@@ -38,6 +44,9 @@ impl Yields {
             Yields::Model => "a model",
             Yields::Metrics => "metrics",
             Yields::Release => "a release",
+            Yields::Hardware => "hardware",
+            Yields::Classifier => "a classifier",
+            Yields::Reward => "a reward model",
         }
     }
 }
@@ -168,10 +177,20 @@ impl<'a> View<'a> {
         self.written.contains(member)
     }
 
-    /// The item that a member refers to.
+    /// The item that a member refers to. A choice between items (`pick(a, b, …)`) stands for its first: they share
+    /// their shape and tokenizer.
     pub fn follow(&self, member: &str) -> Option<View<'a>> {
-        match self.get(member)? {
+        self.target(self.get(member)?)
+    }
+
+    /// The item that a value refers to, as in [`View::follow`].
+    pub fn target(&self, value: &Value) -> Option<View<'a>> {
+        match value {
             Value::Item(item) => self.program.view(&item.item),
+            Value::Call(call) => match call.args.get("models")? {
+                Value::List(items) => self.target(items.first()?),
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -6,26 +6,35 @@
 pub mod arg;
 pub mod def;
 pub mod docs;
+pub mod estimate;
 pub mod event;
 pub mod family;
 pub mod formula;
+pub mod hardware;
 pub mod kind;
+pub mod library;
 pub mod literal;
+pub mod lock;
 pub mod number;
 pub mod plan;
 pub mod problem;
 pub mod registry;
 pub mod signature;
+pub mod source;
 pub mod ty;
 pub mod unit;
 pub mod value;
 
 pub use arg::Arg;
+pub use estimate::Estimate;
+/// The nearest of several names to a misspelt one.
+pub use llmp_grammar::nearest;
 pub use event::Event;
 pub use formula::{Formula, Operator};
 pub use kind::{Form, Kind, Output, Part, Planner, Program, View, Yields};
+pub use lock::{Lock, Locked};
 pub use number::Rational;
-pub use plan::{ModelCost, Plan, Port, StageCost, Step, StepId};
+pub use plan::{Guard, ModelCost, Plan, Port, StageCost, Step, StepId};
 pub use problem::{Problem, Severity};
 pub use registry::Registry;
 pub use signature::{Column, Flow, Param, Settings, Signature, State};

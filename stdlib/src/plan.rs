@@ -32,12 +32,25 @@ pub struct Step {
     pub args: Record,
     /// Results of other steps that it reads.
     pub inputs: Vec<Port>,
+    /// Revisions of the constructors among the arguments, where they are above one.
+    pub revs: BTreeMap<String, u32>,
 }
 
 impl Step {
     /// A step with its identity computed.
     pub fn new(op: &str, rev: u32, args: Record, inputs: Vec<Port>) -> Step {
-        let mut step = Step { id: StepId(String::new()), op: op.to_owned(), rev, args, inputs };
+        Step::with_revs(op, rev, args, inputs, BTreeMap::new())
+    }
+
+    /// A step whose arguments hold constructors of these revisions, its identity computed.
+    pub fn with_revs(
+        op: &str,
+        rev: u32,
+        args: Record,
+        inputs: Vec<Port>,
+        revs: BTreeMap<String, u32>,
+    ) -> Step {
+        let mut step = Step { id: StepId(String::new()), op: op.to_owned(), rev, args, inputs, revs };
         let hash = blake3::hash(step.canonical().to_string().as_bytes());
         step.id = StepId(hash.to_hex().as_str()[..16].to_owned());
         step
@@ -49,12 +62,16 @@ impl Step {
             Some(part) => json!(format!("{}.{part}", port.step.0)),
             None => json!(port.step.0),
         };
-        json!({
+        let mut canonical = json!({
             "args": canonical_record(&self.args),
             "inputs": self.inputs.iter().map(input).collect::<Vec<_>>(),
             "op": self.op,
             "rev": self.rev,
-        })
+        });
+        if let (Some(fields), false) = (canonical.as_object_mut(), self.revs.is_empty()) {
+            fields.insert("revs".into(), json!(self.revs));
+        }
+        canonical
     }
 }
 
@@ -78,8 +95,41 @@ pub struct StageCost {
     pub steps: u64,
     /// Floating-point operations of forward and backward.
     pub flops: f64,
-    /// Estimated peak memory in bytes.
+    /// Estimated peak memory in bytes: all that follows together.
     pub memory_bytes: u64,
+    /// Weights and gradients.
+    pub weight_bytes: u64,
+    /// State of the optimizer.
+    pub optimizer_bytes: u64,
+    /// What the forward pass keeps for the backward pass.
+    pub activation_bytes: u64,
+    /// Checkpoints that are on disk at once, the result among them.
+    pub checkpoint_bytes: u64,
+}
+
+/// A condition that the run decides before it spends anything behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guard {
+    /// As written.
+    pub condition: String,
+    /// What to say where it does not hold.
+    pub words: String,
+    /// The condition without names: `{0}` stands for the first of `reads`.
+    pub formula: String,
+    /// What the run gives: the item as people call it, its result, and what is read of it.
+    pub reads: Vec<(String, Port, String)>,
+    /// Where it is written; not part of the hash.
+    pub span: llmp_grammar::Span,
+}
+
+impl Guard {
+    /// What counts of it: the formula and what it reads, names left out.
+    fn canonical(&self) -> String {
+        let read = |(_, port, field): &(String, Port, String)| {
+            format!("{}.{}.{field}", port.step.0, port.part.as_deref().unwrap_or_default())
+        };
+        json!({ "guard": self.formula, "reads": self.reads.iter().map(read).collect::<Vec<_>>() }).to_string()
+    }
 }
 
 /// A whole plan, in topological order (inputs before the steps that read them).
@@ -97,6 +147,12 @@ pub struct Plan {
     pub items: BTreeMap<String, Port>,
     /// What the runtime of this version cannot do (LLMP0703), at its places: a run is refused; not part of the hash.
     pub lacks: Vec<llmp_grammar::Diag>,
+    /// What sources say of their data (size, license, …), by the step that reads them; not part of the hash.
+    pub attributes: BTreeMap<StepId, Record>,
+    /// Items whose results are never cleaned up (`@keep`).
+    pub kept: Vec<String>,
+    /// Conditions that the run decides.
+    pub guards: Vec<Guard>,
     /// Costs of models by item.
     pub models: BTreeMap<String, ModelCost>,
     /// Costs of stages by item.
@@ -104,10 +160,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan hash: over the definitions of all steps, names and order left out.
+    /// The plan hash: over the definitions of all steps and guards, names and order left out.
     pub fn hash(&self) -> String {
-        let mut ids: Vec<&str> = self.steps.iter().map(|s| s.id.0.as_str()).collect();
+        let mut ids: Vec<String> = self.steps.iter().map(|s| s.id.0.clone()).collect();
+        ids.extend(self.guards.iter().map(Guard::canonical));
         ids.sort_unstable();
+        ids.dedup();
         blake3::hash(ids.join("\n").as_bytes()).to_hex().to_string()
     }
 

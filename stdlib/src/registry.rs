@@ -70,6 +70,12 @@ impl Registry {
         self
     }
 
+    /// Adds families that no member asks for by name: constructors that stand where an item is expected.
+    pub fn families(mut self, families: &[&'static Family]) -> Self {
+        families.iter().for_each(|family| self.add_ty(&Ty::Family(family)));
+        self
+    }
+
     fn add_families(&mut self, signature: &'static Signature) {
         signature.params.iter().for_each(|p| self.add_ty(&p.ty));
     }
@@ -86,7 +92,7 @@ impl Registry {
                 }
                 Some(_) => {}
             },
-            Ty::Bool | Ty::Text | Ty::Path | Ty::Int | Ty::Num | Ty::Quantity(_) | Ty::Choice(_) => {}
+            Ty::Bool | Ty::Text | Ty::Path | Ty::Int | Ty::Num | Ty::Quantity(_) | Ty::Estimate(_) | Ty::Choice(_) => {}
             Ty::Item(_) | Ty::Data(_) | Ty::Predicate | Ty::Formula => {}
         }
     }

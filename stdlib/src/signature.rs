@@ -19,6 +19,8 @@ pub struct Param {
     pub default: Option<&'static str>,
     /// Its values are usually powers of two (context, vocabulary): `8k` is then a warning.
     pub binary: bool,
+    /// A list that takes all further positional arguments: `committee(a, b, c)`.
+    pub many: bool,
 }
 
 /// The state of data: what one record is.
@@ -64,6 +66,27 @@ impl State {
             State::Labelled => "Labelled",
         }
     }
+
+    /// Columns that every record of the state has, and those that it may have and the language knows by name
+    /// (`edited` and `strength` of a preference). Lists are columns of JSON text.
+    pub fn columns(self) -> &'static [(&'static str, Column)] {
+        use Column::Text;
+        match self {
+            State::Html => &[],
+            State::Docs => &[("text", Text)],
+            State::Chat => &[("messages", Text)],
+            State::Prompt => &[("prompt", Text)],
+            State::Answers => &[("prompt", Text), ("answer", Text)],
+            State::Preference => &[
+                ("prompt", Text),
+                ("chosen", Text),
+                ("rejected", Text),
+                ("edited", Text),
+                ("strength", Text),
+            ],
+            State::Labelled => &[("text", Text), ("label", Text)],
+        }
+    }
 }
 
 /// Columns by name.
@@ -83,18 +106,44 @@ pub enum Column {
 /// What a step does to data.
 #[derive(Debug, Clone, Copy)]
 pub struct Flow {
-    /// State it takes; `None` for a source.
-    pub from: Option<State>,
-    /// State it gives.
-    pub to: fn(&Record) -> State,
+    /// States it takes; none for a source.
+    pub from: &'static [State],
+    /// State it gives, from its arguments; `None`: the state that it is given.
+    pub to: Option<fn(&Record) -> State>,
     /// Columns it reads besides those in its arguments.
     pub needs: &'static [&'static str],
+    /// Columns it reads because its arguments say so: `as_chat(user = "question")`.
+    pub reads: fn(&Record) -> Vec<String>,
     /// Columns it adds: name and type.
     pub adds: &'static [(&'static str, Column)],
+    /// Columns it adds because its arguments say so: `classify(educational)` adds `.educational`.
+    pub gains: fn(&Record) -> Vec<(String, Column)>,
     /// Parts of its result besides the data itself: `heldout`.
     pub parts: &'static [&'static str],
     /// A row-wise step: it can run fused with its neighbours over one read.
     pub row_wise: bool,
+}
+
+impl Flow {
+    /// Whether it makes data out of nothing.
+    pub fn is_source(&self) -> bool {
+        self.from.is_empty()
+    }
+
+    /// The state that comes out when `given` goes in; `None` when that is not known.
+    pub fn gives(&self, args: &Record, given: Option<State>) -> Option<State> {
+        match self.to {
+            Some(to) => Some(to(args)),
+            None => given,
+        }
+    }
+
+    /// Every column that it adds, for these arguments.
+    pub fn added(&self, args: &Record) -> Vec<(String, Column)> {
+        let mut all: Vec<_> = self.adds.iter().map(|(name, column)| ((*name).to_owned(), *column)).collect();
+        all.extend((self.gains)(args));
+        all
+    }
 }
 
 /// A built-in as the language sees it.
@@ -114,6 +163,8 @@ pub struct Signature {
     pub flow: Option<Flow>,
     /// Cross-argument rules, called once every argument has its type.
     pub check: fn(&Record) -> Vec<Problem>,
+    /// What its arguments ask for that the runtime of this version cannot do (LLMP0703): said by `llmp run` before anything starts.
+    pub lacks: fn(&Record) -> Vec<Problem>,
     /// Where it is declared, for people who read the code.
     pub site: (&'static str, u32),
 }

@@ -20,6 +20,8 @@ pub enum Ty {
     /// A number in one of these dimensions. A bare number takes the dimension where there is only one;
     /// [`Dim::NONE`] among several means a percentage of the whole.
     Quantity(&'static [Dim]),
+    /// A quantity in one of these dimensions, exact or as `about(…)`.
+    Estimate(&'static [Dim]),
     /// The type or `none`.
     Optional(&'static Ty),
     /// A list.
@@ -64,6 +66,8 @@ pub struct Family {
     pub doc: &'static str,
     /// Its constructors, sorted by name.
     pub members: &'static [&'static Signature],
+    /// What a constructor stands for where an item is expected: `from = pick(a, b, by = …)`.
+    pub yields: Option<Yields>,
 }
 
 impl Family {
@@ -86,6 +90,7 @@ impl Ty {
                 let one = |d: &Dim| if *d == Dim::NONE { "%".to_owned() } else { d.show() };
                 dims.iter().map(one).collect::<Vec<_>>().join(" or ")
             }
+            Ty::Estimate(dims) => format!("{}, exact or `about(…)`", Ty::Quantity(dims).show()),
             Ty::Optional(ty) => format!("{} or none", ty.show()),
             Ty::List(ty) => format!("list of {}", ty.show()),
             Ty::Range(ty) => format!("range of {}", ty.show()),

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
+use crate::estimate::Estimate;
 use crate::formula::Formula;
 use crate::plan::Port;
 use crate::unit::{Dim, Quantity};
@@ -28,6 +29,18 @@ pub struct ItemRef {
     pub part: Option<String>,
 }
 
+impl ItemRef {
+    /// The item or part that a key of a mixture names. Names of items may hold dots themselves: `post[3].sampled`.
+    pub fn of_key(key: &str, program: &dyn crate::kind::Program) -> ItemRef {
+        match key.rsplit_once('.') {
+            Some((item, part)) if program.view(key).is_none() => {
+                ItemRef { item: item.to_owned(), part: Some(part.to_owned()) }
+            }
+            _ => ItemRef { item: key.to_owned(), part: None },
+        }
+    }
+}
+
 /// A value of the language.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -37,6 +50,8 @@ pub enum Value {
     Bool(bool),
     /// An exact number with its dimension.
     Number(Quantity),
+    /// A number known within bounds: `about(8T tokens)`.
+    About(Estimate),
     /// Text.
     Text(String),
     /// A value of an enumeration, such as `bf16`.
@@ -78,6 +93,9 @@ impl Value {
             Value::None => Json::Null,
             Value::Bool(b) => json!(b),
             Value::Number(q) => json!(q.show()),
+            Value::About(e) => {
+                json!({ "about": [crate::number::show(e.low), crate::number::show(e.high), e.dim.show()] })
+            }
             Value::Text(t) | Value::Choice(t) => json!(t),
             Value::List(items) => Json::Array(items.iter().map(Value::canonical).collect()),
             Value::Range(low, high) => json!({ "range": [low.canonical(), high.canonical()] }),
@@ -125,6 +143,7 @@ impl std::fmt::Display for Value {
             Value::None => f.write_str("none"),
             Value::Bool(b) => write!(f, "{b}"),
             Value::Number(q) => f.write_str(&q.show()),
+            Value::About(e) => write!(f, "{e}"),
             Value::Text(t) => write!(f, "{t:?}"),
             Value::Choice(t) => f.write_str(t),
             Value::List(items) => {

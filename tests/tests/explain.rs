@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use llmp_grammar::Info;
 use llmp_grammar::diag::Severity;
-use llmp_interpreter::{Options, check, load};
+use llmp_interpreter::{Options, check, frozen, load, plan};
 
 /// What is said of an example: codes and whether they are more than information.
 fn said(text: &str) -> Vec<(String, Severity)> {
@@ -15,9 +15,16 @@ fn said(text: &str) -> Vec<(String, Severity)> {
         .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
         .collect();
     files.insert("example.llmp".into(), text.to_owned());
+    if text.contains("no llmp.lock") {
+        files.remove("llmp.lock");
+    }
     let (loaded, mut sink) = load(&files, "example.llmp");
-    let (_, more) = check(&loaded, &registry, &Options::default());
+    let (program, more) = check(&loaded, &registry, &Options::default());
     sink.extend(more.into_sorted());
+    if text.contains("with --frozen") {
+        let (plan, _) = plan(&program, &registry);
+        sink.extend(frozen(&plan, &registry, &loaded.locked));
+    }
     sink.into_sorted().into_iter().map(|d| (d.code.to_owned(), d.severity)).collect()
 }
 
@@ -28,7 +35,7 @@ fn failures(info: &Info) -> Vec<String> {
         let codes: Vec<&str> = found.iter().map(|(code, _)| code.as_str()).collect();
         let failing = example.contains(&format!("[{}]", info.code));
         // What the command line says has no program of its own; examples of syntax are fragments of programs.
-        let with_options = example.contains("]: with --");
+        let with_options = example.contains("]: with --") && !example.contains("]: with --frozen");
         let fragment = info.code < "LLMP0010";
         if with_options || (fragment && !failing) {
             continue;

@@ -117,9 +117,15 @@ impl Lower<'_> {
             match part {
                 SyntaxElement::Node(node) => operands.push(self.unary(&node)),
                 SyntaxElement::Token(token) => {
-                    ops.extend(BinaryOp::from_symbol(token.text()).map(|op| (op, self.token_span(&token))));
+                    // `=` was reported, and read as the comparison that it stands for.
+                    let symbol = if token.text() == "=" { "==" } else { token.text() };
+                    ops.extend(BinaryOp::from_symbol(symbol).map(|op| (op, self.token_span(&token))));
                 }
             }
+        }
+        // A sign of another language was reported: half of an expression must not be judged as a whole one.
+        if ops.len() + 1 != operands.len() {
+            return Expr::error(self.span(node));
         }
         let mut run = Run { operands: operands.into_iter(), ops: ops.into_iter().peekable() };
         run.tree(0).unwrap_or_else(|| Expr::error(self.span(node)))

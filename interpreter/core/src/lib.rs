@@ -11,6 +11,10 @@ mod program;
 
 mod check;
 
+pub mod lineage;
+
+mod lints;
+
 mod plan;
 
 pub mod codes;
@@ -22,5 +26,8 @@ mod tests;
 
 pub use check::{Options, check, registry_problems};
 pub use load::{Loaded, Unit, Vfs, load};
-pub use plan::plan;
-pub use program::{Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};
+pub use program::{Guard, Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};
+pub use plan::{
+    Change, Class, Diff, Edge, External, Graph, ItemChange, Node, OnHardware, StageEstimate, StepChange, diff,
+    estimates, estimates_json, estimates_text, externals, frozen, graph, plan,
+};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 use llmp_grammar::{Sources, Span};
 use llmp_stdlib::signature::Columns;
-use llmp_stdlib::{Kind, Record, Signature, State, Value, View};
+use llmp_stdlib::{ItemRef, Kind, Record, Signature, State, Value, View};
 
 /// The type of data: its state, its columns and its parts.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -122,6 +122,25 @@ pub struct Item {
     pub layers: BTreeMap<Vec<String>, Vec<Layer>>,
     /// Other definitions that it mentions.
     pub mentions: BTreeSet<String>,
+    /// Only to be copied by `like`: required members may be absent, and nothing uses it (`@preset`).
+    pub preset: bool,
+    /// Its result is never cleaned up (`@keep`).
+    pub keep: bool,
+}
+
+/// A condition that only the run can decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// As written.
+    pub condition: String,
+    /// What to say where it does not hold.
+    pub words: String,
+    /// The condition without names: `{0}` stands for the first of `reads`.
+    pub formula: String,
+    /// Values that the run gives: an item and what is read of it.
+    pub reads: Vec<(ItemRef, String)>,
+    /// Where.
+    pub at: Span,
 }
 
 impl Item {
@@ -151,12 +170,16 @@ pub struct Program {
     pub sources: Sources,
     /// Items by unique name: those of the main file under their own names.
     pub items: IndexMap<String, Item>,
+    /// Conditions that only the run can decide.
+    pub guards: Vec<Guard>,
     /// Values of params.
     pub params: BTreeMap<String, Value>,
     /// Marked values in the order in which they stand.
     pub unpublished: Vec<Note>,
     /// What places mean, for editors.
     pub meanings: Vec<(Span, Meaning)>,
+    /// Measured facts of inputs.
+    pub locked: llmp_stdlib::Locked,
     /// Path of the main file.
     pub main: String,
 }

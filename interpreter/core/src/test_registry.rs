@@ -4,9 +4,10 @@
 use llmp_stdlib::arg::{BatchSize, DocsRef, FilePath, Length, ModelRef, TokenizerRef, Tokens, TrainingData};
 use llmp_stdlib::kind::{Cost, Field, Group};
 use llmp_stdlib::registry::Function;
+use llmp_stdlib::source::License;
 use llmp_stdlib::{
     Arg, Column, Dim, Form, Formula, ItemRef, Kind, ModelCost, Output, Part, Planner, Port, Problem,
-    Rational, Record, Registry, Settings, State, Ty, Value, View, Yields, choices, def, family, number,
+    Rational, Record, Registry, Settings, StageCost, State, Ty, Value, View, Yields, choices, def, family, number,
 };
 
 const ANY: &[State] = &[State::Html, State::Docs, State::Chat, State::Prompt, State::Preference];
@@ -45,7 +46,7 @@ choices! { /** Column types. */ ColumnType = "column" { /** Text. */ Text = "Tex
 choices! { /** Formats. */ Precision = "precision" { /** 32. */ F32 = "f32", /** 16. */ Bf16 = "bf16" } }
 choices! { /** Rest. */ Rest = "share" { /** What is left. */ Rest = "rest" } }
 
-def! { /** One document a file. */ TextFiles = "text", rev 1, source Docs { /** Files. */ glob: FilePath, /** License. */ license: Option<String> = "none" } }
+def! { /** One document a file. */ TextFiles = "text", rev 1, source Docs { /** Files. */ glob: FilePath } }
 def! { /** JSON lines. */ Jsonl = "jsonl", rev 1, source Docs { /** Files. */ glob: FilePath, /** Columns. */ columns: Option<Columns> = "none" } }
 def! { /** Web pages. */ Warc = "warc", rev 1, source Html, adds [url: Text] { /** Files. */ glob: FilePath } }
 family! { /** Sources. */ Source = "source" { Jsonl, TextFiles, Warc } }
@@ -57,6 +58,9 @@ def! { /** Keeps. */ KeepIf = "keep_if", rev 1, rows Docs -> Docs { /** Which. *
 def! { /** Quality. */ GopherQuality = "gopher_quality", rev 3, rows Docs -> Docs, check ordered { /** Fewest words. */ min_words: u64 = "50", /** Most words. */ max_words: u64 = "100_000" } }
 def! { /** Near duplicates. */ DedupMinhash = "dedup_minhash", rev 1, whole Docs -> Docs { /** Bands. */ bands: u64 = "14" } }
 def! { /** Scores. */ TokenKl = "token_kl", rev 1, rows Docs -> Docs, needs ["lang"], adds [kl: Num] {} }
+def! { /** Some of them. */ Sample = "sample", rev 1, rows Docs -> Docs { /** Share. */ share: f64 } }
+def! { /** Scores by a model. */ Perplexity = "perplexity", rev 1, rows Docs -> Docs, adds [perplexity: Num] { /** Model. */ by: ModelRef } }
+def! { /** Overlap out. */ Decontaminate = "decontaminate", rev 1, whole Docs -> Docs { /** Of what. */ against: Vec<AnyData> } }
 def! { /** Held out. */ Split = "split", rev 1, whole Docs -> Docs, parts ["heldout"] { /** Share. */ heldout: f64 } }
 
 fn ordered(it: &GopherQuality) -> Vec<Problem> {
@@ -76,7 +80,7 @@ family! { /** Tokenizers. */ TokenizerSource = "tokenizer" { Bpe, TokenizerFile 
 
 def! { /** Gated. */ Swiglu = "swiglu", rev 1 { /** Ratio. */ ratio: Rational = "8 / 3", /** Rounded to. */ multiple: u64 = "64" } }
 family! { /** Feed-forwards. */ Ffn = "ffn" { Swiglu } }
-def! { /** Rotary. */ Rope = "rope", rev 1 { /** Base. */ base: f64 = "10k" } }
+def! { /** Rotary. */ Rope = "rope", rev 2 { /** Base. */ base: f64 = "10k" } }
 def! { /** Learned. */ Learned = "learned", rev 1 {} }
 family! { /** Positions. */ Position = "position" { Learned, Rope } }
 def! { /** AdamW. */ Adamw = "adamw", rev 1 { /** Betas. */ betas: Vec<f64> = "[0.9, 0.95]", /** Decay. */ weight_decay: f64 = "0.1" } }
@@ -146,7 +150,8 @@ def! {
     }
 }
 def! { /** Measures. */ EvalKind = "eval", rev 1 { /** Model. */ model: ModelRef, /** Suites. */ suites: Vec<Suite>, /** Needed. */ require: Option<Formula> = "none" } }
-def! { /** Releases. */ ReleaseKind = "release", rev 1 { /** Model. */ model: ModelRef, /** Folder. */ to: Option<FilePath> = "none" } }
+def! { /** Releases. */ ReleaseKind = "release", rev 1 { /** Model. */ model: ModelRef, /** Folder. */ to: Option<FilePath> = "none", /** Allowed. */ allow_licenses: Vec<License> = "[]" } }
+def! { /** Judges. */ RewardKind = "reward_model", rev 1 { /** Model. */ from: ModelRef, /** Pairs. */ data: TrainingData, /** Tokens. */ tokens: Option<Tokens> = "none" } }
 
 fn from_value(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     match view.value {
@@ -188,8 +193,10 @@ static PRETRAIN: Kind = Kind {
         Group { members: &["tokens", "steps"], required: true },
     ],
     check: check_pretrain,
+    cost: stage_cost,
     ..Kind::new(PretrainKind::SIGNATURE, Form::Block, Yields::Model, pretrain)
 };
+static REWARD: Kind = Kind::new(RewardKind::SIGNATURE, Form::Block, Yields::Model, pretrain);
 static EVAL: Kind = Kind::new(EvalKind::SIGNATURE, Form::Block, Yields::Metrics, eval);
 static RELEASE: Kind = Kind::new(ReleaseKind::SIGNATURE, Form::Block, Yields::Release, release);
 
@@ -204,7 +211,7 @@ fn mix(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
             return Err(Problem::error("LLMP0401", key, "no share"));
         };
         let max_epochs = if let Some(Value::Number(q)) = max_epochs { Some(q.amount) } else { None };
-        let Output::Port(port) = planner.item(&ItemRef { item: key.clone(), part: None })? else { continue };
+        let Output::Port(port) = planner.item(&ItemRef::of_key(key, view.program))? else { continue };
         parts.push(Part { name: key.clone(), port, share: share.amount, max_epochs });
     }
     Ok(Output::Mix(parts))
@@ -303,6 +310,15 @@ fn pretrain(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Proble
     Ok(Output::Model { spec, tokenizer, weights: Some(planner.step("pretrain", 1, args)) })
 }
 
+fn stage_cost(view: &View<'_>) -> Option<Cost> {
+    let parameters = parameters(&view.follow("model").or_else(|| view.follow("from"))?)?;
+    let tokens = view.read::<Tokens>("tokens")?.0;
+    let flops = 6.0 * parameters as f64 * tokens as f64;
+    let (weights, disk) = (parameters * 16, parameters * 28);
+    let cost = StageCost { tokens, flops, memory_bytes: weights, weight_bytes: weights, ..StageCost::default() };
+    Some(Cost::Stage(StageCost { checkpoint_bytes: disk, ..cost }))
+}
+
 fn trained(view: &View<'_>, planner: &mut dyn Planner) -> Result<Port, Problem> {
     let Some(Value::Item(item)) = view.get("model") else {
         return Err(Problem::error("LLMP0103", "model", "missing"));
@@ -336,7 +352,7 @@ pub(crate) fn registry() -> Registry {
     // Ratios are read exactly: a use of the number helpers keeps the import honest.
     debug_assert_eq!(number::show(Rational::new(1, 2)), "0.5");
     Registry::new()
-        .kinds(&[&SOURCE, &DATASET, &CHAIN, &MIX, &TOKENIZER, &MODEL, &PRETRAIN, &EVAL, &RELEASE])
+        .kinds(&[&SOURCE, &DATASET, &CHAIN, &MIX, &TOKENIZER, &MODEL, &PRETRAIN, &REWARD, &llmp_stdlib::hardware::KIND, &EVAL, &RELEASE])
         .steps(&[
             Concat::SIGNATURE,
             ExtractText::SIGNATURE,
@@ -346,6 +362,9 @@ pub(crate) fn registry() -> Registry {
             DedupMinhash::SIGNATURE,
             TokenKl::SIGNATURE,
             Split::SIGNATURE,
+            Sample::SIGNATURE,
+            Perplexity::SIGNATURE,
+            Decontaminate::SIGNATURE,
         ])
         .functions(FUNCTIONS)
 }

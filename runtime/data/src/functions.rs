@@ -12,6 +12,7 @@ pub static ALL: &[Function] = &[
     function("ends_with", "Whether a text ends with another.", &[Ty::Text, Ty::Text], Column::Bool),
     function("lines", "Number of lines.", &[Ty::Text], Column::Num),
     function("lower", "The text in lower case.", &[Ty::Text], Column::Text),
+    function("matches", "Whether a pattern covers the whole text.", &[Ty::Text, Ty::Text], Column::Bool),
     function(
         "share",
         "Share of a text's characters that a pattern covers.",
@@ -19,6 +20,7 @@ pub static ALL: &[Function] = &[
         Column::Num,
     ),
     function("starts_with", "Whether a text begins with another.", &[Ty::Text, Ty::Text], Column::Bool),
+    function("upper", "The text in upper case.", &[Ty::Text], Column::Text),
     function("words", "Number of words between whitespace.", &[Ty::Text], Column::Num),
 ];
 

@@ -16,6 +16,7 @@ pub mod mix;
 pub mod pack;
 pub mod readers;
 pub mod steps;
+pub mod templates;
 pub mod tokens;
 
 pub use context::{Context, Progress};

@@ -5,6 +5,8 @@
 
 pub mod codes;
 mod failure;
+pub mod hub;
+pub mod inputs;
 #[cfg(feature = "kernels")]
 mod models;
 pub mod numerics;

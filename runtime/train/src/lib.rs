@@ -11,7 +11,9 @@ pub mod suites;
 
 pub mod budget;
 pub mod kinds;
+pub mod require;
 pub mod stage;
+pub mod steps;
 
 #[cfg(feature = "kernels")]
 mod durable;

@@ -28,7 +28,7 @@ pub(crate) fn plan(args: &args::Plan, color: Color) -> Exit {
     let states = status.as_ref().map_or(&[][..], |s| s.as_slice());
     match args.format {
         Format::Human => people(&planned, states),
-        Format::Json => output::print(&format!("{:#}\n", object(&planned.plan, states))),
+        Format::Json => output::print(&format!("{:#}\n", object(&planned, states))),
     }
     if let Err(failure) = &status {
         output::note(&format!("note: {failure}; what is in the store cannot be told"));
@@ -40,7 +40,8 @@ fn state<'s>(states: &'s [Status], step: &StepId) -> Option<&'s Status> {
     states.iter().find(|s| s.steps.contains(step))
 }
 
-fn object(plan: &Plan, states: &[Status]) -> serde_json::Value {
+fn object(planned: &Planned, states: &[Status]) -> serde_json::Value {
+    let plan = &planned.plan;
     let steps: Vec<_> = plan
         .steps
         .iter()
@@ -50,7 +51,8 @@ fn object(plan: &Plan, states: &[Status]) -> serde_json::Value {
             json!({ "id": step.id.0, "name": plan.name(&step.id), "op": step.op, "cached": cached, "inputs": inputs })
         })
         .collect();
-    json!({ "hash": plan.hash(), "models": plan.models, "stages": plan.stages, "steps": steps })
+    let estimates = llmp_interpreter::estimates_json(&estimates(planned));
+    json!({ "hash": plan.hash(), "models": plan.models, "stages": plan.stages, "estimates": estimates, "steps": steps })
 }
 
 fn people(planned: &Planned, states: &[Status]) {
@@ -82,17 +84,13 @@ fn people(planned: &Planned, states: &[Status]) {
     }
     if !plan.stages.is_empty() {
         text.push_str("\nstages\n");
-        for (name, cost) in &plan.stages {
-            text.push_str(&format!(
-                "  {name}: {} tokens in {} steps, {:.2e} FLOPs, about {}B of memory\n",
-                human(cost.tokens as f64),
-                grouped(cost.steps),
-                cost.flops,
-                human(cost.memory_bytes as f64)
-            ));
-        }
+        text.push_str(&llmp_interpreter::estimates_text(&estimates(planned)));
     }
     output::print(&text);
+}
+
+fn estimates(planned: &Planned) -> Vec<llmp_interpreter::StageEstimate> {
+    llmp_interpreter::estimates(&planned.checked.program, &planned.checked.registry, &planned.plan)
 }
 
 fn part_name(plan: &Plan, port: &llmp_stdlib::Port) -> String {

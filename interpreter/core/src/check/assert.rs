@@ -1,24 +1,45 @@
 //! `check condition else "words"`: the conditions that a program sets itself.
 
-use llmp_grammar::Diag;
-use llmp_grammar::ast::{Expr, ExprKind, Item};
-use llmp_stdlib::Value;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use super::{Checker, Val};
+use llmp_grammar::ast::{BinaryOp, Check, Expr, ExprKind, Item};
+use llmp_grammar::{Diag, Severity};
+use llmp_stdlib::{ItemRef, Value};
+
+use super::{Checker, Context, Val};
 use crate::codes::{CheckFailed, Mismatch, Undecided};
+use crate::program::Guard;
+use crate::resolve::Def;
+
+/// The node of a check in the graph of mentions; no definition has a blank in its name.
+fn node(index: usize) -> String {
+    format!(" check {index}")
+}
+
+/// A condition without names.
+struct Shape(String);
+
+impl From<Val> for Shape {
+    fn from(_: Val) -> Shape {
+        Shape(String::new())
+    }
+}
 
 impl<'a> Checker<'a> {
     /// Evaluates every check of the program.
     pub(crate) fn checks(&mut self) {
-        let names = self.names;
-        for (unit, item, check) in &names.checks {
+        let names = Rc::clone(&self.names);
+        let mut holding = Vec::new();
+        for (index, (scope, item, check)) in names.checks.iter().enumerate() {
             if !self.applies(item) {
                 continue;
             }
-            self.ctx = super::Context { unit: Some(*unit), ..super::Context::default() };
+            self.enter_check(index, *scope);
             let at = check.condition.span;
             match self.infer(&check.condition) {
-                Val::Known(Value::Bool(true)) | Val::Error => {}
+                Val::Error => {}
+                Val::Known(Value::Bool(true)) => holding.push(index),
                 Val::Known(Value::Bool(false)) => {
                     let words = match self.text(&check.message) {
                         Val::Known(Value::Text(words)) => words,
@@ -34,10 +55,125 @@ impl<'a> Checker<'a> {
                     let found = self.describe(&value);
                     self.report(Mismatch { expected: "a condition".into(), found, at });
                 }
-                Val::Unknown => self.report(Undecided { at }),
+                Val::Unknown => {
+                    self.guard(check);
+                    self.report(Undecided { at });
+                }
             }
         }
-        self.ctx = super::Context::default();
+        self.ends(&holding);
+        self.ctx = Context::default();
+    }
+
+    fn enter_check(&mut self, index: usize, scope: usize) {
+        self.ctx = Context { scope: Some(scope), node: node(index), ..Context::default() };
+    }
+
+    /// Checks that hold, against the ends of the ranges of params: other values are allowed too.
+    fn ends(&mut self, holding: &[usize]) {
+        let names = Rc::clone(&self.names);
+        let (loaded, registry) = (self.loaded, self.registry);
+        for (name, (_, param)) in &names.params {
+            let Some(ExprKind::Binary { op: BinaryOp::Range, left, right, .. }) =
+                param.ty.domain.as_ref().map(|domain| &domain.kind)
+            else {
+                continue;
+            };
+            let reach: Vec<usize> =
+                holding.iter().copied().filter(|index| self.reaches(&node(*index), name)).collect();
+            for end in [left, right] {
+                let mut sets = self.sets.clone();
+                sets.insert(name.clone(), (**end).clone());
+                let mut other =
+                    Checker::new(loaded, registry, Rc::clone(&names), self.variants.clone(), &sets, vec![]);
+                other.targets = self.targets.clone();
+                let value = loaded.sources.slice(end.span);
+                for index in &reach {
+                    let Some((scope, _, check)) = names.checks.get(*index) else { continue };
+                    other.enter_check(*index, *scope);
+                    if other.infer(&check.condition) == Val::Known(Value::Bool(false))
+                        && let Val::Known(Value::Text(words)) = other.text(&check.message)
+                    {
+                        let mut diag = Diag::from(CheckFailed { words, at: check.condition.span });
+                        diag.message = format!("{} (not now, but for `{name} = {value}`)", diag.message);
+                        for note in other.operands(&check.condition) {
+                            diag = diag.note(note);
+                        }
+                        let allowed = "the range of the param allows it".to_owned();
+                        self.diags.push(diag.label(end.span, allowed).severity(Severity::Warning));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a definition needs another.
+    fn reaches(&self, from: &str, to: &str) -> bool {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut open: Vec<&str> = vec![from];
+        while let Some(name) = open.pop() {
+            if name == to {
+                return true;
+            }
+            if seen.insert(name) {
+                open.extend(self.mentions.get(name).into_iter().flat_map(|to| to.keys().map(String::as_str)));
+            }
+        }
+        false
+    }
+
+    /// Keeps a condition for the run.
+    fn guard(&mut self, check: &Check) {
+        let written = |at| self.loaded.sources.slice(at).to_owned();
+        let (condition, message) = (written(check.condition.span), written(check.message_span));
+        let words = match self.silently(|c| c.text(&check.message)).0 {
+            Val::Known(Value::Text(words)) => words,
+            _ => message.trim_matches('"').to_owned(),
+        };
+        let mut reads = Vec::new();
+        let formula = self.silently(|c| c.shape(&check.condition, &mut reads)).0.0;
+        self.guards.push(Guard { condition, words, formula, reads, at: check.condition.span });
+    }
+
+    /// A condition with values in place of what is known, and numbered reads in place of what is not.
+    fn shape(&mut self, expr: &Expr, reads: &mut Vec<(ItemRef, String)>) -> Shape {
+        match self.infer(expr) {
+            Val::Known(value) if !matches!(value, Value::Item(_)) => {
+                return Shape(value.canonical().to_string());
+            }
+            _ => {}
+        }
+        Shape(match &expr.kind {
+            ExprKind::Binary { op, left, right, .. } => {
+                let (left, right) = (self.shape(left, reads).0, self.shape(right, reads).0);
+                format!("({left} {} {right})", op.symbol())
+            }
+            ExprKind::Unary { op, operand, .. } => {
+                format!("({} {})", op.symbol(), self.shape(operand, reads).0)
+            }
+            ExprKind::If { condition, then, otherwise } => {
+                let parts = [condition, then, otherwise].map(|part| self.shape(part, reads).0);
+                format!("(if {})", parts.join(" "))
+            }
+            ExprKind::Field { base, name } => match self.infer(base) {
+                Val::Known(Value::Item(item)) => {
+                    let read = (item, name.text.clone());
+                    let index = reads.iter().position(|known| *known == read).unwrap_or_else(|| {
+                        reads.push(read);
+                        reads.len() - 1
+                    });
+                    format!("{{{index}}}")
+                }
+                _ => format!("{}.{}", self.shape(base, reads).0, name.text),
+            },
+            ExprKind::Name(name) => match self.lookup(name, expr.span) {
+                Some(Def::Let(target)) => {
+                    return self.in_let(&target, expr.span, |c, expr| c.shape(expr, reads));
+                }
+                _ => name.clone(),
+            },
+            _ => self.loaded.sources.slice(expr.span).to_owned(),
+        })
     }
 
     /// `@only(base, laptop)`: with these variants alone; `base` means without any.

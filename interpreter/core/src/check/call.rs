@@ -27,6 +27,16 @@ pub(crate) struct Parts<'e> {
     pub(crate) broken: bool,
 }
 
+/// What was written for a parameter.
+enum Slot<'e> {
+    /// Nothing.
+    Empty,
+    /// One value.
+    One(&'e Expr),
+    /// Positional arguments of a parameter that takes all of them.
+    Many(Vec<&'e Expr>),
+}
+
 /// Takes a call apart.
 pub(crate) fn parts(expr: &Expr) -> Option<Parts<'_>> {
     match &expr.kind {
@@ -98,13 +108,21 @@ impl<'a> Checker<'a> {
     }
 
     /// Arguments of a constructor or source.
-    pub(crate) fn call(&mut self, signature: &'static Signature, parts: Parts<'_>) -> Val {
+    pub(crate) fn call(&mut self, signature: &'static Signature, mut parts: Parts<'_>) -> Val {
         let at = parts.callee.span.to(parts.brackets);
         self.open_call(at, &parts);
         let callee = format!("`{}`", signature.name);
+        let (attributes, told) = self.attributes(signature, &mut parts);
         let (args, state) =
             self.arguments(&callee, signature.params, parts.given, parts.callee.span, parts.broken, false);
-        state.and_then(|_| self.complete(signature, args, at))
+        let value = state.and_then(|_| told).and_then(|_| self.complete(signature, args, at));
+        value.and_then(|value| match value {
+            Value::Call(mut call) => {
+                call.args.extend(attributes);
+                Val::Known(Value::Call(call))
+            }
+            other => Val::Known(other),
+        })
     }
 
     /// Rules over all arguments, once each has its type.
@@ -157,7 +175,11 @@ impl<'a> Checker<'a> {
         let mut args = Record::new();
         for (param, slot) in params.iter().zip(slots) {
             self.ctx.path.push(param.name.to_owned());
-            let value = self.argument(callee, param, slot, at, broken || state == Val::Error);
+            let value = match slot {
+                Slot::Many(items) => self.many(&items, param),
+                Slot::One(expr) => self.argument(callee, param, Some(expr), at, broken || state == Val::Error),
+                Slot::Empty => self.argument(callee, param, None, at, broken || state == Val::Error),
+            };
             self.ctx.path.pop();
             match value {
                 Val::Known(value) => {
@@ -178,8 +200,8 @@ impl<'a> Checker<'a> {
         params: &'static [Param],
         given: Vec<Given<'e>>,
         members: bool,
-    ) -> (Vec<Option<&'e Expr>>, Val) {
-        let mut slots: Vec<Option<&'e Expr>> = vec![None; params.len()];
+    ) -> (Vec<Slot<'e>>, Val) {
+        let mut slots: Vec<Slot<'e>> = params.iter().map(|_| Slot::Empty).collect();
         let mut state = Val::Known(Value::None);
         let mut position = 0;
         for arg in given {
@@ -202,6 +224,16 @@ impl<'a> Checker<'a> {
                         continue;
                     }
                 },
+                // A list as the first of several is the whole list.
+                None if params.get(position).is_some_and(|p| p.many)
+                    && !matches!(arg.value.kind, ExprKind::List(_) | ExprKind::Comprehension(_)) =>
+                {
+                    match &mut slots[position] {
+                        Slot::Many(items) => items.push(arg.value),
+                        slot => *slot = Slot::Many(vec![arg.value]),
+                    }
+                    continue;
+                }
                 None if position < params.len() => {
                     position += 1;
                     position - 1
@@ -213,20 +245,35 @@ impl<'a> Checker<'a> {
                     continue;
                 }
             };
-            if slots[index].is_some() {
+            if !matches!(slots[index], Slot::Empty) {
                 let message = format!("{callee} is given `{}` twice", params[index].name);
                 self.report(BadArgument { message, at: arg.at });
                 state = Val::Error;
                 continue;
             }
-            slots[index] = Some(arg.value);
+            slots[index] = Slot::One(arg.value);
         }
         (slots, state)
     }
 
+    /// Positional arguments that make one list.
+    fn many(&mut self, items: &[&Expr], param: &'static Param) -> Val {
+        let Ty::List(inner) = param.ty else { return Val::Error };
+        let mut values = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            self.ctx.path.push(index.to_string());
+            values.push(self.check(item, inner));
+            self.ctx.path.pop();
+        }
+        super::coerce::all(values, Value::List)
+    }
+
     fn unknown_argument(&mut self, callee: &str, params: &'static [Param], name: &Ident) {
         let message = format!("{callee} has no argument `{}`", name.text);
-        let names: Vec<&str> = params.iter().map(|p| p.name).collect();
+        let mut names: Vec<&str> = params.iter().map(|p| p.name).collect();
+        if self.source(callee.trim_matches('`')).is_some_and(llmp_stdlib::source::is_reader) {
+            names.extend(llmp_stdlib::source::attribute_names());
+        }
         let diag: Diag = BadArgument { message, at: name.span }.into();
         let has = if names.is_empty() {
             "it takes no arguments".to_owned()
@@ -238,7 +285,7 @@ impl<'a> Checker<'a> {
     }
 
     /// One argument: the strongest layer, what is written, or the default.
-    fn argument(
+    pub(crate) fn argument(
         &mut self,
         callee: &str,
         param: &'static Param,
@@ -252,7 +299,7 @@ impl<'a> Checker<'a> {
             let unit = layer.unit;
             return self.within(
                 |ctx| {
-                    ctx.unit = Some(unit);
+                    ctx.scope = Some(unit);
                     ctx.locals.clear();
                     ctx.used_at = None;
                     ctx.binary = param.binary;
@@ -285,7 +332,7 @@ impl<'a> Checker<'a> {
         let Some(expr) = parsed.clone() else { return Val::Error };
         self.within(
             |ctx| {
-                ctx.unit = None;
+                ctx.scope = None;
                 ctx.binary = false;
             },
             |c| c.check(&expr, ty),
@@ -322,11 +369,13 @@ impl<'a> Checker<'a> {
                 Form::Block | Form::Open(_) => None,
             }
         });
-        families.flat_map(families_of).find(|family| family.get(name).is_some())
+        let stands = |f: &&'static Family| f.yields.is_some_and(|y| yields.contains(&y));
+        let standing = self.registry.all_families().filter(stands);
+        families.flat_map(families_of).chain(standing).find(|family| family.get(name).is_some())
     }
 
     pub(crate) fn is_chain(&self, name: &str) -> bool {
-        let Some(unit) = self.ctx.unit else { return false };
+        let Some(unit) = self.ctx.scope else { return false };
         match self.names.get(unit, name) {
             Some((Def::Item(item), _)) => {
                 self.names.decls.get(item).is_some_and(|d| d.kind.yields == Yields::Chain)

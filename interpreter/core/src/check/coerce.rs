@@ -28,6 +28,8 @@ impl<'a> Checker<'a> {
             (Ty::Optional(inner), _) => self.coerce(value, inner, at),
             (Ty::Bool, Value::Bool(_)) | (Ty::Text | Ty::Path, Value::Text(_)) => Val::Known(value),
             (Ty::Int | Ty::Num | Ty::Quantity(_), Value::Number(q)) => self.fit_number(*q, ty, at),
+            (Ty::Estimate(dims), Value::Number(q)) => self.fit_number(*q, &Ty::Quantity(dims), at),
+            (Ty::Estimate(dims), Value::About(e)) if dims.contains(&e.dim) => Val::Known(value),
             (Ty::Choice(set), Value::Choice(c)) if set.values.iter().any(|(v, _)| v == c) => {
                 Val::Known(value)
             }

@@ -129,9 +129,13 @@ impl<'a> Checker<'a> {
                 Err(Val::Error)
             }
             ExprKind::Call { callee, args, .. } => match callee.as_name() {
-                Some("unpublished" | "about") => {
+                Some("about") => {
+                    self.about(expr, args, &llmp_stdlib::Ty::Num);
+                    Err(Val::Error)
+                }
+                Some("unpublished") => {
                     let mut found = Err(Val::Error);
-                    self.marked(expr, callee, args, |c, e| {
+                    self.marked(expr, args, |c, e| {
                         found = c.formula(e);
                         Val::Unknown
                     });
@@ -155,7 +159,7 @@ impl<'a> Checker<'a> {
         {
             return self.in_let(&target, expr.span, |c, inner| Looked(c.formula(inner))).0;
         }
-        if let Some(unit) = self.ctx.unit
+        if let Some(unit) = self.ctx.scope
             && self.local(name).is_none()
             && self.names.get(unit, name).is_none()
         {

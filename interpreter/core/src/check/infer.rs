@@ -2,7 +2,7 @@
 
 use llmp_grammar::Span;
 use llmp_grammar::ast::{BinaryOp, Expr, ExprKind, Ident, TextPart, UnaryOp};
-use llmp_stdlib::{ItemRef, Quantity, Record, Value, Yields};
+use llmp_stdlib::{ItemRef, Quantity, Record, Ty, Value, Yields};
 
 use super::coerce::all;
 use super::{Checker, Val};
@@ -38,14 +38,18 @@ impl<'a> Checker<'a> {
                 let values = block.members.iter().map(|m| self.infer(&m.value)).collect();
                 all(values, |values| Value::Record(names.into_iter().zip(values).collect::<Record>()))
             }
-            ExprKind::Call { callee, args, .. }
-                if matches!(callee.as_name(), Some("unpublished" | "about")) =>
-            {
-                self.marked(expr, callee, args, |c, e| c.infer(e))
+            ExprKind::Call { callee, args, .. } if callee.as_name() == Some("unpublished") => {
+                self.marked(expr, args, |c, e| c.infer(e))
+            }
+            ExprKind::Call { callee, args, .. } if callee.as_name() == Some("about") => {
+                self.inferred_about(expr, args)
             }
             ExprKind::Call { .. } | ExprKind::With { .. } => self.infer_call(expr),
             ExprKind::Field { base, name } => self.field(base, name),
-            ExprKind::Index { base, index } => self.index(base, index),
+            ExprKind::Index { base, index } => match self.group(base) {
+                Some(group) => self.group_index(group, index, expr.span),
+                None => self.index(base, index),
+            },
             ExprKind::Unary { op, operand, .. } => self.unary(*op, operand, expr.span),
             ExprKind::Binary { op, left, right, .. } => self.binary(*op, left, right, expr),
             ExprKind::Chained { .. } => {
@@ -53,7 +57,7 @@ impl<'a> Checker<'a> {
                 Val::Error
             }
             ExprKind::If { condition, then, otherwise } => self.infer_branch(condition, then, otherwise),
-            ExprKind::Comprehension(list) => self.comprehension(list, expr.span),
+            ExprKind::Comprehension(list) => self.comprehension(list, |c, e| c.infer(e)),
         }
     }
 
@@ -77,17 +81,19 @@ impl<'a> Checker<'a> {
         value
     }
 
-    fn infer_name(&mut self, name: &str, at: Span) -> Val {
+    pub(crate) fn infer_name(&mut self, name: &str, at: Span) -> Val {
         if let Some(local) = self.local(name) {
             return local;
         }
         match self.lookup(name, at) {
             Some(Def::Let(target)) => match self.typed_let(&target, at) {
                 Some(value) => value,
-                None => self.in_let(&target, at, |c, expr| c.infer(expr)),
+                None => self.plain_let(&target, String::new(), at, |c, expr| c.infer(expr)),
             },
             Some(Def::Param(target)) => self.param(&target),
-            Some(Def::Item(item)) => Val::Known(Value::Item(ItemRef { item, part: None })),
+            Some(Def::Item(item)) => self.whole_item(item, at),
+            Some(Def::Bound(value)) => Val::Known(value),
+            Some(Def::Template(name)) => self.not_one(&name, at),
             Some(Def::Broken) => Val::Error,
             Some(Def::Variant | Def::Space(_)) => self.unknown_name("value", name, at),
             None if self.is_choice(name) => Val::Known(Value::Choice(name.to_owned())),
@@ -124,9 +130,13 @@ impl<'a> Checker<'a> {
     pub(crate) fn field(&mut self, base: &Expr, name: &Ident) -> Val {
         if let Some(space) = base.as_name()
             && self.local(space).is_none()
+            && let Some((Def::Space(_), _)) = self.ctx.scope.and_then(|scope| self.names.get(scope, space))
             && let Some(Def::Space(unit)) = self.lookup(space, base.span)
         {
-            return self.within(|ctx| ctx.unit = Some(unit), |c| c.infer_name(&name.text, name.span));
+            return self.within(|ctx| ctx.scope = Some(unit), |c| c.infer_name(&name.text, name.span));
+        }
+        if let Some(group) = self.group(base) {
+            return self.group_field(group, base, name);
         }
         match self.infer(base) {
             Val::Known(Value::Item(ItemRef { item, part: None })) => self.item_field(&item, name),
@@ -178,6 +188,10 @@ impl<'a> Checker<'a> {
         if let Some(value) = found.members.get(&name.text) {
             return Val::Known(value.clone());
         }
+        if let Some(known) = self.lineage_field(item, &name.text) {
+            return known;
+        }
+        let Some(found) = self.items.0.get(item) else { return Val::Error };
         if let Some(Value::Call(call)) = &found.value
             && let Some(value) = call.args.get(&name.text)
         {
@@ -185,6 +199,11 @@ impl<'a> Checker<'a> {
         }
         if kind.signature.param(&name.text).is_some() {
             return if found.complete { Val::Unknown } else { Val::Error };
+        }
+        if let (true, Some(Value::Call(call))) = (found.complete, &found.value)
+            && let Some(known) = self.source_field(call, &name.text)
+        {
+            return known;
         }
         if !found.complete || (kind.yields == Yields::Data && name.text == "documents") {
             // Counts of documents are facts of the run.
@@ -203,11 +222,11 @@ impl<'a> Checker<'a> {
     }
 
     /// Evaluates an item and all that it mentions: fields look through references.
-    fn deeply(&mut self, item: &str) {
-        let mut seen = std::collections::BTreeSet::new();
+    pub(crate) fn deeply(&mut self, item: &str) {
         let mut open = vec![item.to_owned()];
         while let Some(name) = open.pop() {
-            if seen.insert(name.clone()) {
+            // An item that is still being evaluated may come to need more.
+            if !self.busy.contains(&name) && self.deep.insert(name.clone()) {
                 self.item(&name);
                 open.extend(self.mentions.get(&name).into_iter().flat_map(|to| to.keys().cloned()));
             }
@@ -306,6 +325,9 @@ impl<'a> Checker<'a> {
             (Val::Error, _) | (_, Val::Error) => return Val::Error,
             _ => return Val::Unknown,
         };
+        if let Some(truth) = self.compare_estimates(op, &l, &r, at) {
+            return truth;
+        }
         let truth = match (op, &l, &r) {
             (BinaryOp::In, item, Value::List(items)) => items.iter().any(|other| same(item, other)),
             (BinaryOp::In, Value::Number(q), Value::Range(low, high)) => match (&**low, &**high) {
@@ -336,6 +358,10 @@ impl<'a> Checker<'a> {
     }
 
     fn no_order(&mut self, op: BinaryOp, left: &Value, right: &Value, at: Span) -> Val {
+        if *left == Value::None || *right == Value::None {
+            self.report(crate::codes::OptionalUsed { expected: "a number".into(), at });
+            return Val::Error;
+        }
         let message =
             format!("`{}` cannot compare {} and {}", op.symbol(), self.describe(left), self.describe(right));
         self.report(BadOperator { message, at });
@@ -343,7 +369,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Amounts that can be compared: equal dimensions, or a plain number beside one with a unit.
-    fn common(&mut self, a: &Quantity, b: &Quantity, at: Span) -> Option<llmp_stdlib::Rational> {
+    pub(crate) fn common(&mut self, a: &Quantity, b: &Quantity, at: Span) -> Option<llmp_stdlib::Rational> {
         let plain = llmp_stdlib::Dim::NONE;
         if a.dim == b.dim || a.dim == plain || b.dim == plain {
             return Some(a.amount);
@@ -357,69 +383,58 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn comprehension(&mut self, list: &llmp_grammar::ast::Comprehension, at: Span) -> Val {
+    /// Each element of a list with its name bound, those that the condition takes.
+    pub(crate) fn comprehension(
+        &mut self,
+        list: &llmp_grammar::ast::Comprehension,
+        mut look: impl FnMut(&mut Self, &Expr) -> Val,
+    ) -> Val {
         let items = match self.infer(&list.list) {
-            Val::Known(Value::List(items)) => items,
-            Val::Known(Value::Range(low, high)) => match range(&low, &high) {
+            Val::Known(value) => match self.elements(value, list.list.span) {
                 Some(items) => items,
-                None => {
-                    self.report(crate::codes::OutOfRange {
-                        message: "a range of whole numbers with at most 10000 elements".into(),
-                        at: list.list.span,
-                    });
-                    return Val::Error;
-                }
+                None => return Val::Error,
             },
-            Val::Known(value) => {
-                let message = format!("{} has no elements", self.describe(&value));
-                self.report(BadOperator { message, at: list.list.span });
-                return Val::Error;
-            }
             other => return other,
         };
-        if let Some(unit) = self.ctx.unit
-            && let Some((_, definition)) = self.names.get(unit, &list.var.text).cloned()
+        if let Some(scope) = self.ctx.scope
+            && let Some((_, definition)) = self.names.get(scope, &list.var.text).cloned()
         {
             let meaning = "the element of the list".to_owned();
-            self.report(crate::codes::HidesBuiltIn {
-                name: list.var.text.clone(),
-                meaning,
-                at: list.var.span,
-                definition,
-            });
-        }
-        let mut values = Vec::new();
-        for item in items {
             let name = list.var.text.clone();
+            self.report(crate::codes::HidesBuiltIn { name, meaning, at: list.var.span, definition });
+        }
+        let before = self.made;
+        let fits = self.count(items.len(), list.list.span);
+        let mut values = Vec::new();
+        for item in if fits { items } else { Vec::new() } {
+            let name = list.var.text.clone();
+            self.ctx.path.push(values.len().to_string());
             let one = self.within(
                 |ctx| ctx.locals.push((name, Val::Known(item))),
                 |c| {
-                    let taken =
-                        list.condition.as_ref().map(|condition| c.check(condition, &llmp_stdlib::Ty::Bool));
+                    let taken = list.condition.as_ref().map(|condition| c.check(condition, &Ty::Bool));
                     match taken {
                         Some(Val::Known(Value::Bool(false))) => None,
                         Some(Val::Error) => Some(Val::Error),
                         Some(Val::Unknown) => Some(Val::Unknown),
-                        _ => Some(c.infer(&list.value)),
+                        _ => Some(look(c, &list.value)),
                     }
                 },
             );
+            self.ctx.path.pop();
             values.extend(one);
         }
-        let _ = at;
-        all(values, Value::List)
+        if self.ctx.locals.is_empty() {
+            // Lists inside of lists count together; one after the other they do not.
+            self.made = before;
+        }
+        if fits { all(values, Value::List) } else { Val::Error }
     }
 
     pub(crate) fn not_yet(&mut self, what: &str, at: Span) -> Val {
         self.report(NotAvailable { what: what.to_owned(), at });
         Val::Error
     }
-}
-
-fn range(low: &Value, high: &Value) -> Option<Vec<Value>> {
-    let (Value::Number(low), Value::Number(high)) = (low, high) else { return None };
-    let (from, to) = (llmp_stdlib::number::to_u64(low.amount)?, llmp_stdlib::number::to_u64(high.amount)?);
-    (to.saturating_sub(from) < 10_000).then(|| (from..=to).map(|n| Value::number(i128::from(n))).collect())
 }
 
 fn same(a: &Value, b: &Value) -> bool {

@@ -11,7 +11,7 @@ use super::layers::Layers;
 use super::{Checker, Val};
 use crate::codes::{Mismatch, MissingMember, NotAvailable, OutOfRange, ParamWithoutValue, UnknownName};
 use crate::program::{Insert, Item, Origin, Place, Row};
-use crate::resolve::DeclRef;
+use crate::resolve::{DeclRef, LetRef};
 
 /// What the body of an item gave.
 #[derive(Default)]
@@ -29,30 +29,44 @@ impl<'a> Checker<'a> {
         if self.items.0.contains_key(name) {
             return true;
         }
-        if self.busy.iter().any(|n| n == name) {
+        if self.expanding {
+            self.dynamic = true;
             return false;
         }
-        let names = self.names;
-        let Some(decl) = names.decls.get(name) else { return false };
-        self.busy.push(name.to_owned());
+        if self.busy.contains(name) {
+            return false;
+        }
+        let Some(decl) = self.names.decls.get(name).copied() else { return false };
+        if self.too_deep(decl.decl.name.span) {
+            return false;
+        }
+        self.busy.insert(name.to_owned());
         let saved = std::mem::take(&mut self.ctx);
         let places = std::mem::take(&mut self.places);
         let consumed = std::mem::take(&mut self.consumed);
         let takes = self.takes.take();
         self.ctx.node = name.to_owned();
-        self.ctx.unit = Some(decl.unit);
-        let item = self.evaluate(name, decl);
+        self.ctx.scope = Some(decl.scope);
+        self.index_used(decl.scope, decl.decl.name.span);
+        let item = self.evaluate(name, &decl);
         self.items.0.insert(name.to_owned(), item);
         self.ctx = saved;
         self.places = places;
         self.consumed = consumed;
         self.takes = takes;
-        self.busy.pop();
+        self.busy.remove(name);
         true
     }
 
+    /// What stands inside of a template needs what its index needs.
+    pub(crate) fn index_used(&mut self, scope: usize, at: Span) {
+        if let Some(template) = self.names.scopes.get(scope).and_then(|scope| scope.template.clone()) {
+            self.mention(&template, at);
+        }
+    }
+
     fn evaluate(&mut self, name: &str, decl: &DeclRef<'a>) -> Item {
-        let layers = self.layers(name, decl.unit, decl.decl);
+        let layers = self.layers(name, decl);
         let overrides = Rc::new(layers.values.clone());
         self.ctx.overrides = Rc::clone(&overrides);
         let valued = layers.values.contains_key(&Vec::new() as &Vec<String>);
@@ -90,6 +104,8 @@ impl<'a> Checker<'a> {
             places,
             layers: layers.history,
             mentions: BTreeSet::new(),
+            preset: decl.has("preset"),
+            keep: decl.has("keep"),
         }
     }
 
@@ -110,7 +126,7 @@ impl<'a> Checker<'a> {
         let root: Vec<String> = Vec::new();
         let Some(layer) = layers.values.get(&root) else { return Outcome::default() };
         self.consumed.insert(root);
-        self.ctx.unit = Some(layer.unit);
+        self.ctx.scope = Some(layer.unit);
         if decl.kind.yields == Yields::Chain {
             return self.chain_item(decl, layer.expr);
         }
@@ -141,7 +157,7 @@ impl<'a> Checker<'a> {
     fn chain_item(&mut self, decl: &DeclRef<'a>, expr: &'a ast::Expr) -> Outcome {
         for param in &decl.decl.params {
             let value = match &param.default {
-                Some(default) => self.typed(&param.ty, decl.unit, |c, ty| c.check(default, ty), param.span),
+                Some(default) => self.typed(&param.ty, decl.scope, |c, ty| c.check(default, ty), param.span),
                 None => Val::Unknown,
             };
             self.ctx.locals.push((param.name.text.clone(), value));
@@ -173,7 +189,7 @@ impl<'a> Checker<'a> {
                     value
                 }
                 (None, None) => {
-                    if !layers.broken && !meant.contains(param.name) {
+                    if !layers.broken && !decl.has("preset") && !meant.contains(param.name) {
                         self.missing(name, decl, param);
                     }
                     Val::Error
@@ -202,7 +218,7 @@ impl<'a> Checker<'a> {
         let path = path.to_vec();
         self.within(
             |ctx| {
-                ctx.unit = Some(unit);
+                ctx.scope = Some(unit);
                 ctx.path = path;
                 ctx.binary = binary;
             },
@@ -242,7 +258,7 @@ impl<'a> Checker<'a> {
     /// The only item of the file that a member can mean.
     fn only_item(&self, ty: &Ty) -> Option<String> {
         let Ty::Item(yields) = ty else { return None };
-        let unit = self.ctx.unit?;
+        let unit = self.ctx.scope?;
         let fits = |name: &&str| match self.names.get(unit, name) {
             Some((crate::resolve::Def::Item(item), _)) => {
                 self.names.decls.get(item).is_some_and(|d| yields.contains(&d.kind.yields))
@@ -268,7 +284,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             clean = false;
-            self.ctx.unit = Some(layer.unit);
+            self.ctx.scope = Some(layer.unit);
             match &layer.origin {
                 Origin::Variant(variant) => {
                     let why = format!("which the {} does not have", decl.kind.signature.name);
@@ -324,16 +340,16 @@ impl<'a> Checker<'a> {
         if let Some(value) = self.params.get(name) {
             return value.clone();
         }
-        if self.busy.iter().any(|n| n == name) {
+        if self.busy.contains(name) {
             return Val::Error;
         }
         let Some((unit, param)) = self.names.params.get(name).copied() else { return Val::Error };
-        self.busy.push(name.to_owned());
+        self.busy.insert(name.to_owned());
         let saved = std::mem::take(&mut self.ctx);
         self.ctx.node = name.to_owned();
-        self.ctx.unit = Some(unit);
+        self.ctx.scope = Some(unit);
         let set = self.sets.get(name);
-        let layered = self.variant_members(name).pop();
+        let layered = self.param_set(name);
         let value = if let Some(expr) = set {
             let (value, said) =
                 self.silently(|c| c.typed(&param.ty, unit, |c, ty| c.check(expr, ty), expr.span));
@@ -344,8 +360,8 @@ impl<'a> Checker<'a> {
                 self.report(crate::codes::BadOverride { name: name.to_owned(), why, at: expr.span });
             }
             value
-        } else if let Some((_, unit, member)) = layered {
-            self.ctx.unit = Some(unit);
+        } else if let Some((unit, member)) = layered {
+            self.ctx.scope = Some(unit);
             self.typed(&param.ty, unit, |c, ty| c.check(&member.value, ty), member.value.span)
         } else if let Some(default) = &param.default {
             self.typed(&param.ty, unit, |c, ty| c.check(default, ty), default.span)
@@ -354,8 +370,10 @@ impl<'a> Checker<'a> {
             Val::Error
         };
         self.ctx = saved;
-        self.busy.pop();
-        self.params.insert(name.to_owned(), value.clone());
+        self.busy.remove(name);
+        if !(self.expanding && self.dynamic) {
+            self.params.insert(name.to_owned(), value.clone());
+        }
         value
     }
 
@@ -388,7 +406,7 @@ impl<'a> Checker<'a> {
         }
         let value = look(self, &core);
         let (Val::Known(found), Some(domain)) = (&value, &ty.domain) else { return value };
-        let domain = self.within(|ctx| ctx.unit = Some(unit), |c| c.infer(domain));
+        let domain = self.within(|ctx| ctx.scope = Some(unit), |c| c.infer(domain));
         let inside = match (&domain, found) {
             (Val::Known(Value::Range(low, high)), Value::Number(q)) => match (&**low, &**high) {
                 (Value::Number(low), Value::Number(high)) => {
@@ -438,25 +456,25 @@ impl<'a> Checker<'a> {
 
     /// Lets that nothing uses are looked at by their own form.
     pub(crate) fn lets(&mut self) {
-        let names = self.names;
-        for (name, (unit, binding)) in &names.lets {
-            let used = self.mentions.values().any(|to| to.contains_key(name));
-            if used || self.busy.contains(name) {
-                continue;
-            }
+        let names = Rc::clone(&self.names);
+        let used: BTreeSet<&String> = self.mentions.values().flat_map(|to| to.keys()).collect();
+        let idle: Vec<(&String, &LetRef<'a>)> =
+            names.lets.iter().filter(|(name, _)| !used.contains(name)).collect();
+        for (name, binding) in idle {
             let saved = std::mem::take(&mut self.ctx);
-            self.ctx.unit = Some(*unit);
+            self.ctx.scope = Some(binding.scope);
             self.ctx.node.clone_from(name);
-            self.busy.push(name.clone());
-            match &binding.ty {
+            self.busy.insert(name.clone());
+            match binding.ty {
                 Some(ty) => {
-                    self.typed(ty, *unit, |c, ty| c.check(&binding.value, ty), binding.value.span);
+                    let look = |c: &mut Self, ty: &Ty| c.check(binding.value, ty);
+                    self.typed(ty, binding.scope, look, binding.value.span);
                 }
                 None => {
-                    self.infer(&binding.value);
+                    self.infer(binding.value);
                 }
             }
-            self.busy.pop();
+            self.busy.remove(name);
             self.ctx = saved;
         }
     }

@@ -1,13 +1,14 @@
 //! Rules over whole items and over the whole program: one-of groups, the checks of kinds, cycles, what is unused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use llmp_grammar::{Diag, Span};
 use llmp_stdlib::{Kind, Ty, Yields};
 
 use super::Checker;
-use crate::codes::{BothGiven, Cycle, NoneGiven, Unused};
-use crate::resolve::Def;
+use crate::codes::{BothGiven, Cycle, NoneGiven, OwnReference, Unused};
+use crate::resolve::{DeclRef, Def, Names, What};
 
 /// Whether items of a kind come from training: they yield a model and are made from one.
 pub(crate) fn trains(kind: &Kind) -> bool {
@@ -19,7 +20,7 @@ pub(crate) fn trains(kind: &Kind) -> bool {
             _ => false,
         }
     }
-    kind.yields == Yields::Model && kind.signature.params.iter().any(|p| takes_model(&p.ty))
+    matches!(kind.yields, Yields::Model | Yields::Reward) && kind.signature.params.iter().any(|p| takes_model(&p.ty))
 }
 
 impl<'a> Checker<'a> {
@@ -27,6 +28,9 @@ impl<'a> Checker<'a> {
     pub(crate) fn kind_rules(&mut self) {
         let names: Vec<String> = self.items.0.keys().cloned().collect();
         for name in names {
+            if self.items.0.get(&name).is_some_and(|item| item.preset) {
+                continue;
+            }
             self.groups(&name);
             let Some(item) = self.items.0.get(&name) else { continue };
             let mut problems = (item.kind.check)(&item.view(&self.items));
@@ -99,8 +103,7 @@ impl<'a> Checker<'a> {
         let starts: Vec<String> = self.names.decls.keys().chain(self.names.lets.keys()).cloned().collect();
         let mut found: Vec<Vec<String>> = Vec::new();
         for start in starts {
-            let mut path = Vec::new();
-            walk(&self.mentions, &start, &mut path, &mut done, &mut found);
+            walk(&self.mentions, &start, &mut done, &mut found);
         }
         let mut reported: BTreeSet<Vec<String>> = BTreeSet::new();
         for circle in found {
@@ -112,36 +115,65 @@ impl<'a> Checker<'a> {
             let edges = circle.iter().zip(circle.iter().cycle().skip(1));
             let spans: Vec<Span> = edges.filter_map(|(a, b)| self.mentions.get(a)?.get(b).copied()).collect();
             let Some((at, others)) = spans.split_first() else { continue };
+            if let [own] = circle.as_slice()
+                && let Some(member) = self.reference_to_itself(own, *at)
+            {
+                let message = format!("the {member} of `{own}` is what `{own}` itself trains");
+                let diag = Diag::from(OwnReference { message, at: *at });
+                self.diags.push(diag.help("a reference is frozen: name the model that the stage starts from, or an earlier one"));
+                continue;
+            }
             let names: Vec<&str> = circle.iter().chain(circle.first()).map(String::as_str).collect();
             self.diags.push(Cycle { path: names.join(" → "), at: *at, others: others.to_vec() }.into());
         }
     }
 
+    /// The member that names a frozen model, where an item names itself there.
+    fn reference_to_itself(&self, item: &str, at: Span) -> Option<&'static str> {
+        let places = &self.items.0.get(item)?.places;
+        let names = [("reference", "reference"), ("to", "model held to")];
+        names.into_iter().find_map(|(member, words)| {
+            let here = |(path, place): (&Vec<String>, &crate::program::Place)| {
+                path.last().is_some_and(|last| last == member) && place.value == at
+            };
+            places.iter().any(here).then_some(words)
+        })
+    }
+
     /// What nothing trained, evaluated or released needs, in the main file.
     pub(crate) fn unused(&mut self) {
-        let mut used: BTreeSet<&str> = BTreeSet::new();
-        let root = |name: &&String| match self.names.decls.get(*name) {
-            Some(decl) => matches!(decl.kind.yields, Yields::Metrics | Yields::Release) || trains(decl.kind),
-            None => false,
+        let names = Rc::clone(&self.names);
+        let root = |decl: &DeclRef<'_>| {
+            matches!(decl.kind.yields, Yields::Metrics | Yields::Release | Yields::Hardware) || trains(decl.kind)
         };
-        let mut open: Vec<&str> = self.names.decls.keys().filter(root).map(String::as_str).collect();
+        let mut open: Vec<&str> =
+            names.decls.iter().filter(|(_, decl)| root(decl)).map(|(name, _)| name.as_str()).collect();
         // Checks and variants are mentioned from outside of any definition.
-        open.push("");
+        open.extend(self.mentions.keys().map(String::as_str).filter(|n| n.is_empty() || n.starts_with(' ')));
+        let mut used: BTreeSet<&str> = BTreeSet::new();
         while let Some(name) = open.pop() {
             if used.insert(name) {
                 open.extend(self.mentions.get(name).into_iter().flat_map(|to| to.keys().map(String::as_str)));
             }
         }
+        let imported: BTreeSet<&str> = names.imports.iter().map(|(n, _)| n.as_str()).collect();
         let mut diags: Vec<Diag> = Vec::new();
-        if let Some(scope) = self.names.scopes.first() {
-            let imported: BTreeSet<&str> = self.names.imports.iter().map(|(n, _)| n.as_str()).collect();
-            for (name, (def, at)) in scope {
+        // Names of the main file, then those inside of its rounds.
+        let mut scopes: Vec<Vec<usize>> = vec![vec![0]];
+        while let Some(together) = scopes.pop() {
+            let Some(scope) = together.first().and_then(|scope| names.scopes.get(*scope)) else { continue };
+            for (name, (def, at)) in &scope.names {
+                let defs = together.iter().filter_map(|scope| names.scopes.get(*scope)?.names.get(name));
+                if let Def::Template(template) = def
+                    && let Some(of) = names.templates.get(template)
+                    && matches!(of.what, What::Rounds(_))
+                    && !idle(&names, &used, def)
+                {
+                    scopes.push(of.instances.iter().map(|instance| instance.scope).collect());
+                }
                 let idle = match def {
-                    Def::Item(unique) | Def::Let(unique) | Def::Param(unique) => {
-                        !used.contains(unique.as_str())
-                    }
                     Def::Space(_) => !self.used_names.contains(name),
-                    Def::Variant | Def::Broken => false,
+                    _ => defs.map(|(def, _)| def).all(|def| idle(&names, &used, def)),
                 };
                 let from_elsewhere = imported.contains(name.as_str());
                 if idle && !(from_elsewhere && self.used_names.contains(name)) {
@@ -153,24 +185,59 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// Whether nothing that counts needs a definition. Of a template it is enough that one instance is needed.
+fn idle(names: &Names<'_>, used: &BTreeSet<&str>, def: &Def) -> bool {
+    match def {
+        Def::Item(name) | Def::Let(name) | Def::Param(name) => !used.contains(name.as_str()),
+        Def::Template(template) => {
+            let Some(of) = names.templates.get(template) else { return false };
+            let mut instances = of.instances.iter().peekable();
+            instances.peek().is_some()
+                && instances.all(|instance| match of.what {
+                    What::Family(..) => !used.contains(instance.name.as_str()),
+                    What::Rounds(_) => {
+                        let inner = names.scopes.get(instance.scope).into_iter().flat_map(|s| s.names.values());
+                        let mut inner = inner.map(|(def, _)| def).filter(|def| !matches!(def, Def::Bound(_)));
+                        inner.all(|def| idle(names, used, def))
+                    }
+                })
+        }
+        Def::Bound(_) | Def::Variant | Def::Space(_) | Def::Broken => false,
+    }
+}
+
+/// Walks the graph of mentions from a definition, without recursion: programs may be long chains.
 fn walk(
     mentions: &BTreeMap<String, BTreeMap<String, Span>>,
-    node: &str,
-    path: &mut Vec<String>,
+    start: &str,
     done: &mut BTreeSet<String>,
     found: &mut Vec<Vec<String>>,
 ) {
-    if let Some(start) = path.iter().position(|n| n == node) {
-        found.push(path[start..].to_vec());
+    if done.contains(start) {
         return;
     }
-    if done.contains(node) {
-        return;
+    let next = |node: &str| mentions.get(node).map(|to| to.keys()).unwrap_or_default();
+    let mut path: Vec<String> = vec![start.to_owned()];
+    let mut places: BTreeMap<String, usize> = [(start.to_owned(), 0)].into();
+    let mut open = vec![next(start)];
+    while let Some(branches) = open.last_mut() {
+        match branches.next() {
+            Some(node) => {
+                if let Some(at) = places.get(node) {
+                    found.push(path[*at..].to_vec());
+                } else if !done.contains(node) {
+                    places.insert(node.clone(), path.len());
+                    path.push(node.clone());
+                    open.push(next(node));
+                }
+            }
+            None => {
+                open.pop();
+                if let Some(node) = path.pop() {
+                    places.remove(&node);
+                    done.insert(node);
+                }
+            }
+        }
     }
-    path.push(node.to_owned());
-    for next in mentions.get(node).into_iter().flat_map(BTreeMap::keys) {
-        walk(mentions, next, path, done, found);
-    }
-    path.pop();
-    done.insert(node.to_owned());
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use llmp_grammar::ast::{Body, Decl, Expr, Member, Segment};
+use llmp_grammar::ast::{Body, Decl, Expr, ExprKind, Segment};
 use llmp_grammar::{Diag, Span};
 
+use super::overrides::Target;
 use super::{Checker, Histories};
 use crate::codes::{DuplicateMember, Mismatch, NotAvailable, UnknownPath};
 use crate::program::{Layer, Origin};
-use crate::resolve::Def;
+use crate::resolve::{DeclRef, Def, What};
 
 /// A value given for a path, by the strongest layer.
 #[derive(Clone, Debug)]
@@ -57,7 +58,11 @@ pub(crate) fn path_of(target: &[Segment]) -> Vec<String> {
         match segment {
             Segment::Name(name) => path.push(name.text.clone()),
             Segment::Index(index, _) => {
-                let text = index.as_text().map_or_else(|| "?".to_owned(), |t| format!("{t:?}"));
+                let text = match &index.kind {
+                    ExprKind::Number(number) => number.digits.clone(),
+                    ExprKind::Name(name) => name.clone(),
+                    _ => index.as_text().map_or_else(|| format!("? {}", index.span.start), |t| format!("{t:?}")),
+                };
                 match path.last_mut() {
                     Some(last) => last.push_str(&format!("[{text}]")),
                     None => path.push(text),
@@ -70,12 +75,12 @@ pub(crate) fn path_of(target: &[Segment]) -> Vec<String> {
 
 impl<'a> Checker<'a> {
     /// Layers of an item, variants included.
-    pub(crate) fn layers(&mut self, name: &str, unit: usize, decl: &'a Decl) -> Layers<'a> {
-        let mut layers = self.declared(unit, decl, 0);
-        let chosen: Vec<(String, usize, &'a Member)> = self.variant_members(name);
+    pub(crate) fn layers(&mut self, name: &str, decl: &DeclRef<'a>) -> Layers<'a> {
+        let mut layers = self.declared(decl.scope, decl.decl, 0);
         let mut set: BTreeMap<Vec<String>, String> = BTreeMap::new();
-        for (variant, unit, member) in chosen {
-            let path = path_of(&member.target)[1..].to_vec();
+        for Target { variant, scope, member, start, .. } in self.targets.get(name).cloned().unwrap_or_default() {
+            let key = member.target.get(start..).unwrap_or_default().to_vec();
+            let path = path_of(&key);
             let clash = set
                 .iter()
                 .find(|(known, by)| **by != variant && (known.starts_with(&path) || path.starts_with(known)));
@@ -87,33 +92,10 @@ impl<'a> Checker<'a> {
                 );
             }
             set.insert(path.clone(), variant.clone());
-            let key = member.target[1..].to_vec();
-            let value = Override {
-                expr: &member.value,
-                unit,
-                at: member.target_span,
-                origin: Origin::Variant(variant),
-                key,
-            };
-            layers.put(path, value);
+            let (expr, at, origin) = (&member.value, member.target_span, Origin::Variant(variant));
+            layers.put(path, Override { expr, unit: scope, at, origin, key });
         }
         layers
-    }
-
-    /// Members of chosen variants that name this item.
-    pub(crate) fn variant_members(&self, name: &str) -> Vec<(String, usize, &'a Member)> {
-        let mut found = Vec::new();
-        for variant in &self.variants {
-            let Some((unit, item)) = self.names.variants.get(variant) else { continue };
-            for member in &item.block.members {
-                let Some(Segment::Name(first)) = member.target.first() else { continue };
-                let def = self.names.get(*unit, &first.text).map(|(def, _)| def);
-                if def.is_some_and(|def| matches!(def, Def::Item(n) | Def::Param(n) if n == name)) {
-                    found.push((variant.clone(), *unit, member));
-                }
-            }
-        }
-        found
     }
 
     fn declared(&mut self, unit: usize, decl: &'a Decl, depth: usize) -> Layers<'a> {
@@ -166,14 +148,14 @@ impl<'a> Checker<'a> {
         }
         let Some((base, at)) = self.like_base(unit, like) else { return broken() };
         self.mention(&base, at);
-        let Some(other) = self.names.decls.get(&base) else { return broken() };
+        let Some(other) = self.names.decls.get(&base).copied() else { return broken() };
         if other.decl.kind.text != decl.kind.text {
             let expected = format!("a {}", decl.kind.text);
             let found = format!("the {} `{base}`", other.decl.kind.text);
             self.diags.push(Mismatch { expected, found, at }.into());
             return broken();
         }
-        let saved = (self.ctx.node.clone(), other.unit, other.decl);
+        let saved = (self.ctx.node.clone(), other.scope, other.decl);
         // A circle of `like` shows as a cycle of mentions.
         self.ctx.node.clone_from(&base);
         let mut layers = self.declared(saved.1, saved.2, depth + 1);
@@ -196,6 +178,9 @@ impl<'a> Checker<'a> {
                     self.used_names.insert(segment.text.clone());
                     unit = other;
                 }
+                Some(Def::Template(rounds)) if self.rounds_scope(&rounds).is_some() => {
+                    unit = self.rounds_scope(&rounds).unwrap_or(unit);
+                }
                 Some(Def::Broken) => return None,
                 _ => {
                     self.diags.push(
@@ -212,14 +197,21 @@ impl<'a> Checker<'a> {
             }
             Some(Def::Broken) => None,
             Some(_) => {
-                let found = format!("`{}`, which is not an item", last.text);
+                let found = format!("`{}`, which is not one item", last.text);
                 self.diags.push(Mismatch { expected: "an item".into(), found, at: last.span }.into());
                 None
             }
             None => {
-                self.within(|ctx| ctx.unit = Some(unit), |c| c.unknown_name("item", &last.text, last.span));
+                self.within(|ctx| ctx.scope = Some(unit), |c| c.unknown_name("item", &last.text, last.span));
                 None
             }
         }
+    }
+
+    /// The scope of the last round: `like post.tuned` copies what is written there.
+    fn rounds_scope(&self, name: &str) -> Option<usize> {
+        let template = self.names.templates.get(name)?;
+        let last = template.instances.last()?;
+        matches!(template.what, What::Rounds(_)).then_some(last.scope)
     }
 }

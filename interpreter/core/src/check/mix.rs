@@ -1,8 +1,8 @@
 //! Open blocks: keys name items; the shares of a mixture add up.
 
-use llmp_grammar::ast::Segment;
+use llmp_grammar::ast::{Expr, ExprKind, Segment};
 use llmp_grammar::{Diag, Span};
-use llmp_stdlib::{Dim, Quantity, Rational, Record, Ty, Value, Yields, number};
+use llmp_stdlib::{Dim, ItemRef, Quantity, Rational, Record, Ty, Value, Yields, number};
 
 use super::layers::Layers;
 use super::{Checker, Val};
@@ -29,7 +29,7 @@ impl<'a> Checker<'a> {
         for name in &layers.order {
             let path = vec![name.clone()];
             let Some(layer) = layers.values.get(&path) else { continue };
-            self.ctx.unit = Some(layer.unit);
+            self.ctx.scope = Some(layer.unit);
             let key = self.key(&layer.key, layer.at);
             self.percent = false;
             let value = self.member(&path, layer.unit, layer.expr, &ty, false);
@@ -54,20 +54,23 @@ impl<'a> Checker<'a> {
 
     /// The item that a key names, by its unique name; parts keep theirs.
     fn key(&mut self, target: &[Segment], at: Span) -> Option<String> {
-        let mut names = Vec::new();
-        for segment in target {
-            match segment {
-                Segment::Name(name) => names.push(name),
-                Segment::Index(_, span) => {
-                    self.not_yet("a family member as a key", *span);
-                    return None;
-                }
-            }
-        }
-        let (first, rest) = names.split_first()?;
+        let [Segment::Name(first)] = target else { return self.path_key(target, at) };
         let item = match self.lookup(&first.text, first.span) {
             Some(Def::Item(item)) => item,
             Some(Def::Broken) => return None,
+            Some(Def::Template(name)) => {
+                self.not_one(&name, first.span);
+                return None;
+            }
+            Some(Def::Let(name)) => match self.in_let(&name, first.span, |c, expr| c.infer(expr)) {
+                Val::Known(Value::Item(item)) => return self.data_key(item, at),
+                Val::Error => return None,
+                _ => {
+                    let found = format!("`{}`", first.text);
+                    self.report(Mismatch { expected: "the name of data".into(), found, at });
+                    return None;
+                }
+            },
             Some(_) => {
                 self.report(Mismatch {
                     expected: "the name of data".into(),
@@ -81,29 +84,44 @@ impl<'a> Checker<'a> {
                 return None;
             }
         };
-        let kind = self.names.decls.get(&item)?.kind;
+        self.data_key(ItemRef { item, part: None }, at)
+    }
+
+    /// `wiki["de"] = 3%`, `clean.heldout = 1%`: the key as the value that it would be elsewhere.
+    fn path_key(&mut self, target: &[Segment], at: Span) -> Option<String> {
+        let mut whole: Option<Expr> = None;
+        for segment in target {
+            let base = whole.take().map(Box::new);
+            let span = base.as_ref().map_or(segment.span(), |base| base.span.to(segment.span()));
+            let kind = match (segment, base) {
+                (Segment::Name(name), None) => ExprKind::Name(name.text.clone()),
+                (Segment::Name(name), Some(base)) => ExprKind::Field { base, name: name.clone() },
+                (Segment::Index(index, _), Some(base)) => {
+                    ExprKind::Index { base, index: Box::new(index.clone()) }
+                }
+                (Segment::Index(..), None) => return None,
+            };
+            whole = Some(Expr { kind, span });
+        }
+        match self.infer(&whole?) {
+            Val::Known(Value::Item(item)) => self.data_key(item, at),
+            Val::Known(value) => {
+                let found = self.describe(&value);
+                self.report(Mismatch { expected: "the name of data".into(), found, at });
+                None
+            }
+            Val::Unknown | Val::Error => None,
+        }
+    }
+
+    fn data_key(&mut self, item: ItemRef, at: Span) -> Option<String> {
+        let kind = self.names.decls.get(&item.item)?.kind;
         if kind.yields != Yields::Data {
-            let found = format!("the {} `{item}`", kind.signature.name);
+            let found = format!("the {} `{}`", kind.signature.name, item.item);
             self.report(Mismatch { expected: "the name of data".into(), found, at });
             return None;
         }
-        match rest {
-            [] => Some(item),
-            [part] => {
-                self.item(&item);
-                let parts =
-                    self.items.0.get(&item).and_then(|i| i.row.as_ref()).map_or(&[][..], |row| row.parts);
-                if !parts.contains(&part.text.as_str()) {
-                    self.no_member(format!("`{item}`"), &part.text, part.span, parts.iter().copied());
-                    return None;
-                }
-                Some(format!("{item}.{}", part.text))
-            }
-            _ => {
-                self.not_yet("a longer path as a key", at);
-                None
-            }
-        }
+        Some(Value::Item(item).to_string())
     }
 
     /// The data behind other names for them.

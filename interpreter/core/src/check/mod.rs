@@ -1,19 +1,25 @@
 //! Checks and evaluates a program: every value gets its type from its place, and is computed when it is needed.
 
 mod assert;
+mod attributes;
 mod call;
 mod coerce;
+mod estimate;
+mod expand;
 mod formula;
 mod infer;
 mod item;
 mod kinds;
 mod layers;
+mod locked;
 mod mix;
 mod name;
 mod number;
+mod order;
 mod overrides;
 mod pipe;
 mod report;
+mod template;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,10 +30,11 @@ use llmp_grammar::{Diag, Sink, Sources, Span};
 use llmp_stdlib::{Registry, Ty, Value};
 
 use crate::load::Loaded;
-use crate::program::{Items, Layer, Meaning, Note, Places, Program, Row};
+use crate::program::{Guard, Items, Layer, Meaning, Note, Places, Program, Row};
 use crate::resolve::{Names, resolve};
 
 use layers::Override;
+use overrides::Target;
 
 /// What a user chose on the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,8 +68,8 @@ impl Val {
 /// Where the checker is.
 #[derive(Clone, Default)]
 pub(crate) struct Context<'a> {
-    /// File whose names are in scope; `None` inside a default.
-    pub(crate) unit: Option<usize>,
+    /// The names that are known; `None` inside a default.
+    pub(crate) scope: Option<usize>,
     /// Parameters of a chain and names of comprehensions.
     pub(crate) locals: Vec<(String, Val)>,
     /// The definition at work, for the graph of mentions.
@@ -87,13 +94,13 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Checker<'a> {
     pub(crate) loaded: &'a Loaded,
     pub(crate) registry: &'a Registry,
-    pub(crate) names: &'a Names<'a>,
+    pub(crate) names: Rc<Names<'a>>,
     pub(crate) variants: Vec<String>,
     pub(crate) sets: &'a BTreeMap<String, Expr>,
     pub(crate) diags: Vec<Diag>,
     pub(crate) items: Items,
     /// Definitions that are being evaluated.
-    pub(crate) busy: Vec<String>,
+    pub(crate) busy: BTreeSet<String>,
     pub(crate) ctx: Context<'a>,
     /// Mentions: from, to, where.
     pub(crate) mentions: BTreeMap<String, BTreeMap<String, Span>>,
@@ -109,16 +116,30 @@ pub(crate) struct Checker<'a> {
     pub(crate) percent: bool,
     /// Imports of the main file that were used.
     pub(crate) used_names: BTreeSet<String>,
+    /// What chosen variants set, by item.
+    pub(crate) targets: BTreeMap<String, Vec<Target<'a>>>,
+    /// Families and rounds are being expanded: no item may be evaluated.
+    pub(crate) expanding: bool,
+    /// An item would have been needed.
+    pub(crate) dynamic: bool,
+    /// Elements of families and rounds so far.
+    pub(crate) made: usize,
+    /// Items of which all that they need is evaluated too.
+    pub(crate) deep: BTreeSet<String>,
+    /// Conditions that only the run can decide.
+    pub(crate) guards: Vec<Guard>,
+    /// Plain values of `let`s, by name and expected type.
+    pub(crate) plain: BTreeMap<(String, String), Val>,
 }
 
 /// Checks a program: its items evaluated, and everything that is wrong with it.
 pub fn check(loaded: &Loaded, registry: &Registry, options: &Options) -> (Program, Sink) {
     let mut diags = Vec::new();
-    let names = resolve(loaded, registry, &mut diags);
+    let names = Rc::new(resolve(loaded, registry, &mut diags));
     let mut sources = loaded.sources.clone();
     let sets = overrides::sets(&names, options, &mut sources, &mut diags);
     let variants = overrides::variants(&names, options, &mut diags);
-    let mut checker = Checker::new(loaded, registry, &names, variants.clone(), &sets, diags);
+    let mut checker = Checker::new(loaded, registry, Rc::clone(&names), variants.clone(), &sets, diags);
     checker.run();
     let mut program = checker.program(sources);
     let mut diags = std::mem::take(&mut checker.diags);
@@ -138,7 +159,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn new(
         loaded: &'a Loaded,
         registry: &'a Registry,
-        names: &'a Names<'a>,
+        names: Rc<Names<'a>>,
         variants: Vec<String>,
         sets: &'a BTreeMap<String, Expr>,
         diags: Vec<Diag>,
@@ -151,7 +172,7 @@ impl<'a> Checker<'a> {
             sets,
             diags,
             items: Items::default(),
-            busy: Vec::new(),
+            busy: BTreeSet::new(),
             ctx: Context::default(),
             mentions: BTreeMap::new(),
             params: BTreeMap::new(),
@@ -163,24 +184,30 @@ impl<'a> Checker<'a> {
             takes: None,
             percent: false,
             used_names: BTreeSet::new(),
+            targets: BTreeMap::new(),
+            expanding: false,
+            dynamic: false,
+            made: 0,
+            deep: BTreeSet::new(),
+            guards: Vec::new(),
+            plain: BTreeMap::new(),
         }
     }
 
     /// Evaluates everything and applies all rules.
     pub(crate) fn run(&mut self) {
-        for name in self.names.params.keys() {
+        self.expand();
+        self.settle();
+        let names = Rc::clone(&self.names);
+        for name in names.params.keys() {
             self.param(name);
         }
-        let names: Vec<String> = self.names.decls.keys().cloned().collect();
-        for name in &names {
-            self.item(name);
-        }
-        let position = |name: &String| names.iter().position(|n| n == name);
-        self.items.0.sort_by_cached_key(|name, _| position(name));
+        self.in_order();
+        self.items.0.sort_by_cached_key(|name, _| names.decls.get_index_of(name));
         self.lets();
         self.kind_rules();
         self.checks();
-        self.variant_paths();
+        self.lints();
         self.cycles();
         self.unused();
     }
@@ -188,8 +215,7 @@ impl<'a> Checker<'a> {
     fn program(&mut self, sources: Sources) -> Program {
         let mut items = std::mem::take(&mut self.items.0);
         for (name, item) in &mut items {
-            item.mentions =
-                self.mentions.get(name).map(|to| to.keys().cloned().collect()).unwrap_or_default();
+            item.mentions = self.needs_of(name);
         }
         let known = |(name, val): (&String, &Val)| match val {
             Val::Known(value) => Some((name.clone(), value.clone())),
@@ -199,10 +225,26 @@ impl<'a> Checker<'a> {
             sources,
             items,
             params: self.params.iter().filter_map(known).collect(),
+            guards: std::mem::take(&mut self.guards),
             unpublished: std::mem::take(&mut self.unpublished),
             meanings: std::mem::take(&mut self.meanings),
+            locked: self.loaded.locked.clone(),
             main: self.loaded.units.first().map(|u| u.path.clone()).unwrap_or_default(),
         }
+    }
+
+    /// What a definition mentions, by itself and through `let`s, params and indices.
+    fn needs_of(&self, name: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![name];
+        while let Some(node) = open.pop() {
+            for next in self.mentions.get(node).into_iter().flat_map(BTreeMap::keys) {
+                if found.insert(next.clone()) && !self.names.decls.contains_key(next) {
+                    open.push(next);
+                }
+            }
+        }
+        found
     }
 
     /// Adds a diagnostic; inside a `let` or chain it says where that is used.
@@ -245,7 +287,7 @@ impl<'a> Checker<'a> {
 
     /// Remembers what a place means.
     pub(crate) fn mean(&mut self, at: Span, meaning: Meaning) {
-        if self.ctx.unit.is_some() {
+        if self.ctx.scope.is_some() {
             self.meanings.push((at, meaning));
         }
     }
@@ -254,9 +296,8 @@ impl<'a> Checker<'a> {
 /// Defaults in the registry that are not values of their own type: must be empty.
 pub fn registry_problems(registry: &Registry) -> Vec<String> {
     let loaded = Loaded::default();
-    let names = Names::default();
     let sets = BTreeMap::new();
-    let mut checker = Checker::new(&loaded, registry, &names, Vec::new(), &sets, Vec::new());
+    let mut checker = Checker::new(&loaded, registry, Rc::default(), Vec::new(), &sets, Vec::new());
     let mut problems = registry.doubles().to_vec();
     let kinds = registry.all_kinds().map(|k| k.signature);
     let members = registry.all_families().flat_map(|f| f.members.iter().copied());
@@ -281,5 +322,7 @@ pub fn registry_problems(registry: &Registry) -> Vec<String> {
 /// History of the members of an item.
 pub(crate) type Histories = BTreeMap<Vec<String>, Vec<Layer>>;
 
+pub(crate) use call::parts;
 pub(crate) use kinds::trains;
+pub(crate) use pipe::flatten;
 pub(crate) use report::place_problem;

@@ -6,22 +6,25 @@ use llmp_stdlib::{ItemRef, Ty, Value};
 use super::{Checker, Val};
 use crate::codes::{HidesBuiltIn, NotAllowed, NotAvailable, UnknownName};
 use crate::program::Meaning;
-use crate::resolve::{Def, suggest};
+use crate::resolve::{Def, LetRef, suggest};
+
+/// How deeply definitions may nest while they are evaluated; chains of items are evaluated in order and do not.
+const DEEPEST: usize = 64;
 
 impl<'a> Checker<'a> {
     /// What a name of the current file stands for.
     pub(crate) fn lookup(&mut self, name: &str, at: Span) -> Option<Def> {
-        let unit = self.ctx.unit?;
-        let (def, place) = self.names.get(unit, name).cloned()?;
-        if unit == 0 {
+        let scope = self.ctx.scope?;
+        let (def, place) = self.names.get(scope, name).cloned()?;
+        if self.names.unit(scope) == Some(0) {
             self.used_names.insert(name.to_owned());
         }
         match &def {
-            Def::Item(target) | Def::Let(target) | Def::Param(target) => {
+            Def::Item(target) | Def::Let(target) | Def::Param(target) | Def::Template(target) => {
                 self.mention(target, at);
                 self.mean(at, Meaning::Definition(target.clone(), place));
             }
-            Def::Variant | Def::Space(_) | Def::Broken => {}
+            Def::Bound(_) | Def::Variant | Def::Space(_) | Def::Broken => {}
         }
         Some(def)
     }
@@ -30,6 +33,16 @@ impl<'a> Checker<'a> {
     pub(crate) fn mention(&mut self, target: &str, at: Span) {
         let node = self.ctx.node.clone();
         self.mentions.entry(node).or_default().entry(target.to_owned()).or_insert(at);
+    }
+
+    /// Whether definitions nest so deeply that no one can have written them: said, and not followed.
+    pub(crate) fn too_deep(&mut self, at: Span) -> bool {
+        let deep = self.busy.len() >= DEEPEST;
+        if deep {
+            let message = format!("this needs definitions that need others, {DEEPEST} deep");
+            self.report(crate::codes::OutOfRange { message, at });
+        }
+        deep
     }
 
     /// A parameter of a chain or the name of a comprehension.
@@ -61,10 +74,14 @@ impl<'a> Checker<'a> {
         match self.lookup(name, at) {
             Some(Def::Let(target)) => match self.typed_let(&target, at) {
                 Some(value) => value.and_then(|value| self.coerce(value, ty, at)),
-                None => self.in_let(&target, at, |c, expr| c.check(expr, ty)),
+                None => self.plain_let(&target, ty.show(), at, |c, expr| c.check(expr, ty)),
             },
             Some(Def::Param(target)) => self.param(&target).and_then(|value| self.coerce(value, ty, at)),
-            Some(Def::Item(item)) => self.coerce(Value::Item(ItemRef { item, part: None }), ty, at),
+            Some(Def::Item(item)) => {
+                self.whole_item(item, at).and_then(|value| self.coerce(value, ty, at))
+            }
+            Some(Def::Bound(value)) => self.coerce(value, ty, at),
+            Some(Def::Template(name)) => self.not_one(&name, at),
             Some(Def::Broken) => Val::Error,
             Some(Def::Variant | Def::Space(_)) => self.unknown_name("value", name, at),
             None => self.not_a_value(name, ty, at),
@@ -82,18 +99,30 @@ impl<'a> Checker<'a> {
     }
 
     fn hidden(&mut self, name: &str, set: &str, at: Span) {
-        let Some(unit) = self.ctx.unit else { return };
+        let Some(unit) = self.ctx.scope else { return };
         if let Some((_, definition)) = self.names.get(unit, name) {
             let meaning = format!("the {set} `{name}`");
             self.report(HidesBuiltIn { name: name.to_owned(), meaning, at, definition: *definition });
         }
     }
 
+    /// An item as a value; a preset is none.
+    pub(crate) fn whole_item(&mut self, item: String, at: Span) -> Val {
+        if let Some(decl) = self.names.decls.get(&item).filter(|decl| decl.has("preset")) {
+            let kind = decl.kind.signature.name;
+            let (expected, found) = (format!("a {kind}"), format!("the preset `{item}`"));
+            let diag = Diag::from(crate::codes::Mismatch { expected, found, at });
+            self.report(diag.help(format!("a preset is copied: `{kind} … like {item} {{ … }}`")));
+            return Val::Error;
+        }
+        Val::Known(Value::Item(ItemRef { item, part: None }))
+    }
+
     /// The value of a `let` that states its type.
     pub(crate) fn typed_let(&mut self, name: &str, at: Span) -> Option<Val> {
-        let (unit, binding) = self.names.lets.get(name).copied()?;
-        let ty = binding.ty.as_ref()?;
-        Some(self.in_let(name, at, |c, expr| c.typed(ty, unit, |c, ty| c.check(expr, ty), expr.span)))
+        let LetRef { scope, ty, .. } = self.names.lets.get(name).copied()?;
+        let ty = ty?;
+        Some(self.in_let(name, at, |c, expr| c.typed(ty, scope, |c, ty| c.check(expr, ty), expr.span)))
     }
 
     /// A name that is neither defined nor one of the expected values.
@@ -110,7 +139,7 @@ impl<'a> Checker<'a> {
         if let (Ty::Choice(_), Some(set)) = (ty, Self::choices(ty)) {
             let values: Vec<&str> = set.values.iter().map(|(value, _)| *value).collect();
             let diag = Diag::from(NotAllowed { value: name.to_owned(), allowed: values.join(" | "), at });
-            let unit = self.ctx.unit.unwrap_or(usize::MAX);
+            let unit = self.ctx.scope.unwrap_or(usize::MAX);
             let near = nearest(name, values.iter().copied().chain(self.names.known(unit)));
             self.report(suggest(diag, near, at));
             return Val::Error;
@@ -137,7 +166,7 @@ impl<'a> Checker<'a> {
 
     /// Reports a name that nothing defines.
     pub(crate) fn unknown_name(&mut self, what: &str, name: &str, at: Span) -> Val {
-        if let "all" | "file" | "hf" | "external" = name
+        if let "file" | "hf" | "external" = name
             && matches!(what, "constructor" | "step")
         {
             self.report(NotAvailable { what: format!("`{name}(…)`"), at });
@@ -146,7 +175,7 @@ impl<'a> Checker<'a> {
         let diag = Diag::from(UnknownName { what: what.to_owned(), name: name.to_owned(), at });
         let steps = || self.registry.all_steps().map(|s| s.name);
         let constructors = || self.registry.all_families().flat_map(|f| f.members.iter().map(|m| m.name));
-        let unit = self.ctx.unit.unwrap_or(usize::MAX);
+        let unit = self.ctx.scope.unwrap_or(usize::MAX);
         let near = match what {
             "step" => nearest(name, steps().chain(self.chains(unit))),
             "constructor" => nearest(name, constructors().chain(steps()).chain(["unpublished", "about"])),
@@ -171,6 +200,30 @@ impl<'a> Checker<'a> {
         self.names.known(unit).filter(is_chain)
     }
 
+    /// The value of a `let` for an expected type. Numbers, texts and the like are computed once.
+    pub(crate) fn plain_let(
+        &mut self,
+        name: &str,
+        ty: String,
+        at: Span,
+        look: impl FnOnce(&mut Self, &'a llmp_grammar::ast::Expr) -> Val,
+    ) -> Val {
+        let key = (name.to_owned(), ty);
+        if let Some(value) = self.plain.get(&key) {
+            return value.clone();
+        }
+        let before = self.diags.len();
+        let value = self.in_let(name, at, look);
+        let plain = matches!(
+            value,
+            Val::Known(Value::Number(_) | Value::Bool(_) | Value::Text(_) | Value::Choice(_) | Value::None)
+        );
+        if plain && self.diags.len() == before && self.ctx.row.is_none() && !self.percent {
+            self.plain.insert(key, value.clone());
+        }
+        value
+    }
+
     /// Looks at the value of a `let` in its own file, as if it stood at the place of use.
     pub(crate) fn in_let<T: From<Val>>(
         &mut self,
@@ -178,22 +231,24 @@ impl<'a> Checker<'a> {
         at: Span,
         look: impl FnOnce(&mut Self, &'a llmp_grammar::ast::Expr) -> T,
     ) -> T {
-        let Some((unit, binding)) = self.names.lets.get(name).copied() else { return Val::Error.into() };
-        if self.busy.iter().any(|n| n == name) {
+        let Some(LetRef { scope, value, .. }) = self.names.lets.get(name).copied() else {
+            return Val::Error.into();
+        };
+        if self.busy.contains(name) || self.too_deep(at) {
             return Val::Error.into();
         }
-        self.busy.push(name.to_owned());
+        self.busy.insert(name.to_owned());
         let node = name.to_owned();
         let result = self.within(
             |ctx| {
-                ctx.unit = Some(unit);
+                ctx.scope = Some(scope);
                 ctx.locals.clear();
                 ctx.node = node;
                 ctx.used_at = Some(ctx.used_at.unwrap_or(at));
             },
-            |c| look(c, &binding.value),
+            |c| look(c, value),
         );
-        self.busy.pop();
+        self.busy.remove(name);
         result
     }
 }

@@ -133,7 +133,15 @@ impl<'a> Checker<'a> {
     pub(crate) fn arithmetic(&mut self, op: BinaryOp, left: Val, right: Val, at: Span) -> Val {
         let (left, right) = match (left, right) {
             (Val::Known(Value::Number(l)), Val::Known(Value::Number(r))) => (l, r),
+            (
+                Val::Known(l @ (Value::About(_) | Value::Number(_))),
+                Val::Known(r @ (Value::About(_) | Value::Number(_))),
+            ) => return self.estimated(op, &l, &r, at),
             (Val::Error, _) | (_, Val::Error) => return Val::Error,
+            (Val::Known(Value::None), Val::Known(_)) | (Val::Known(_), Val::Known(Value::None)) => {
+                self.report(crate::codes::OptionalUsed { expected: "a number".into(), at });
+                return Val::Error;
+            }
             (Val::Known(l), Val::Known(r)) => {
                 let message = format!(
                     "`{}` works on numbers, not on {} and {}",

@@ -1,16 +1,17 @@
 //! What comes from outside of an item: `--set`, `--variant`, and the paths of variants.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use llmp_grammar::ast::{Expr, Segment};
+use llmp_grammar::ast::{Expr, Member, Segment};
 use llmp_grammar::{Diag, Sources, Span, nearest};
 use llmp_stdlib::Registry;
 
 use super::layers::path_of;
-use super::{Checker, Options};
+use super::{Checker, Options, Val};
 use crate::codes::{BadOverride, UnknownParam, UnknownPath, UnknownVariant};
 use crate::load::Loaded;
-use crate::resolve::{Def, Names, suggest};
+use crate::resolve::{Def, Names, What, suggest};
 
 /// Values given by `--set`, each a text of its own so that messages can show it.
 pub(crate) fn sets(
@@ -26,7 +27,7 @@ pub(crate) fn sets(
         let param = match names.get(0, name) {
             Some((Def::Param(param), _)) => param.clone(),
             _ => {
-                let known = names.scopes.first().into_iter().flatten();
+                let known = names.scopes.first().into_iter().flat_map(|scope| &scope.names);
                 let params =
                     known.filter(|(_, (def, _))| matches!(def, Def::Param(_))).map(|(n, _)| n.as_str());
                 let mut diag = Diag::from(UnknownParam { name: name.clone(), at: whole });
@@ -77,48 +78,144 @@ pub(crate) fn variants(names: &Names<'_>, options: &Options, diags: &mut Vec<Dia
 pub(crate) fn others(
     loaded: &Loaded,
     registry: &Registry,
-    names: &Names<'_>,
+    names: &Rc<Names<'_>>,
     chosen: &[String],
     sets: &BTreeMap<String, Expr>,
     diags: &mut Vec<Diag>,
 ) {
-    for (name, (_, variant)) in &names.variants {
+    for (name, files) in &names.variants {
         if chosen.contains(name) {
             continue;
         }
-        let mut checker = Checker::new(loaded, registry, names, vec![name.clone()], sets, Vec::new());
+        let mut checker = Checker::new(loaded, registry, Rc::clone(names), vec![name.clone()], sets, Vec::new());
         checker.run();
-        let inside = |d: &Diag| d.span().is_some_and(|at| variant.span.contains(at));
+        let inside = |d: &Diag| d.span().is_some_and(|at| files.iter().any(|(_, v)| v.span.contains(at)));
         diags.extend(checker.diags.into_iter().filter(inside));
     }
 }
 
+/// A member of a chosen variant and the item that it sets.
+#[derive(Clone)]
+pub(crate) struct Target<'a> {
+    pub(crate) variant: String,
+    /// The scope whose names its value uses.
+    pub(crate) scope: usize,
+    pub(crate) member: &'a Member,
+    /// The segments of its path that name the item.
+    pub(crate) start: usize,
+    /// Whether it speaks of all instances of a template.
+    pub(crate) broad: bool,
+}
+
+/// Items that a path names: each with the segments that name it, and whether the path means all instances.
+type Named = Vec<(String, usize, bool)>;
+
 impl<'a> Checker<'a> {
-    /// Paths of the chosen variants whose item does not exist.
-    pub(crate) fn variant_paths(&mut self) {
-        let names = self.names;
+    /// Sorts the members of chosen variants to the items that they set; what they set must be there.
+    pub(crate) fn settle(&mut self) {
+        let names = Rc::clone(&self.names);
+        let mut targets: BTreeMap<String, Vec<Target<'a>>> = BTreeMap::new();
         for chosen in self.variants.clone() {
-            let Some((unit, variant)) = names.variants.get(&chosen) else { continue };
-            for member in &variant.block.members {
+            let files = names.variants.get(&chosen).into_iter().flatten();
+            let members = files.flat_map(|(scope, v)| v.block.members.iter().map(|m| (*scope, m)));
+            for (scope, member) in members {
                 let Some(Segment::Name(first)) = member.target.first() else { continue };
-                let why = match names.get(*unit, &first.text).map(|(def, _)| def) {
-                    Some(Def::Item(name)) => {
-                        self.mention(name, first.span);
+                let mut named = Named::new();
+                match self.named(scope, &member.target, 0, false, &mut named) {
+                    Ok(()) => {}
+                    Err(why) => {
+                        let path = path_of(&member.target).join(".");
+                        let facts =
+                            UnknownPath { variant: chosen.clone(), path, why: why.into(), at: first.span };
+                        let absent = names.get(scope, &first.text).is_none();
+                        let near = nearest(&first.text, names.known(scope)).filter(|_| absent);
+                        self.diags.push(suggest(facts.into(), near, first.span));
                         continue;
                     }
-                    Some(Def::Param(name)) if member.target.len() == 1 => {
-                        self.mention(name, first.span);
-                        continue;
-                    }
-                    Some(Def::Broken) => continue,
-                    Some(_) => "which is not an item or a param",
-                    None => "which is not defined",
-                };
-                let path = path_of(&member.target).join(".");
-                let facts = UnknownPath { variant: chosen.clone(), path, why: why.into(), at: first.span };
-                let near = nearest(&first.text, names.known(*unit));
-                self.diags.push(suggest(facts.into(), near, first.span));
+                }
+                for (item, start, broad) in named {
+                    self.mention(&item, first.span);
+                    // The value may speak of the index and of siblings where it stands in the file of the item.
+                    let inner = names.decls.get(&item).map(|decl| decl.scope);
+                    let inner = inner.filter(|inner| names.unit(*inner) == names.unit(scope));
+                    let scope = inner.unwrap_or(scope);
+                    let target = Target { variant: chosen.clone(), scope, member, start, broad };
+                    targets.entry(item).or_default().push(target);
+                }
             }
         }
+        for list in targets.values_mut() {
+            list.sort_by_key(|target| !target.broad);
+        }
+        self.targets = targets;
+    }
+
+    /// The items that a path of a variant names.
+    fn named(
+        &mut self,
+        scope: usize,
+        target: &'a [Segment],
+        at: usize,
+        broad: bool,
+        found: &mut Named,
+    ) -> Result<(), &'static str> {
+        let Some(Segment::Name(name)) = target.get(at) else { return Err("which is not an item") };
+        let names = Rc::clone(&self.names);
+        let def = match at {
+            0 => names.get(scope, &name.text),
+            _ => names.scopes.get(scope).and_then(|scope| scope.names.get(&name.text)),
+        };
+        let template = match def.map(|(def, _)| def) {
+            Some(Def::Item(item)) => {
+                found.push((item.clone(), at + 1, broad));
+                return Ok(());
+            }
+            Some(Def::Param(param)) if target.len() == at + 1 => {
+                found.push((param.clone(), at + 1, broad));
+                return Ok(());
+            }
+            Some(Def::Template(template)) => template,
+            Some(Def::Broken) => return Ok(()),
+            Some(_) if at > 0 => return Err("which is not an item of the rounds"),
+            Some(_) => return Err("which is not an item or a param"),
+            None if at > 0 => return Err("which the rounds do not have"),
+            None => return Err("which is not defined"),
+        };
+        let Some(of) = names.templates.get(template) else { return Ok(()) };
+        let (next, rounds) = (target.get(at + 1), matches!(of.what, What::Rounds(_)));
+        let chosen: Vec<(String, usize)> = match next {
+            Some(Segment::Name(next)) if next.text == of.setting() && target.len() == at + 2 => return Ok(()),
+            Some(Segment::Index(index, span)) => {
+                let key = self.within(|ctx| ctx.scope = Some(scope), |c| c.infer(index));
+                let Val::Known(key) = key else { return Ok(()) };
+                self.instance_of(template, &key, *span).into_iter().collect()
+            }
+            _ => of.instances.iter().map(|i| (i.name.clone(), i.scope)).collect(),
+        };
+        let indexed = matches!(next, Some(Segment::Index(..)));
+        let start = at + 1 + usize::from(indexed);
+        for (instance, inner) in chosen {
+            if rounds {
+                self.named(inner, target, start, broad || !indexed, found)?;
+            } else {
+                found.push((instance, start, broad || !indexed));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a chosen variant makes of a param.
+    pub(crate) fn param_set(&self, name: &str) -> Option<(usize, &'a Member)> {
+        let mut found = None;
+        let chosen = self.variants.iter().filter_map(|variant| self.names.variants.get(variant));
+        for (scope, variant) in chosen.flatten().copied() {
+            let named = |member: &&Member| {
+                let [Segment::Name(first)] = member.target.as_slice() else { return false };
+                let def = self.names.get(scope, &first.text).map(|(def, _)| def);
+                matches!(def, Some(Def::Param(param)) if param == name)
+            };
+            found = variant.block.members.iter().rfind(named).map(|member| (scope, member)).or(found);
+        }
+        found
     }
 }

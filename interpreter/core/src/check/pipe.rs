@@ -59,6 +59,13 @@ impl<'a> Checker<'a> {
 
     fn head(&mut self, head: &Expr) -> (Val, Row) {
         if let Some(parts) = parts(head)
+            && parts.callee.as_name() == Some("all")
+            && self.source("all").is_none()
+        {
+            let (value, row) = self.all_of(&parts, head.span);
+            return (value, row.unwrap_or_else(anything));
+        }
+        if let Some(parts) = parts(head)
             && let Some(name) = self.callee(parts.callee)
             && !matches!(name.as_str(), "unpublished" | "about")
         {
@@ -106,14 +113,14 @@ impl<'a> Checker<'a> {
 
     /// A constructor of data.
     pub(crate) fn source(&self, name: &str) -> Option<&'static Signature> {
-        let makes = |s: &&'static Signature| s.flow.is_some_and(|flow| flow.from.is_none());
+        let makes = |s: &&'static Signature| s.flow.is_some_and(|flow| flow.is_source());
         let step = self.registry.step(name).filter(makes);
         step.or_else(|| self.registry.constructors(name).into_iter().map(|(_, s)| s).find(makes))
     }
 
     /// Whether a call of this name gives data.
     pub(crate) fn is_data_call(&self, name: &str) -> bool {
-        self.source(name).is_some()
+        name == "all" || self.source(name).is_some()
     }
 
     /// Whether a pipe begins with a step: then it is a chain.
@@ -127,7 +134,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Data that are joined are in one state.
-    fn same_states(&mut self, signature: &'static Signature, call: &Call, at: Span) {
+    pub(crate) fn same_states(&mut self, signature: &'static Signature, call: &Call, at: Span) {
         let mut first: Option<(State, Span)> = None;
         for (name, index, value) in data_args(signature, &call.args) {
             let mut path = self.ctx.path.clone();
@@ -172,7 +179,8 @@ impl<'a> Checker<'a> {
                 for (_, _, value) in data_args(signature, &call.args) {
                     rows.push(self.row_of(value)?);
                 }
-                Some(source_row(signature, flow, &call.args, rows))
+                let row = source_row(signature, flow, &call.args, rows);
+                Some(self.locked_row(call, row))
             }
             Value::Pipe(head, calls) => {
                 let mut row = self.row_of(head)?;
@@ -206,7 +214,7 @@ impl<'a> Checker<'a> {
                 _ => Err(Val::Error),
             };
         }
-        match self.registry.step(&name).filter(|s| s.flow.is_some_and(|f| f.from.is_some())) {
+        match self.registry.step(&name).filter(|s| s.flow.is_some_and(|f| !f.is_source())) {
             Some(signature) => self.apply(signature, parts, row, expr.span, source),
             None => {
                 *row = anything();
@@ -227,8 +235,14 @@ impl<'a> Checker<'a> {
             return self.space_step(expr, Vec::new(), row, source);
         }
         let Some(name) = expr.as_name() else {
-            *row = anything();
             let value = self.infer(expr);
+            if let Val::Known(Value::Item(item)) = &value
+                && self.names.decls.get(&item.item).is_some_and(|d| d.kind.yields == Yields::Chain)
+            {
+                let item = item.item.clone();
+                return self.chain_step(&item, Vec::new(), row, at, source);
+            }
+            *row = anything();
             if let Val::Known(value) = &value {
                 let found = self.describe(value);
                 self.report(NotAStep { found, at });
@@ -285,14 +299,14 @@ impl<'a> Checker<'a> {
             && let Some(space) = base.as_name()
             && let Some(Def::Space(unit)) = self.lookup(space, base.span)
         {
-            let def = self.within(|ctx| ctx.unit = Some(unit), |c| c.lookup(&name.text, name.span));
+            let def = self.within(|ctx| ctx.scope = Some(unit), |c| c.lookup(&name.text, name.span));
             if let Some(Def::Item(item)) = &def
                 && self.names.decls.get(item).is_some_and(|d| d.kind.yields == Yields::Chain)
             {
                 return self.chain_step(item, given, row, callee.span, source);
             }
             if def.is_none() {
-                self.within(|ctx| ctx.unit = Some(unit), |c| c.unknown_name("name", &name.text, name.span));
+                self.within(|ctx| ctx.scope = Some(unit), |c| c.unknown_name("name", &name.text, name.span));
                 *row = anything();
                 return Err(Val::Error);
             }
@@ -316,7 +330,7 @@ impl<'a> Checker<'a> {
             *row = anything();
             return Err(Val::Error);
         }
-        let Some(decl) = self.names.decls.get(name) else { return Err(Val::Error) };
+        let Some(decl) = self.names.decls.get(name).copied() else { return Err(Val::Error) };
         let takes = self.items.0.get(name).and_then(|item| item.takes);
         let Body::Value(body) = &decl.decl.body else {
             *row = anything();
@@ -325,16 +339,16 @@ impl<'a> Checker<'a> {
         if let (Some(needs), Some(gets)) = (takes, row.state)
             && needs != gets
         {
-            self.wrong_state(name, needs, gets, at, source);
+            self.wrong_state(name, &[needs], gets, at, source);
             *row = anything();
             return Err(Val::Error);
         }
-        let (locals, state) = self.bind(name, decl.unit, &decl.decl.params, given, at);
+        let (locals, state) = self.bind(name, decl.scope, &decl.decl.params, given, at);
         let mut inner = row.clone();
-        let (unit, node) = (decl.unit, name.to_owned());
+        let (unit, node) = (decl.scope, name.to_owned());
         let result = self.within(
             |ctx| {
-                ctx.unit = Some(unit);
+                ctx.scope = Some(unit);
                 ctx.locals = locals;
                 ctx.node = node;
                 ctx.used_at = Some(ctx.used_at.unwrap_or(at));
@@ -395,7 +409,7 @@ impl<'a> Checker<'a> {
                 (Some(expr), _) => self.typed(&param.ty, unit, |c, ty| c.check(expr, ty), at),
                 (None, Some(default)) => {
                     let look = |c: &mut Self, ty: &Ty| {
-                        c.within(|ctx| ctx.unit = Some(unit), |c| c.check(default, ty))
+                        c.within(|ctx| ctx.scope = Some(unit), |c| c.check(default, ty))
                     };
                     self.typed(&param.ty, unit, look, at)
                 }
@@ -463,7 +477,6 @@ impl<'a> Checker<'a> {
         let extra = self.common_arguments(signature, &mut parts);
         let off = extra.as_ref().is_ok_and(|(on, _)| !on);
         let fits = self.enter(signature, flow, row, parts.callee.span, source);
-        self.needs(signature, flow, row, parts.callee.span, off, at);
         let callee = format!("`{}`", signature.name);
         let name = parts.callee.span;
         let here = row.clone();
@@ -479,6 +492,7 @@ impl<'a> Checker<'a> {
             },
             |c| c.arguments(&callee, signature.params, given, name, parts.broken, false),
         );
+        self.needs(signature, flow, &args, row, name, off, at);
         let before = row.columns.clone();
         flow_on(row, flow, &args);
         if !fits {
@@ -551,31 +565,32 @@ impl<'a> Checker<'a> {
 
     /// The state that the step takes against the one that it is given.
     fn enter(&mut self, signature: &Signature, flow: Flow, row: &mut Row, at: Span, source: Span) -> bool {
-        let Some(needs) = flow.from else { return true };
-        match row.state {
-            Some(gets) if gets != needs => {
-                self.wrong_state(signature.name, needs, gets, at, source);
+        match (row.state, flow.from) {
+            (Some(gets), takes) if !takes.contains(&gets) => {
+                self.wrong_state(signature.name, takes, gets, at, source);
                 false
             }
-            Some(_) => true,
-            None => {
+            // A step that takes several states leaves open which one a chain begins with.
+            (None, [only]) => {
                 if self.takes.is_none() {
-                    self.takes = Some(needs);
+                    self.takes = Some(*only);
                 }
+                row.state = row.state.or(Some(*only));
                 true
             }
+            _ => true,
         }
     }
 
-    fn wrong_state(&mut self, step: &str, needs: State, gets: State, at: Span, source: Span) {
+    fn wrong_state(&mut self, step: &str, needs: &[State], gets: State, at: Span, source: Span) {
         let facts = WrongState {
             step: step.to_owned(),
-            needs: needs.show().into(),
+            needs: needs.iter().map(|s| s.show()).collect::<Vec<_>>().join(" or "),
             gets: gets.show().into(),
             at,
             source: Some(source),
         };
-        let diag = match self.bridge(gets, needs) {
+        let diag = match needs.iter().find_map(|to| self.bridge(gets, *to)) {
             Some(bridge) => Diag::from(facts).help(format!("insert `{bridge}()`")).fix(
                 format!("insert `{bridge}()`"),
                 at.before(),
@@ -590,14 +605,26 @@ impl<'a> Checker<'a> {
     pub(crate) fn bridge(&self, from: State, to: State) -> Option<&'static str> {
         let leads = |s: &&'static Signature| {
             let free = s.params.iter().all(|p| p.default.is_some());
-            free && s.flow.is_some_and(|f| f.from == Some(from) && (f.to)(&Record::new()) == to)
+            let leads = |f: Flow| f.from.contains(&from) && f.to.is_some_and(|give| give(&Record::new()) == to);
+            free && s.flow.is_some_and(leads)
         };
         self.registry.all_steps().find(leads).map(|s| s.name)
     }
 
-    fn needs(&mut self, signature: &Signature, flow: Flow, row: &Row, at: Span, off: bool, step: Span) {
+    #[expect(clippy::too_many_arguments, reason = "the facts of one step of a pipe")]
+    fn needs(
+        &mut self,
+        signature: &Signature,
+        flow: Flow,
+        args: &Record,
+        row: &Row,
+        at: Span,
+        off: bool,
+        step: Span,
+    ) {
         let here = row.clone();
-        for column in flow.needs {
+        let named = (flow.reads)(args);
+        for column in flow.needs.iter().copied().chain(named.iter().map(String::as_str)) {
             self.within(
                 |ctx| {
                     ctx.row = Some(here.clone());
@@ -629,7 +656,7 @@ impl<'a> Checker<'a> {
         {
             diag = diag.help(format!("`{}()` adds it", step.name));
             let free = step.params.iter().all(|p| p.default.is_some());
-            let fits = step.flow.is_some_and(|f| f.from == row.state);
+            let fits = step.flow.is_some_and(|f| row.state.is_some_and(|s| f.from.contains(&s)));
             if let (Some(place), true) = (self.ctx.step, free && fits) {
                 diag = diag.fix(
                     format!("insert `{}()`", step.name),
@@ -697,13 +724,11 @@ fn source_row(signature: &Signature, flow: Flow, args: &Record, rows: Vec<Row>) 
         });
         return Row { parts: flow.parts, ..joined };
     }
-    let state = (flow.to)(args);
-    let mut row = Row { state: Some(state), parts: flow.parts, ..Row::default() };
-    if state != State::Html {
-        row.columns.insert("text".into(), Column::Text);
-    }
+    let state = flow.gives(args, None);
+    let mut row = Row { state, parts: flow.parts, ..Row::default() };
+    row.columns.extend(state.into_iter().flat_map(columns_of));
     row.columns.insert("id".into(), Column::Text);
-    row.columns.extend(flow.adds.iter().map(|(name, column)| ((*name).to_owned(), *column)));
+    row.columns.extend(flow.added(args));
     // Records with named fields have columns of their own: those of which one is chosen as the text, or that can be declared.
     row.open = signature.param("text").is_some() || signature.param("columns").is_some();
     if let Some(Value::Record(declared)) = args.get("columns") {
@@ -723,14 +748,21 @@ fn column_type(ty: &Value) -> Option<Column> {
     }
 }
 
+/// Columns of a state.
+fn columns_of(state: State) -> impl Iterator<Item = (String, Column)> {
+    state.columns().iter().map(|(name, column)| ((*name).to_owned(), *column))
+}
+
 /// What a step makes of its rows.
 fn flow_on(row: &mut Row, flow: Flow, args: &Record) {
-    let state = (flow.to)(args);
-    row.state = Some(state);
-    if state == State::Docs {
-        row.columns.entry("text".into()).or_insert(Column::Text);
+    let state = flow.gives(args, row.state);
+    if let Some(state) = state.filter(|s| Some(*s) != row.state || *s == State::Docs) {
+        for (name, column) in columns_of(state) {
+            row.columns.entry(name).or_insert(column);
+        }
     }
-    row.columns.extend(flow.adds.iter().map(|(name, column)| ((*name).to_owned(), *column)));
+    row.state = state;
+    row.columns.extend(flow.added(args));
     if !flow.parts.is_empty() {
         row.parts = flow.parts;
     }

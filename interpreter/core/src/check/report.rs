@@ -1,6 +1,8 @@
 //! From problems with paths to diagnostics with places; `@allow`; each message once.
 
-use llmp_grammar::ast::{Attr, Body, ItemKind};
+use std::collections::BTreeSet;
+
+use llmp_grammar::ast::{Attr, Body, Decl, Item, ItemKind, RoundMember};
 use llmp_grammar::{Diag, Severity, Span};
 use llmp_stdlib::Problem;
 
@@ -55,20 +57,7 @@ fn insert_titled(diag: Diag, place: Place, name: &str, text: &str, title: String
 pub(crate) fn allowed(loaded: &Loaded, mut diags: Vec<Diag>) -> Vec<Diag> {
     let mut allows: Vec<(String, Span, Span)> = Vec::new();
     for unit in &loaded.units {
-        for item in &unit.ast.items {
-            collect(&item.attrs, item.span, &mut allows);
-            let block = match &item.kind {
-                ItemKind::Decl(decl) => match &decl.body {
-                    Body::Block(block) => Some(block),
-                    Body::Value(_) => None,
-                },
-                ItemKind::Variant(variant) => Some(&variant.block),
-                _ => None,
-            };
-            for member in block.into_iter().flat_map(|b| &b.members) {
-                collect(&member.attrs, member.span, &mut allows);
-            }
-        }
+        unit.ast.items.iter().for_each(|item| allows_of(item, &mut allows));
     }
     for (code, around, at) in allows {
         let before = diags.len();
@@ -83,6 +72,27 @@ pub(crate) fn allowed(loaded: &Loaded, mut diags: Vec<Diag>) -> Vec<Diag> {
     diags
 }
 
+/// Every `@allow` of an item, of its members and of what is inside of it.
+fn allows_of(item: &Item, allows: &mut Vec<(String, Span, Span)>) {
+    collect(&item.attrs, item.span, allows);
+    let block = match &item.kind {
+        ItemKind::Decl(Decl { body: Body::Block(block), .. }) => Some(block),
+        ItemKind::Variant(variant) => Some(&variant.block),
+        ItemKind::Rounds(rounds) => {
+            for member in &rounds.members {
+                if let RoundMember::Item(inner) = member {
+                    allows_of(inner, allows);
+                }
+            }
+            None
+        }
+        _ => None,
+    };
+    for member in block.into_iter().flat_map(|b| &b.members) {
+        collect(&member.attrs, member.span, allows);
+    }
+}
+
 fn collect(attrs: &[Attr], around: Span, allows: &mut Vec<(String, Span, Span)>) {
     for attr in attrs.iter().filter(|attr| attr.name.text == "allow") {
         for arg in &attr.args {
@@ -93,8 +103,26 @@ fn collect(attrs: &[Attr], around: Span, allows: &mut Vec<(String, Span, Span)>)
     }
 }
 
-/// One message for each code, place and wording; notes on how a place was reached may differ.
+/// One message for each code, place and wording; notes on how a place was reached may differ, and so may the keys of
+/// the instances of a template.
 pub(crate) fn same_once(mut sorted: Vec<Diag>) -> Vec<Diag> {
-    sorted.dedup_by(|b, a| a.code == b.code && a.span() == b.span() && a.message == b.message);
+    let mut seen: BTreeSet<(&'static str, Option<Span>, String)> = BTreeSet::new();
+    sorted.retain(|d| seen.insert((d.code, d.span(), without_keys(&d.message))));
     sorted
+}
+
+/// A message without what stands in square brackets behind a name.
+fn without_keys(message: &str) -> String {
+    let mut plain = String::with_capacity(message.len());
+    let mut inside = false;
+    for c in message.chars() {
+        let behind_name = plain.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        match c {
+            '[' if behind_name => inside = true,
+            ']' if inside => inside = false,
+            c if !inside => plain.push(c),
+            _ => {}
+        }
+    }
+    plain
 }

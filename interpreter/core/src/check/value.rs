@@ -5,7 +5,7 @@ use llmp_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Text, TextPart, UnaryOp
 use llmp_stdlib::{Record, Ty, Value, Yields};
 
 use super::{Checker, Val};
-use crate::codes::{Mismatch, UnknownMember};
+use crate::codes::{Mismatch, OptionalUsed, UnknownMember};
 use crate::load::{folder, join};
 use crate::program::{Insert, Meaning, Place};
 use crate::resolve::suggest;
@@ -23,7 +23,7 @@ impl<'a> Checker<'a> {
 
     /// Remembers where the value at the current path stands; the outermost place counts.
     pub(crate) fn place(&mut self, value: Span, insert: Option<(Span, Insert)>) {
-        if self.ctx.unit.is_none() {
+        if self.ctx.scope.is_none() {
             return;
         }
         let place = self.places.entry(self.ctx.path.clone()).or_insert(Place { value, insert });
@@ -39,10 +39,16 @@ impl<'a> Checker<'a> {
             (ExprKind::If { condition, then, otherwise }, _) => {
                 self.branch(condition, then, otherwise, |c, e| c.check(e, ty))
             }
+            (ExprKind::Call { callee, args, .. }, _) if callee.as_name() == Some("unpublished") => {
+                self.marked(expr, args, |c, e| c.check(e, ty))
+            }
             (ExprKind::Call { callee, args, .. }, _)
-                if matches!(callee.as_name(), Some("unpublished" | "about")) =>
+                if callee.as_name() == Some("about") && !matches!(ty, Ty::Optional(_) | Ty::OneOf(_)) =>
             {
-                self.marked(expr, callee, args, |c, e| c.check(e, ty))
+                self.about(expr, args, ty)
+            }
+            (ExprKind::Number(_) | ExprKind::Unary { .. }, Ty::Estimate(dims)) => {
+                self.numeric(expr, &Ty::Quantity(dims))
             }
             (ExprKind::None, Ty::Optional(_)) => Val::Known(Value::None),
             (_, Ty::Optional(inner)) => self.check(expr, inner),
@@ -54,6 +60,9 @@ impl<'a> Checker<'a> {
                 self.text(text).and_then(|value| if path { self.path(value) } else { Val::Known(value) })
             }
             (ExprKind::List(items), Ty::List(inner)) => self.list(items, inner),
+            (ExprKind::Comprehension(list), Ty::List(inner)) => {
+                self.comprehension(list, |c, e| c.check(e, inner))
+            }
             (ExprKind::Binary { op: BinaryOp::Range, left, right, .. }, Ty::Range(inner)) => {
                 match (self.check(left, inner), self.check(right, inner)) {
                     (Val::Known(low), Val::Known(high)) => {
@@ -106,8 +115,18 @@ impl<'a> Checker<'a> {
         mut look: impl FnMut(&mut Self, &Expr) -> Val,
     ) -> Val {
         let condition = self.check(condition, &Ty::Bool);
-        let then = look(self, then);
-        let otherwise = look(self, otherwise);
+        let mut side = |c: &mut Self, expr: &Expr, taken: bool| {
+            let before = c.diags.len();
+            let value = look(c, expr);
+            // `if x == none then 4 else x`: the other side is not for this case.
+            let said = if taken { Vec::new() } else { c.diags.split_off(before) };
+            let (absent, other): (Vec<_>, Vec<_>) = said.into_iter().partition(|d| d.code == "LLMP0211");
+            let excused = !absent.is_empty() && !other.iter().any(llmp_grammar::Diag::is_error);
+            c.diags.extend(other);
+            if excused { Val::Unknown } else { value }
+        };
+        let then = side(self, then, condition != Val::Known(Value::Bool(false)));
+        let otherwise = side(self, otherwise, condition != Val::Known(Value::Bool(true)));
         if then == Val::Error || otherwise == Val::Error {
             return Val::Error;
         }
@@ -176,8 +195,9 @@ impl<'a> Checker<'a> {
 
     /// Paths are kept relative to the main file's folder, wherever they were written.
     fn path(&self, value: Value) -> Val {
-        let (Value::Text(text), Some(unit)) = (&value, self.ctx.unit) else { return Val::Known(value) };
-        let here = self.loaded.units.get(unit).map_or("", |u| folder(&u.path));
+        let (Value::Text(text), Some(scope)) = (&value, self.ctx.scope) else { return Val::Known(value) };
+        let unit = self.names.unit(scope).and_then(|unit| self.loaded.units.get(unit));
+        let here = unit.map_or("", |u| folder(&u.path));
         let main = self.loaded.units.first().map_or("", |u| folder(&u.path));
         let rooted =
             text.starts_with('/') || text.split_once(':').is_some_and(|(root, _)| !root.contains('/'));
@@ -230,47 +250,59 @@ impl<'a> Checker<'a> {
         state.and_then(|_| Val::Known(Value::Record(record)))
     }
 
-    /// A value marked by `unpublished(value, "why")` or `about(value)` is the value itself.
+    /// A value marked by `unpublished(value, "why")` is the value itself.
     pub(crate) fn marked(
         &mut self,
         expr: &Expr,
-        callee: &Expr,
         args: &[llmp_grammar::ast::Arg],
         mut look: impl FnMut(&mut Self, &Expr) -> Val,
     ) -> Val {
-        let name = callee.as_name().unwrap_or_default();
-        let Some(first) = args.first() else {
-            let message = format!("`{name}` takes the value that it marks");
-            self.report(crate::codes::BadArgument { message, at: expr.span });
-            return Val::Error;
+        let Some(first) = self.marks("unpublished", args, 2, expr.span) else { return Val::Error };
+        let value = look(self, first);
+        let why = match args.get(1) {
+            Some(why) => match self.check(&why.value, &Ty::Text) {
+                Val::Known(Value::Text(text)) => text,
+                _ => return Val::Error,
+            },
+            None => String::new(),
         };
-        let value = look(self, &first.value);
-        let most = if name == "unpublished" { 2 } else { 1 };
+        self.unpublished.push(crate::program::Note { at: expr.span, why });
+        value
+    }
+
+    /// The value that a call of `name` marks.
+    pub(crate) fn marks<'e>(
+        &mut self,
+        name: &str,
+        args: &'e [llmp_grammar::ast::Arg],
+        most: usize,
+        at: Span,
+    ) -> Option<&'e Expr> {
         if let Some(extra) = args.get(most) {
             self.report(crate::codes::TooManyArguments {
                 callee: name.to_owned(),
                 most: most.to_string(),
                 at: extra.span,
             });
-            return Val::Error;
+            return None;
         }
-        if name == "unpublished" {
-            let why = match args.get(1) {
-                Some(why) => match self.check(&why.value, &Ty::Text) {
-                    Val::Known(Value::Text(text)) => text,
-                    _ => return Val::Error,
-                },
-                None => String::new(),
-            };
-            self.unpublished.push(crate::program::Note { at: expr.span, why });
+        if args.is_empty() {
+            let message = format!("`{name}` takes the value that it marks");
+            self.report(crate::codes::BadArgument { message, at });
         }
-        value
+        args.first().map(|first| &first.value)
     }
 
     /// Reports a value of the wrong type.
     pub(crate) fn mismatch(&mut self, ty: &Ty, value: &Value, at: Span) {
         let found = self.describe(value);
-        self.report(Mismatch { expected: ty.show(), found, at });
+        let read = self.ctx.scope.is_some() && self.loaded.sources.slice(at) != "none";
+        let diag: llmp_grammar::Diag = Mismatch { expected: ty.show(), found, at }.into();
+        match value {
+            Value::None if read => self.report(OptionalUsed { expected: ty.show(), at }),
+            Value::About(_) => self.report(diag.help(super::estimate::WHERE)),
+            _ => self.report(diag),
+        }
     }
 
     /// A value in words.
@@ -280,6 +312,7 @@ impl<'a> Checker<'a> {
             Value::Bool(b) => format!("`{b}`"),
             Value::Number(q) if q.dim == llmp_stdlib::Dim::NONE => format!("the number {}", q.show()),
             Value::Number(q) => q.show(),
+            Value::About(e) => format!("the estimate {e}"),
             Value::Text(t) => format!("the text {t:?}"),
             Value::Choice(c) => format!("`{c}`"),
             Value::List(_) => "a list".into(),

@@ -7,14 +7,12 @@ llmp_grammar::diagnostic! {
     ///
     /// ```llmp
     /// llmp 1
-    /// let langs = ["de", "fr"]
-    /// source wiki[lang in langs] = text("wiki/{lang}/*.txt") # error[LLMP0703]
+    /// let note = file("note.txt") # error[LLMP0703]
     /// ```
     ///
     /// ```llmp
     /// llmp 1
-    /// source german = text("wiki/de/*.txt")
-    /// source french = text("wiki/fr/*.txt")
+    /// let note = "the words of that file"
     /// ```
     "LLMP0703" NotAvailable "{what} is not available in this version";
     {

@@ -3,7 +3,8 @@
 use llmp_grammar::Span;
 
 llmp_grammar::diagnostic! {
-    /// The condition reads a value that only the run can give. It is not checked.
+    /// The condition reads a value that only the run can give. It becomes a guard in the plan:
+    /// the run evaluates it before anything that follows is spent.
     ///
     /// ```llmp
     /// llmp 1
@@ -17,7 +18,7 @@ llmp_grammar::diagnostic! {
     /// param documents: Int = 2000
     /// check documents > 1000 else "too little text"
     /// ```
-    "LLMP0806" Undecided info "this cannot be decided before the run";
+    "LLMP0806" Undecided info "this cannot be decided before the run, and becomes a guard in the plan";
     {
         /// Where.
         #[label(primary, "not known yet")]

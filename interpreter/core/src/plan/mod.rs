@@ -1,5 +1,11 @@
 //! From items to steps: defaults are filled in, references become inputs, equal steps are one.
 
+mod diff;
+pub(crate) mod estimate;
+mod estimate_text;
+mod external;
+mod graph;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
@@ -7,15 +13,24 @@ use llmp_grammar::{Sink, Span};
 use llmp_stdlib::kind::Cost;
 use llmp_stdlib::plan::wire;
 use llmp_stdlib::{
-    Call, ItemRef, Output, Plan, Planner, Port, Problem, Record, Registry, Signature, Step, StepId, Value,
+    Call, Guard, ItemRef, Output, Plan, Planner, Port, Problem, Record, Registry, Signature, Step, StepId, Value,
     Yields,
 };
 
 use crate::check::trains;
 use crate::program::{Item, Program};
 
+pub use estimate::{OnHardware, StageEstimate, estimates, json as estimates_json};
+pub use estimate_text::estimates_text;
+pub use diff::{Change, Diff, ItemChange, StepChange, diff};
+pub use external::{External, externals, frozen};
+pub use graph::{Class, Edge, Graph, Node, graph};
+
 /// Revision of the step that turns documents into tokens.
 const TOKENIZE_REV: u32 = 1;
+
+/// Items that may be made inside of one another.
+const DEEP: usize = 32;
 
 /// Makes the plan of a program: the steps that what is trained, evaluated and released needs.
 ///
@@ -34,26 +49,36 @@ pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
     let mut wanted = BTreeSet::new();
     for name in roots(program) {
         let reference = ItemRef { item: name.clone(), part: None };
+        maker.ahead(&name);
         if let Ok(output) = maker.item(&reference) {
             wanted.extend(ports(&output).into_iter().map(|p| p.step));
         }
         maker.plan.roots.push(name);
     }
+    for guard in &program.guards {
+        wanted.extend(maker.guard(guard));
+    }
+    let kept = program.items.values().filter(|item| item.keep);
+    maker.plan.kept = kept.map(|item| item.name.clone()).collect();
     maker.costs();
     maker.finish(wanted)
 }
 
 /// Items that are wanted for themselves.
 fn roots(program: &Program) -> Vec<String> {
+    let items = || program.items.values().filter(|item| !item.preset);
     let wanted =
         |item: &&Item| matches!(item.kind.yields, Yields::Metrics | Yields::Release) || trains(item.kind);
-    let roots: Vec<String> = program.items.values().filter(wanted).map(|i| i.name.clone()).collect();
+    let roots: Vec<String> = items().filter(wanted).map(|i| i.name.clone()).collect();
     if !roots.is_empty() {
         return roots;
     }
     let used: BTreeSet<&String> = program.items.values().flat_map(|i| &i.mentions).collect();
-    let last = |item: &&Item| !used.contains(&item.name) && item.kind.yields != Yields::Chain;
-    program.items.values().filter(last).map(|i| i.name.clone()).collect()
+    let last = |item: &&Item| {
+        let runs = !matches!(item.kind.yields, Yields::Chain | Yields::Hardware);
+        runs && !used.contains(&item.name)
+    };
+    items().filter(last).map(|i| i.name.clone()).collect()
 }
 
 fn ports(output: &Output) -> Vec<Port> {
@@ -88,6 +113,36 @@ impl Maker<'_> {
         self.program.items.get(self.open.last()?)
     }
 
+    /// Makes what an item needs before it where that is a long chain: making nests otherwise.
+    fn ahead(&mut self, root: &str) {
+        let program = self.program;
+        let next = |name: &str| program.items.get(name).map(|item| item.mentions.iter()).unwrap_or_default();
+        let mut seen: BTreeSet<&str> = [root].into();
+        let mut open = vec![(root, next(root))];
+        let mut done = Vec::new();
+        let mut deepest = 0;
+        while let Some((name, rest)) = open.last_mut() {
+            match rest.next() {
+                Some(other) if program.items.contains_key(other) && !self.outputs.contains_key(other) => {
+                    if seen.insert(other) {
+                        open.push((other, next(other)));
+                        deepest = deepest.max(open.len());
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    done.push(*name);
+                    open.pop();
+                }
+            }
+        }
+        if deepest > DEEP {
+            for name in done {
+                let _ = self.item(&ItemRef { item: name.to_owned(), part: None });
+            }
+        }
+    }
+
     fn named(&mut self, id: &StepId, name: String) {
         let names = self.plan.names.entry(id.clone()).or_default();
         if !names.contains(&name) {
@@ -96,13 +151,54 @@ impl Maker<'_> {
     }
 
     fn add(&mut self, op: &str, rev: u32, args: Record, inputs: Vec<Port>, at: Option<Span>) -> Port {
-        let step = Step::new(op, rev, args, inputs);
+        let revs = self.revs(&args);
+        let step = Step::with_revs(op, rev, args, inputs, revs);
         let id = step.id.clone();
         if let Some(at) = at.or_else(|| self.here().map(|item| item.at)) {
             self.plan.spans.entry(id.clone()).or_insert(at);
         }
         self.steps.entry(id.clone()).or_insert(step);
         Port { step: id, part: None }
+    }
+
+    /// Revisions above one of the constructors among arguments: what they make has changed.
+    fn revs(&self, args: &Record) -> BTreeMap<String, u32> {
+        let mut found = BTreeMap::new();
+        let mut open: Vec<&Value> = args.values().collect();
+        while let Some(value) = open.pop() {
+            match value {
+                Value::List(items) => open.extend(items),
+                Value::Range(low, high) => open.extend([&**low, &**high]),
+                Value::Record(record) => open.extend(record.values()),
+                Value::Call(call) => {
+                    open.extend(call.args.values());
+                    if let Some(signature) = self.signature(&call.name).filter(|s| s.rev > 1) {
+                        found.insert(call.name.clone(), signature.rev);
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// A condition for the run; what it reads is needed.
+    fn guard(&mut self, guard: &crate::program::Guard) -> Vec<StepId> {
+        let mut reads = Vec::new();
+        for (item, field) in &guard.reads {
+            let Ok(output) = self.item(item) else { return Vec::new() };
+            let Some(port) = ports(&output).pop() else { return Vec::new() };
+            reads.push((Value::Item(item.clone()).to_string(), port, field.clone()));
+        }
+        let needed = reads.iter().map(|(_, port, _)| port.step.clone()).collect();
+        self.plan.guards.push(Guard {
+            condition: guard.condition.clone(),
+            words: guard.words.clone(),
+            formula: guard.formula.clone(),
+            reads,
+            span: guard.at,
+        });
+        needed
     }
 
     /// A constructor inside an item: its step is called after the item and itself.
@@ -156,7 +252,7 @@ impl Maker<'_> {
 
     /// Whether a constructor stands for an item of its own: a source, a tokenizer.
     fn makes_item(&self, name: &str) -> bool {
-        let source = |s: &Signature| s.flow.is_some_and(|f| f.from.is_none());
+        let source = |s: &Signature| s.flow.is_some_and(|f| f.is_source());
         let item_family = |yields: Yields| {
             let kinds = self.registry.all_kinds().filter(move |k| k.yields == yields);
             let families = kinds.filter_map(|k| match k.form {
@@ -166,7 +262,9 @@ impl Maker<'_> {
             });
             families.into_iter().any(|f| f.get(name).is_some())
         };
+        let stands = |(family, _): &(&llmp_stdlib::Family, &Signature)| family.yields.is_some();
         self.signature(name).is_some_and(source)
+            || self.registry.constructors(name).iter().any(stands)
             || item_family(Yields::Tokenizer)
             || item_family(Yields::Model)
     }
@@ -178,7 +276,7 @@ impl Maker<'_> {
 
     /// Sizes of models and stages, for those that are right.
     fn costs(&mut self) {
-        for item in self.program.items.values().filter(|item| item.complete) {
+        for item in self.program.items.values().filter(|item| item.complete && !item.preset) {
             match (item.kind.cost)(&item.view(self.program)) {
                 Some(Cost::Model(cost)) => {
                     self.plan.models.insert(item.name.clone(), cost);
@@ -223,6 +321,12 @@ impl Maker<'_> {
                 }
                 value
             });
+            if let Some(signature) = self.signature(&step.op) {
+                let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
+                for problem in (signature.lacks)(&step.args) {
+                    lacks.push(crate::check::place_problem(problem, &[], &BTreeMap::new(), at));
+                }
+            }
             for name in names {
                 let kind = || self.registry.kind(&name).map(|k| k.signature);
                 let planned = self.signature(&name).or_else(kind).is_some_and(|s| s.planned);
@@ -328,9 +432,16 @@ impl Planner for Maker<'_> {
 
     fn call(&mut self, call: &Call, before: &[Port]) -> Result<Port, Problem> {
         let rev = self.signature(&call.name).map_or(0, |s| s.rev);
-        let args = self.ports_in(call.args.clone())?;
+        let mut args = call.args.clone();
+        let reader = self.signature(&call.name).filter(|s| llmp_stdlib::source::is_reader(s));
+        let attributes = reader.map(|signature| llmp_stdlib::source::take_attributes(signature, &mut args));
+        let args = self.ports_in(args)?;
         let (args, inputs) = wire(args, before);
-        Ok(self.add(&call.name, rev, args, inputs, None))
+        let port = self.add(&call.name, rev, args, inputs, None);
+        if let Some(attributes) = attributes.filter(|a| !a.is_empty()) {
+            self.plan.attributes.insert(port.step.clone(), attributes);
+        }
+        Ok(port)
     }
 
     fn step(&mut self, op: &str, rev: u32, args: Record) -> Port {

@@ -1,8 +1,13 @@
 //! Programs and what the checker and the planner say of them.
 
 mod catalogue;
+mod diff;
+mod locked;
 mod mistakes;
 mod plans;
+mod same_plan;
+mod speed;
+mod templates;
 mod values;
 
 use std::collections::BTreeMap;

@@ -146,7 +146,7 @@ fn paths_of_other_files_stay_right() {
     let checked = checked(&[("main.llmp", main), ("lib/data.llmp", data)], &Options::default());
     assert_eq!(
         checked.program.items["crawl"].value.as_ref().map(ToString::to_string).as_deref(),
-        Some("text(glob = \"lib/c/*.txt\", license = none)")
+        Some("text(glob = \"lib/c/*.txt\")")
     );
     assert!(
         checked.program.items["far"]
@@ -187,8 +187,8 @@ fn a_let_keeps_its_written_type() {
 
 #[test]
 fn what_is_not_there_yet_is_said() {
-    assert_eq!(said("source wiki[lang in [\"de\"]] = text(\"w/{lang}/*.txt\")\n"), ["0703 2:12"]);
-    assert_eq!(said("rounds post for r in 1..2 {\n  carry a = 1\n  next a = 2\n}\n"), ["0703 2:8"]);
-    assert_eq!(said("@keep\nsource a = text(\"a/*.txt\")\n"), ["0703 2:1"]);
-    assert_eq!(said("source a = text(\"a/*.txt\")\ndataset b = all(a) |> dedup_minhash()\n"), ["0703 3:13"]);
+    assert_eq!(said("let note = file(\"note.txt\")\n"), ["0703 2:12"]);
+    assert_eq!(said("source a: Docs = text(\"a/*.txt\")\n"), ["0703 2:11"]);
+    assert_eq!(said("@fast\nsource a = text(\"a/*.txt\")\n"), ["0703 2:1"]);
+    assert_eq!(said("rounds post for r in 1..2 {\n  param a: Int = 2\n}\n"), ["0703 3:3"]);
 }

@@ -70,9 +70,7 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
         .ok_or_else(|| Problem::error("LLMP0401", "", "the shares of this mix are not known"))?;
     let mut parts = Vec::new();
     for (key, share, max_epochs) in shares {
-        let (item, part) =
-            key.split_once('.').map_or((key, None), |(item, part)| (item, Some(part.to_owned())));
-        match planner.item(&ItemRef { item: item.to_owned(), part })? {
+        match planner.item(&ItemRef::of_key(key, view.program))? {
             Output::Port(port) => parts.push(Part { name: key.to_owned(), port, share, max_epochs }),
             _ => return Err(Problem::error("LLMP0201", key, format!("`{key}` is not data"))),
         }

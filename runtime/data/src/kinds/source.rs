@@ -3,11 +3,11 @@
 use llmp_stdlib::{Arg, Form, Kind, Output, Planner, Problem, Settings, Value, View, Yields};
 
 use super::concat::Concat;
-use crate::readers::{Jsonl, Parquet, Text, Warc};
+use crate::readers::{Arrow, Code, Csv, HfData, Jsonl, Parquet, Text, Warc};
 
 llmp_stdlib::family! {
     /// How files become documents.
-    Source = "source" { Concat, Jsonl, Parquet, Text, Warc }
+    Source = "source" { Arrow, Code, Concat, Csv, HfData, Jsonl, Parquet, Text, Warc }
 }
 
 llmp_stdlib::def! {

@@ -3,11 +3,11 @@
 use llmp_stdlib::kind::Field;
 use llmp_stdlib::{Arg, Form, Kind, Output, Planner, Problem, Settings, Value, View, Yields};
 
-use crate::tokens::{Bpe, TokenizerFile};
+use crate::tokens::{Bpe, HfTokenizer, TokenizerFile};
 
 llmp_stdlib::family! {
     /// Where a tokenizer comes from.
-    TokenizerSource = "tokenizer" { Bpe, TokenizerFile }
+    TokenizerSource = "tokenizer" { Bpe, HfTokenizer, TokenizerFile }
 }
 
 llmp_stdlib::def! {

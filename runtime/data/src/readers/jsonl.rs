@@ -2,9 +2,10 @@
 
 use std::io::BufRead;
 
-use llmp_stdlib::arg::FilePath;
+use llmp_stdlib::{Problem, arg::FilePath};
 use serde_json::{Map, Value};
 
+use super::shape::{self, DeclaredColumns, Records as Shape};
 use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, text::utf8};
 use crate::{
     document::{Cell, Document},
@@ -21,16 +22,26 @@ llmp_stdlib::def! {
     /// ```llmp
     /// source speeches = jsonl("sotu.jsonl.gz", text = "body", license = "public-domain")
     /// ```
-    Jsonl = "jsonl", rev 1, source Docs {
+    Jsonl = "jsonl", rev 1, source Docs, to shape::state, check fields, lacks not_yet {
         /// Files, as in `text`.
         glob: FilePath,
         /// The field that holds the text.
         text: String = "\"text\"",
+        /// What one record is.
+        r#as: Shape = "Docs",
+        /// Columns with their types: `{ lang = Text, stars = Num }`. Without them the columns are open until they are locked.
+        columns: Option<DeclaredColumns> = "none",
         /// What happens to a line that cannot be read.
         on_error: OnError = "count",
-        /// Licence of the texts, as an SPDX name.
-        license: Option<String> = "none",
     }
+}
+
+fn fields(it: &Jsonl) -> Vec<Problem> {
+    shape::fields(it.r#as, it.columns.as_ref())
+}
+
+fn not_yet(it: &Jsonl) -> Vec<Problem> {
+    shape::not_read_yet(it.r#as)
 }
 
 impl Reader for Jsonl {

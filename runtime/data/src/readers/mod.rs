@@ -3,7 +3,10 @@
 mod files;
 mod http;
 mod jsonl;
+mod measure;
 mod parquet;
+mod planned;
+pub mod shape;
 mod stream;
 mod text;
 mod warc;
@@ -19,7 +22,9 @@ use crate::{
 
 pub use files::{Roots, SourceFile};
 pub use jsonl::Jsonl;
+pub use measure::{Measured, measure};
 pub use parquet::Parquet;
+pub use planned::{Arrow, Code, Csv, HfData};
 pub use stream::{Decoded, FileFacts, Tap};
 pub use text::Text;
 pub use warc::Warc;
@@ -36,7 +41,16 @@ llmp_stdlib::choices! {
 
 /// The signatures of all readers, sorted by name.
 pub const SIGNATURES: &[&Signature] =
-    &[Jsonl::SIGNATURE, Parquet::SIGNATURE, Text::SIGNATURE, Warc::SIGNATURE];
+    &[
+        Arrow::SIGNATURE,
+        Code::SIGNATURE,
+        Csv::SIGNATURE,
+        HfData::SIGNATURE,
+        Jsonl::SIGNATURE,
+        Parquet::SIGNATURE,
+        Text::SIGNATURE,
+        Warc::SIGNATURE,
+    ];
 
 /// The reader called `name` with complete arguments (defaults filled in); `None`: no such reader.
 ///

@@ -8,8 +8,9 @@ use arrow::{
     datatypes::{DataType, Float64Type},
     util::display::{ArrayFormatter, FormatOptions},
 };
-use llmp_stdlib::arg::FilePath;
+use llmp_stdlib::{Problem, arg::FilePath};
 
+use super::shape::{self, DeclaredColumns, Records as Shape};
 use super::{Body, OnError, Reader, Record, Records, SourceFile, Tap};
 use crate::{
     document::{Cell, Document},
@@ -25,16 +26,26 @@ llmp_stdlib::def! {
     /// ```llmp
     /// source owm = parquet("data:open-web-math/*.parquet")
     /// ```
-    Parquet = "parquet", rev 1, source Docs {
+    Parquet = "parquet", rev 1, source Docs, to shape::state, check fields, lacks not_yet {
         /// Files, as in `text`.
         glob: FilePath,
         /// The column that holds the text.
         text: String = "\"text\"",
+        /// What one record is.
+        r#as: Shape = "Docs",
+        /// Columns with their types: `{ lang = Text, stars = Num }`. Without them the columns are open until they are locked.
+        columns: Option<DeclaredColumns> = "none",
         /// What happens to a row that cannot be read.
         on_error: OnError = "count",
-        /// Licence of the texts, as an SPDX name.
-        license: Option<String> = "none",
     }
+}
+
+fn fields(it: &Parquet) -> Vec<Problem> {
+    shape::fields(it.r#as, it.columns.as_ref())
+}
+
+fn not_yet(it: &Parquet) -> Vec<Problem> {
+    shape::not_read_yet(it.r#as)
 }
 
 /// Rows decoded at a time.

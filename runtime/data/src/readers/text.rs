@@ -23,8 +23,6 @@ llmp_stdlib::def! {
         glob: FilePath,
         /// What happens to a file that cannot be read as text.
         on_error: OnError = "count",
-        /// Licence of the texts, as an SPDX name.
-        license: Option<String> = "none",
     }
 }
 

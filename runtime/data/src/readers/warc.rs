@@ -25,8 +25,6 @@ llmp_stdlib::def! {
         glob: FilePath,
         /// What happens to a record that cannot be read.
         on_error: OnError = "count",
-        /// Licence of the pages, as an SPDX name.
-        license: Option<String> = "none",
     }
 }
 

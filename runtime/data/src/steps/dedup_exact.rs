@@ -18,7 +18,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset unique = concat([books, crawl]) |> dedup_exact()
     /// ```
-    DedupExact = "dedup_exact", rev 1, whole Docs -> Docs {}
+    DedupExact = "dedup_exact", rev 1, whole_of [Docs, Chat, Prompt, Preference] {}
 }
 
 impl Step for DedupExact {

@@ -26,7 +26,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset unique = web |> dedup_minhash(ngram = 5, bands = 14, rows = 8)
     /// ```
-    DedupMinhash = "dedup_minhash", rev 1, whole Docs -> Docs, adds [cluster: Text], check sizes {
+    DedupMinhash = "dedup_minhash", rev 1, whole_of [Docs, Chat, Prompt, Preference], adds [cluster: Text], check sizes {
         /// Words per n-gram.
         ngram: u64 = "5",
         /// Bands; one that is equal makes a pair.

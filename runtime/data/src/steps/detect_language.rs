@@ -22,7 +22,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset english = books |> detect_language() |> keep_if(.lang == "en" and .lang_score >= 65%)
     /// ```
-    DetectLanguage = "detect_language", rev 1, rows Docs -> Docs, adds [lang: Text, lang_score: Num] {
+    DetectLanguage = "detect_language", rev 1, rows_of [Docs, Chat, Prompt, Answers, Preference], adds [lang: Text, lang_score: Num] {
         /// A model file (`.bin` or `.ftz`) in place of the one inside llmp.
         model: Option<FilePath> = "none",
     }

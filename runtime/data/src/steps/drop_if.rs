@@ -19,7 +19,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset short = books |> drop_if(words(.text) > 10_000)
     /// ```
-    DropIf = "drop_if", rev 1, rows Docs -> Docs, check compiles {
+    DropIf = "drop_if", rev 1, rows_of [Html, Docs, Chat, Prompt, Answers, Preference, Labelled], check compiles {
         /// The condition.
         condition: Formula,
     }

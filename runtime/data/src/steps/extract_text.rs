@@ -3,6 +3,7 @@
 use std::{panic, sync::Arc};
 
 use dom_smoothie::{Config, Readability};
+use llmp_stdlib::Problem;
 
 use super::{Built, Map, Outcome, Step, charset, html};
 use crate::{
@@ -22,12 +23,32 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset web = crawl |> extract_text()
     /// ```
-    ExtractText = "extract_text", rev 1, rows Html -> Docs, adds [title: Text] {
+    ExtractText = "extract_text", rev 1, rows Html -> Docs, adds [title: Text], lacks keeps {
         /// Leave out what surrounds the main text; `false` takes the whole body.
         main_only: bool = "true",
         /// Shortest main text, in bytes, that is believed; below it the whole body is taken.
         min_chars: u64 = "250",
+        /// What is kept beside the plain text (Llama 3.1, section 3.1.1: the structure of mathematics and code, and the text of images).
+        keep: Vec<Structure> = "[]",
     }
+}
+
+llmp_stdlib::choices! {
+    /// Structure of a page that extraction can keep.
+    Structure = "structure" {
+        /// Formulas as LaTeX.
+        Math = "math",
+        /// Code with its line breaks and indentation.
+        Code = "code",
+        /// The `alt` text of images.
+        AltText = "alt_text",
+    }
+}
+
+fn keeps(it: &ExtractText) -> Vec<Problem> {
+    let message = "keeping the structure of mathematics, code and images is not available in this version";
+    let some = !it.keep.is_empty();
+    some.then(|| Problem::error("LLMP0703", "keep", message)).into_iter().collect()
 }
 
 /// Deeper pages are not given to the recursive rules: none that a person wrote is.

@@ -19,7 +19,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset english = books |> detect_language() |> keep_if(.lang == "en")
     /// ```
-    KeepIf = "keep_if", rev 1, rows Docs -> Docs, check compiles {
+    KeepIf = "keep_if", rev 1, rows_of [Html, Docs, Chat, Prompt, Answers, Preference, Labelled], check compiles {
         /// The condition.
         condition: Formula,
     }

@@ -10,6 +10,7 @@ mod gopher_quality;
 mod gopher_repetition;
 mod html;
 mod keep_if;
+pub mod planned;
 pub mod predicate;
 mod split;
 pub mod words;

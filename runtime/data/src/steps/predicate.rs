@@ -28,7 +28,7 @@ pub enum Truth {
 pub struct Predicate {
     formula: Formula,
     columns: Vec<String>,
-    /// Patterns of `contains`, `count` and `share`, by their text.
+    /// Patterns of `contains`, `count`, `matches` and `share`, by their text; those of `matches` hold both ends.
     patterns: Vec<(String, Regex)>,
 }
 
@@ -49,17 +49,29 @@ fn compile(formula: &Formula) -> Result<Vec<(String, Regex)>, String> {
         if known.params.len() != args.len() {
             return Err(format!("`{name}` takes {} arguments, found {}", known.params.len(), args.len()));
         }
-        if !matches!(&**name, "contains" | "count" | "share") {
+        if !matches!(&**name, "contains" | "count" | "matches" | "share") {
             return Ok(());
         }
         let Formula::Text(pattern) = &args[1] else {
             return Err(format!("the pattern of `{name}` is not a text"));
         };
-        let compiled = Regex::new(pattern).map_err(|e| format!("`{pattern}` is not a pattern: {e}"))?;
-        patterns.push((pattern.clone(), compiled));
+        let wrong = |e| format!("`{pattern}` is not a pattern: {e}");
+        let compiled = Regex::new(pattern).map_err(wrong)?;
+        if name == "matches" {
+            let whole = whole(pattern);
+            let compiled = Regex::new(&whole).map_err(wrong)?;
+            patterns.push((whole, compiled));
+        } else {
+            patterns.push((pattern.clone(), compiled));
+        }
         Ok(())
     })?;
     Ok(patterns)
+}
+
+/// A pattern that must cover the whole text.
+fn whole(pattern: &str) -> String {
+    format!(r"\A(?:{pattern})\z")
 }
 
 fn visit(formula: &Formula, see: &mut dyn FnMut(&Formula) -> Result<(), String>) -> Result<(), String> {
@@ -199,15 +211,19 @@ impl Predicate {
             "lines" => number(lines(&first).len()),
             "words" => number(words(&first).len()),
             "lower" => Ok(Value::Text(first.to_lowercase().into())),
+            "upper" => Ok(Value::Text(first.to_uppercase().into())),
             "domain" => Ok(Value::Text(domain(&first).into())),
             "starts_with" => Ok(Value::Bool(first.starts_with(&*text(1)?))),
             "ends_with" => Ok(Value::Bool(first.ends_with(&*text(1)?))),
             _ => {
-                let pattern = text(1)?;
+                let mut pattern = text(1)?;
+                if name == "matches" {
+                    pattern = whole(&pattern).into();
+                }
                 let found = self.patterns.iter().find(|(own, _)| *own == *pattern);
                 let (_, regex) = found.ok_or_else(|| "condition".to_string())?;
                 match name {
-                    "contains" => Ok(Value::Bool(regex.is_match(&first))),
+                    "contains" | "matches" => Ok(Value::Bool(regex.is_match(&first))),
                     "count" => number(regex.find_iter(&first).count()),
                     _ => {
                         let covered: usize = regex.find_iter(&first).map(|found| chars(found.as_str())).sum();
@@ -322,6 +338,10 @@ mod tests {
             op(call("share", &[column("text"), text(r"\d")]), Equal, num(1, 8)),
             op(call("domain", &[column("url")]), Equal, text("example.org")),
             call("starts_with", &[column("id"), text("a")]),
+            call("ends_with", &[column("text"), text("42")]),
+            call("matches", &[column("id"), text(r"a|a#\d")]),
+            Formula::Not(Box::new(call("matches", &[column("text"), text("one")]))),
+            call("contains", &[call("upper", &[column("text")]), text("THREE")]),
             Formula::Not(Box::new(op(column("lang"), NotEqual, text("en")))),
         ];
         for formula in &true_ones {

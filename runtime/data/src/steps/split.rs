@@ -19,7 +19,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset clean = books |> dedup_minhash() |> split(heldout = 2%)
     /// ```
-    Split = "split", rev 1, rows Docs -> Docs, parts ["heldout"], check share {
+    Split = "split", rev 1, rows_of [Docs, Chat, Prompt, Answers, Preference, Labelled], parts ["heldout"], check share {
         /// Share of the documents held out.
         heldout: f64 = "1%",
         /// Seed of the choice.

@@ -8,4 +8,4 @@ mod tokenizer;
 pub use npy::{Npy, NpyWriter, Width};
 pub use shard::{ShardWriter, TokenShard, id_hash};
 pub use tokenize::{Tokenized, tokenize};
-pub use tokenizer::{Bpe, END_OF_TEXT, Tokenizer, TokenizerFile, train_bpe};
+pub use tokenizer::{Bpe, END_OF_TEXT, HfTokenizer, Tokenizer, TokenizerFile, train_bpe};

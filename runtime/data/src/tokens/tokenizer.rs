@@ -23,6 +23,7 @@ use crate::{
     context::Context,
     engine,
     error::{DataError, Result},
+    templates::Template,
 };
 
 /// The token at the end of each document, in tokenizers trained here.
@@ -52,7 +53,7 @@ llmp_stdlib::def! {
         /// Number of tokens, the 256 bytes and the end of text included.
         @binary vocab: u64,
         /// Chat template.
-        template: Option<String> = "none",
+        template: Option<Template> = "none",
     }
 }
 
@@ -75,7 +76,27 @@ llmp_stdlib::def! {
         /// The file.
         path: FilePath,
         /// Chat template; `none` takes the one beside the file.
-        template: Option<String> = "none",
+        template: Option<Template> = "none",
+        /// Number of token ids, for checks before the file is there; the file must agree.
+        vocab: Option<u64> = "none",
+    }
+}
+
+llmp_stdlib::def! {
+    /// The tokenizer of a model of the Hugging Face cache folder.
+    ///
+    /// ```llmp
+    /// tokenizer tok = hf("meta-llama/Llama-3.1-8B", template = llama_3_instruct)
+    /// ```
+    @planned HfTokenizer = "hf", rev 1 {
+        /// The repository: `organisation/name`.
+        name: String,
+        /// Chat template; `none` takes the one of the repository.
+        template: Option<Template> = "none",
+        /// The revision; the lock holds the one that `main` meant.
+        revision: String = "\"main\"",
+        /// Number of token ids, for checks before the repository is there.
+        vocab: Option<u64> = "none",
     }
 }
 

@@ -5,6 +5,7 @@ pub mod e1002_no_files;
 pub mod e1003_bad_data;
 pub mod e1101_bad_model;
 pub mod e1201_training;
+pub mod e1202_requirement;
 pub mod e1301_store;
 pub mod e1303_files;
 pub mod e1304_stopped;
@@ -18,6 +19,7 @@ pub const ALL: &[&Info] = &[
     &e1003_bad_data::INFO,
     &e1101_bad_model::INFO,
     &e1201_training::INFO,
+    &e1202_requirement::INFO,
     &e1301_store::INFO,
     &e1303_files::INFO,
     &e1304_stopped::INFO,

@@ -120,10 +120,20 @@ mod with_kernels {
             let bytes = count(work, suite.tokens, "bytes");
             let measure =
                 with_host(work, |host| evaluate::bits_per_byte(&folder.model, &shard, bytes, host))?;
-            for (name, value) in measure.metrics() {
-                let name = if index == 0 { name.to_owned() } else { format!("{name}.{index}") };
+            let wanted = llmp_train::suites::metrics(&suite.suite);
+            for (name, value) in measure.metrics().into_iter().filter(|(name, _)| wanted.contains(name)) {
+                let own = !metrics.contains_key(name);
+                let name = if own { name.to_owned() } else { format!("{name}.{index}") };
                 (work.emit)(Event::Metric { step: work.name(), name: name.clone(), value });
                 metrics.insert(name, value);
+            }
+        }
+        if let Some(require) = &evaluation.require {
+            let unmet = llmp_train::require::unmet(require, &metrics);
+            if !unmet.is_empty() {
+                let words = format!("a requirement on `{}` is not met: {}", work.name(), unmet.join("; "));
+                let help = "train on, or change `require`: what was trained is kept";
+                return Err(Failure::new("LLMP1202", words).help(help));
             }
         }
         let samples = samples(work, &folder, evaluation.samples)?;
@@ -182,8 +192,9 @@ mod with_kernels {
         for finished in work.results.values() {
             for funnel in &finished.manifest.funnels {
                 let step = work.plan.steps.iter().find(|s| work.plan.name(&s.id) == funnel.step);
-                let license = step.and_then(|s| match s.args.get("license") {
-                    Some(Value::Text(license)) => Some(format!(", {license}")),
+                let attributes = step.and_then(|s| work.plan.attributes.get(&s.id));
+                let license = attributes.and_then(|a| match a.get("license") {
+                    Some(Value::Text(license) | Value::Choice(license)) => Some(format!(", {license}")),
                     _ => None,
                 });
                 let (from, to) = (funnel.documents_in, funnel.documents_out);

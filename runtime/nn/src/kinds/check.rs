@@ -2,8 +2,10 @@
 
 use llmp_stdlib::{Arg, Problem, Rational, Value, View, number};
 
-use super::families::{AttentionReach, Experts, Ffn, Norm, NormPlace, Position};
-use super::sizes::{hidden_units, padded, tokenizer_size};
+use super::families::{
+    AttentionReach, Experts, Ffn, Init, LayerNorm, Norm, NormPlace, Position, Rms, Scaling,
+};
+use super::sizes::{feed_forward, padded, tokenizer_size};
 
 /// Sizes that are multiples of this keep matrix products on their fast paths.
 const STEP: usize = 64;
@@ -14,7 +16,7 @@ const SEARCH: usize = 4096;
 /// All rules over one model.
 pub(super) fn check(view: &View<'_>) -> Vec<Problem> {
     if view.value.is_some() {
-        return vec![unavailable("", "a model read from a folder")];
+        return Vec::new();
     }
     let mut problems = positive(view);
     problems.extend(width_and_heads(view));
@@ -22,7 +24,9 @@ pub(super) fn check(view: &View<'_>) -> Vec<Problem> {
     problems.extend(head_dim(view));
     problems.extend(vocab(view));
     problems.extend(multiples(view));
-    problems.extend(not_yet(view));
+    problems.extend(wide_feed_forward(view));
+    problems.extend(experts(view));
+    problems.extend(reaches(view));
     problems
 }
 
@@ -31,9 +35,7 @@ fn positive(view: &View<'_>) -> Vec<Problem> {
     let zero = |name: &&str| view.read::<usize>(name) == Some(0);
     let problem = |name| Problem::error("LLMP0209", name, format!("`{name}` is 0, a model needs at least 1"));
     let mut problems: Vec<Problem> = names.into_iter().filter(zero).map(problem).collect();
-    if let Some(Ffn::Swiglu(ffn)) = view.read("ffn")
-        && view.read("width").is_some_and(|width: usize| width > 0 && hidden_units(&ffn, width) == Some(0))
-    {
+    if hidden_units(view) == Some(0) {
         problems.push(Problem::error("LLMP0209", "ffn", "the feed-forward has 0 hidden units"));
     }
     if let Some(Position::Rope(rope)) = view.read("position")
@@ -43,11 +45,80 @@ fn positive(view: &View<'_>) -> Vec<Problem> {
             format!("the base of rotary positions is {}, it must be above 1", number::show(rope.base));
         problems.push(Problem::error("LLMP0209", "position.base", message));
     }
-    if let Some(Norm::Rms(rms)) = view.read("norm")
-        && rms.eps <= Rational::from(0)
+    for member in ["norm", "qk_norm"] {
+        let Some(norm) = view.read::<Norm>(member) else { continue };
+        let (Norm::Rms(Rms { eps, .. }) | Norm::LayerNorm(LayerNorm { eps, .. })) = norm;
+        if eps <= Rational::from(0) {
+            let message = format!("`eps` is {}, it must be above 0", number::show(eps));
+            problems.push(Problem::error("LLMP0209", &format!("{member}.eps"), message));
+        }
+    }
+    if view.read::<Rational>("dropout").is_some_and(|d| d >= Rational::from(1)) {
+        problems.push(Problem::error("LLMP0209", "dropout", "dropout leaves nothing: it must be below 100%"));
+    }
+    for member in ["attention_cap", "logit_cap", "score_scale", "embedding_scale"] {
+        if view.read::<Rational>(member).is_some_and(|n| n <= Rational::from(0)) {
+            problems.push(Problem::error("LLMP0209", member, format!("`{member}` must be above 0")));
+        }
+    }
+    problems
+}
+
+/// Hidden units of the feed-forward, when they are known.
+fn hidden_units(view: &View<'_>) -> Option<usize> {
+    let width = view.read("width").filter(|w: &usize| *w > 0)?;
+    feed_forward(&view.read("ffn")?, width).2
+}
+
+/// Reports often count gate and up together: Gemma 2's "feedforward dim" is twice the width of either.
+fn wide_feed_forward(view: &View<'_>) -> Option<Problem> {
+    let (ffn, width): (Ffn, usize) = (view.read("ffn")?, view.read("width")?);
+    let (_, gated, hidden) = feed_forward(&ffn, width);
+    let hidden = hidden.filter(|h| gated && width > 0 && *h > width.saturating_mul(8))?;
+    let message = format!(
+        "{hidden} hidden units at width {width} are {} times the width, more than gated models have",
+        hidden / width
+    );
+    let problem = Problem::warning("LLMP0511", "ffn.hidden", message);
+    let help = "`hidden` is the width of one of the two matrices; some reports add gate and up together \
+                (Gemma 2, table 1: 73,728 for 36,864)";
+    Some(problem.help(help).fix(format!("use {}", hidden / 2), "ffn.hidden", (hidden / 2).to_string()))
+}
+
+fn experts(view: &View<'_>) -> Vec<Problem> {
+    let Some(Experts::Moe(moe)) = view.read("experts") else { return Vec::new() };
+    let mut problems = Vec::new();
+    if moe.experts == 0 || moe.active == 0 {
+        problems.push(Problem::error("LLMP0209", "experts", "a token uses at least 1 of at least 1 expert"));
+    } else if moe.active > moe.experts {
+        let message = format!("{} active experts of {}", moe.active, moe.experts);
+        let problem = Problem::error("LLMP0209", "experts.active", message);
+        problems.push(problem.fix("use all", "experts.active", moe.experts.to_string()));
+    }
+    if moe.hidden == Some(0) {
+        problems.push(Problem::error("LLMP0209", "experts.hidden", "an expert has at least 1 hidden unit"));
+    }
+    if let Some(Init::Upcycle(upcycle)) = view.read("init")
+        && !(Rational::from(0)..=Rational::from(1)).contains(&upcycle.reinit)
     {
-        let message = format!("`eps` is {}, it must be above 0", number::show(rms.eps));
-        problems.push(Problem::error("LLMP0209", "norm.eps", message));
+        problems.push(Problem::error("LLMP0209", "init.reinit", "a share lies between 0% and 100%"));
+    }
+    problems
+}
+
+fn reaches(view: &View<'_>) -> Vec<Problem> {
+    let Some(pattern) = view.read::<Vec<AttentionReach>>("pattern") else { return Vec::new() };
+    let mut problems = Vec::new();
+    if pattern.is_empty() {
+        let message = "a pattern names the reach of at least one block";
+        problems.push(Problem::error("LLMP0209", "pattern", message).fix(
+            "attend to everything",
+            "pattern",
+            "[global]",
+        ));
+    }
+    if pattern.iter().any(|r| matches!(r, AttentionReach::Local(local) if local.window == 0)) {
+        problems.push(Problem::error("LLMP0209", "pattern", "a window has at least 1 position"));
     }
     problems
 }
@@ -137,10 +208,13 @@ fn vocab(view: &View<'_>) -> Option<Problem> {
 }
 
 fn multiples(view: &View<'_>) -> Vec<Problem> {
-    let hidden = match view.read("ffn") {
-        Some(Ffn::Swiglu(ffn)) => ffn.hidden,
-        None => None,
+    let written = |ffn: Ffn| match ffn {
+        Ffn::Swiglu(f) => f.hidden,
+        Ffn::Geglu(f) => f.hidden,
+        Ffn::Gelu(f) => f.hidden,
+        Ffn::Relu2(f) => f.hidden,
     };
+    let hidden = view.read("ffn").and_then(written);
     let sizes = [("width", view.read("width")), ("vocab", view.read("vocab")), ("ffn.hidden", hidden)];
     let mut problems = Vec::new();
     for (path, size) in sizes {
@@ -160,8 +234,11 @@ fn multiples(view: &View<'_>) -> Vec<Problem> {
     problems
 }
 
-/// Members that the language has and this runtime does not: said at check time, never ignored.
-fn not_yet(view: &View<'_>) -> Vec<Problem> {
+/// Members that the language has and this runtime does not: said before a run starts, never ignored.
+pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
+    if view.value.is_some() {
+        return vec![unavailable("", "a model read from a folder")];
+    }
     let is = |name: &str, default: Value| view.members.get(name).is_none_or(|v| *v == default);
     let mut problems = Vec::new();
     if view.read::<NormPlace>("norm_place").is_some_and(|place| place != NormPlace::Pre) {
@@ -170,10 +247,28 @@ fn not_yet(view: &View<'_>) -> Vec<Problem> {
     match view.members.get("position").map(<Option<Position>>::read) {
         Some(Ok(None)) => problems.push(unavailable("position", "a model without positions")),
         Some(Ok(Some(Position::Learned(_)))) => problems.push(unavailable("position", "learned positions")),
-        Some(Ok(Some(Position::Rope(_))) | Err(_)) | None => {}
+        Some(Ok(Some(Position::Rope(rope)))) => {
+            if !matches!(rope.scaling, None | Some(Scaling::BaseLaw(_))) {
+                problems.push(unavailable("position.scaling", "a scaling of rotary frequencies"));
+            }
+            if rope.chunks.is_some() {
+                problems.push(unavailable("position.chunks", "attention in chunks"));
+            }
+        }
+        Some(Err(_)) | None => {}
     }
-    if !is("qkv_bias", Value::Bool(false)) {
-        problems.push(unavailable("qkv_bias", "a bias on queries, keys and values"));
+    if view.read::<Ffn>("ffn").is_some_and(|ffn| !matches!(ffn, Ffn::Swiglu(_))) {
+        problems.push(unavailable("ffn", "another feed-forward than `swiglu`"));
+    }
+    if view.read::<Norm>("norm").is_some_and(|n| !matches!(n, Norm::Rms(Rms { offset: false, .. }))) {
+        problems.push(unavailable("norm", "another norm than `rms` without an offset"));
+    }
+    for (name, words) in
+        [("qkv_bias", "a bias on queries, keys and values"), ("bias", "biases on the matrices of the blocks")]
+    {
+        if !is(name, Value::Bool(false)) {
+            problems.push(unavailable(name, words));
+        }
     }
     let absent = [
         ("qk_norm", "a norm on queries and keys"),
@@ -190,12 +285,15 @@ fn not_yet(view: &View<'_>) -> Vec<Problem> {
     if view.read::<Experts>("experts").is_some() {
         problems.push(unavailable("experts", "a mixture of experts"));
     }
+    if matches!(view.read("init"), Some(Init::Upcycle(_))) {
+        problems.push(unavailable("init", "upcycling"));
+    }
     if view.read::<Rational>("dropout").is_some_and(|share| share != Rational::from(0)) {
         problems.push(unavailable("dropout", "dropout"));
     }
     let pattern: Option<Vec<AttentionReach>> = view.read("pattern");
     if pattern.is_some_and(|p| p.iter().any(|reach| *reach != AttentionReach::Global)) {
-        problems.push(unavailable("pattern", "attention to a window"));
+        problems.push(unavailable("pattern", "attention that is not global"));
     }
     problems
 }

@@ -1,6 +1,6 @@
 //! Constructors of the members of a model.
 
-use llmp_stdlib::arg::FilePath;
+use llmp_stdlib::arg::{FilePath, ModelRef};
 use llmp_stdlib::{Arg, Rational, Ty, Value};
 
 llmp_stdlib::def! {
@@ -17,9 +17,64 @@ llmp_stdlib::def! {
     }
 }
 
+llmp_stdlib::def! {
+    /// Gated feed-forward `(gelu(x gate) * (x up)) down` with the tanh approximation of the Gaussian error linear unit
+    /// (Gemma, Gemma 2).
+    Geglu = "geglu", rev 1 {
+        /// Hidden units; wins over the ratio.
+        hidden: Option<usize> = "none",
+        /// Hidden units per unit of width.
+        ratio: Rational = "8/3",
+        /// The hidden units are rounded up to a multiple of this.
+        multiple: usize = "64",
+    }
+}
+
+llmp_stdlib::choices! {
+    /// How the Gaussian error linear unit is computed.
+    GeluForm = "gelu form" {
+        /// By its tanh approximation (GPT-2).
+        Tanh = "tanh",
+        /// By the error function.
+        Exact = "exact",
+    }
+}
+
+llmp_stdlib::def! {
+    /// Feed-forward `gelu(x up) down` of two matrices (GPT-2).
+    Gelu = "gelu", rev 1 {
+        /// Hidden units; wins over the ratio.
+        hidden: Option<usize> = "none",
+        /// Hidden units per unit of width.
+        ratio: Rational = "4",
+        /// How it is computed.
+        form: GeluForm = "tanh",
+    }
+}
+
+llmp_stdlib::def! {
+    /// Feed-forward `relu(x up)^2 down` of two matrices (So et al. 2021; nanochat).
+    Relu2 = "relu2", rev 1 {
+        /// Hidden units; wins over the ratio.
+        hidden: Option<usize> = "none",
+        /// Hidden units per unit of width.
+        ratio: Rational = "4",
+    }
+}
+
 llmp_stdlib::family! {
     /// The feed-forward part of a block.
-    Ffn = "feed-forward" { Swiglu }
+    Ffn = "feed-forward" { Geglu, Gelu, Relu2, Swiglu }
+}
+
+llmp_stdlib::def! {
+    /// Layer normalisation: centred, divided by the standard deviation, times a gain, plus a bias (Ba et al. 2016).
+    LayerNorm = "layer_norm", rev 1 {
+        /// Added to the variance.
+        eps: Rational = "1e-5",
+        /// Whether a learned bias is added.
+        bias: bool = "true",
+    }
 }
 
 llmp_stdlib::def! {
@@ -27,12 +82,14 @@ llmp_stdlib::def! {
     Rms = "rms", rev 1 {
         /// Added to the mean square.
         eps: Rational = "1e-5",
+        /// Whether the gain is stored less one: `1 + weight` is multiplied (Gemma).
+        offset: bool = "false",
     }
 }
 
 llmp_stdlib::family! {
     /// How the residual stream is normalised.
-    Norm = "norm" { Rms }
+    Norm = "norm" { LayerNorm, Rms }
 }
 
 llmp_stdlib::choices! {
@@ -53,16 +110,97 @@ llmp_stdlib::def! {
 }
 
 llmp_stdlib::def! {
+    /// Base of the frequencies by the law `base^(ln(to / 2pi) / ln(from / 2pi))`: the lowest frequency then turns over
+    /// `to` positions as far as it did over `from`. 500k from 8Ki to 32Ki gives the 6,315,089 of AFM.
+    BaseLaw = "base_law", rev 1 {
+        /// Positions for which the base was chosen.
+        @binary from: usize,
+        /// Positions wanted.
+        @binary to: usize,
+    }
+}
+
+llmp_stdlib::def! {
+    /// Frequencies of Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between blended.
+    Llama3 = "llama3", rev 1 {
+        /// How far long wavelengths are stretched.
+        factor: Rational = "8",
+        /// Wavelengths longer than `original / low` are stretched wholly.
+        low: Rational = "1",
+        /// Wavelengths shorter than `original / high` are kept.
+        high: Rational = "4",
+        /// Positions before the stretching.
+        @binary original: usize = "8Ki",
+    }
+}
+
+llmp_stdlib::def! {
+    /// A larger base, so that the lowest frequency is stretched by `factor` and the highest kept (NTK-aware).
+    Ntk = "ntk", rev 1 {
+        /// How far the longest wavelength is stretched.
+        factor: Rational,
+    }
+}
+
+llmp_stdlib::def! {
+    /// Frequencies by parts with a temperature of `0.1 ln(factor) + 1` on queries and keys (YaRN, Peng et al. 2023).
+    Yarn = "yarn", rev 1 {
+        /// How far long wavelengths are stretched.
+        factor: Rational = "4",
+        /// Positions before the stretching.
+        @binary original: usize = "32Ki",
+        /// Turns over `original` above which a frequency is kept.
+        fast: Rational = "32",
+        /// Turns over `original` below which it is stretched wholly.
+        slow: Rational = "1",
+    }
+}
+
+llmp_stdlib::family! {
+    /// How the frequencies of rotary positions are changed for a longer context.
+    Scaling = "scaling" { BaseLaw, Llama3, Ntk, Yarn }
+}
+
+llmp_stdlib::def! {
+    /// Dual chunk attention: offsets are folded into the trained length, without training (An et al. 2024).
+    DualChunk = "dual_chunk", rev 1 {
+        /// Positions that the model was trained on.
+        @binary trained: usize,
+        /// Positions of a chunk; without it three quarters of the trained length.
+        chunk: Option<usize> = "none",
+    }
+}
+
+llmp_stdlib::family! {
+    /// How attention is cut into chunks beyond the trained length.
+    Chunks = "chunks" { DualChunk }
+}
+
+llmp_stdlib::def! {
     /// Rotary positions: pairs of every query and key turn by `position * base^(-2i / head_dim)` (Su et al. 2021).
     Rope = "rope", rev 1 {
         /// Base of the frequencies.
         base: Rational = "10k",
+        /// How the frequencies are changed for a longer context.
+        scaling: Option<Scaling> = "none",
+        /// Chunks beyond the trained length.
+        chunks: Option<Chunks> = "none",
     }
 }
 
 llmp_stdlib::family! {
     /// How a model knows the order of its tokens.
     Position = "position" { Learned, Rope }
+}
+
+llmp_stdlib::choices! {
+    /// Whether queries and keys are normalised before or after they are turned.
+    QkPlace = "place of the norm" {
+        /// Before (Qwen3, Gemma 3).
+        Before = "before_rope",
+        /// After (Apple's public code, nanochat).
+        After = "after_rope",
+    }
 }
 
 llmp_stdlib::choices! {
@@ -76,17 +214,24 @@ llmp_stdlib::choices! {
 }
 
 llmp_stdlib::def! {
-    /// A mixture of experts in place of one feed-forward.
+    /// A mixture of experts in place of one feed-forward: a router chooses the experts of each token, and what they give
+    /// is weighted by its probabilities.
+    ///
+    /// Qwen2-57B-A14B is `moe(experts = 64, active = 8, hidden = 2560, shared = 8, renormalise = false)`.
     Moe = "moe", rev 1 {
-        /// Experts of a block.
+        /// Experts that the router chooses from.
         experts: usize,
         /// Experts that one token uses.
         active: usize,
-        /// Hidden units of an expert.
+        /// Hidden units of an expert; without it those of the feed-forward.
         hidden: Option<usize> = "none",
-        /// Experts that every token uses besides.
+        /// Experts that every token uses besides; they are one feed-forward of `shared` times the hidden units.
         shared: usize = "0",
-        /// Weight of the loss that balances the load.
+        /// Whether the shared experts have a gate of their own, a sigmoid of one number a token.
+        shared_gate: bool = "true",
+        /// Whether the probabilities of the chosen experts are scaled to sum to one.
+        renormalise: bool = "true",
+        /// Weight of the loss that balances the load (Switch form).
         balance: Rational = "0.001",
     }
 }
@@ -105,9 +250,23 @@ llmp_stdlib::def! {
     }
 }
 
+llmp_stdlib::def! {
+    /// Experts cut from the feed-forwards of a trained dense model of the same sizes ("diversified upcycling", Qwen 2): its
+    /// hidden units are repeated until they fill the experts, shuffled within each copy, and a part of every expert is
+    /// drawn anew. Everything else is copied.
+    Upcycle = "upcycle", rev 1 {
+        /// The trained dense model.
+        from: ModelRef,
+        /// Share of every expert's numbers that is drawn anew.
+        reinit: Rational = "50%",
+        /// Standard deviation of what is drawn anew.
+        std: Rational = "0.02",
+    }
+}
+
 llmp_stdlib::family! {
     /// Initial weights.
-    Init = "init" { Normal }
+    Init = "init" { Normal, Upcycle }
 }
 
 llmp_stdlib::def! {
@@ -128,14 +287,18 @@ llmp_stdlib::choices! {
     Global = "reach" {
         /// Everything before the token.
         Global = "global",
+        /// Everything before the token, whose order the block is not told (no rotary positions).
+        Nope = "nope",
     }
 }
 
-/// How far the attention of a block reaches: `global` or `local(window)`.
+/// How far the attention of a block reaches: `global`, `nope` or `local(window)`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AttentionReach {
     /// Everything before the token.
     Global,
+    /// The same, without positions.
+    Nope,
     /// A window.
     Local(Window),
 }
@@ -145,7 +308,10 @@ impl Arg for AttentionReach {
     fn read(value: &Value) -> Result<Self, String> {
         match Local::read(value) {
             Ok(Local::Window(window)) => Ok(Self::Local(window)),
-            Err(_) => Global::read(value).map(|Global::Global| Self::Global),
+            Err(_) => Global::read(value).map(|reach| match reach {
+                Global::Global => Self::Global,
+                Global::Nope => Self::Nope,
+            }),
         }
     }
 }
@@ -164,11 +330,17 @@ llmp_stdlib::choices! {
 
 llmp_stdlib::def! {
     /// A folder in Hugging Face form: `config.json`, `model.safetensors`, `tokenizer.json`.
+    ///
+    /// ```llmp
+    /// model base = hf("models/SmolLM2-135M", stage = base)
+    /// ```
     Hf = "hf", rev 1 {
         /// The folder.
         folder: FilePath,
         /// What the model has been trained for.
         stage: Stage = "base",
+        /// A model with the same sizes, where they are wanted before the folder is read.
+        sizes: Option<ModelRef> = "none",
     }
 }
 

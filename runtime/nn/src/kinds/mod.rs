@@ -10,11 +10,12 @@ mod tests;
 use llmp_stdlib::Kind;
 
 pub use families::{
-    AttentionReach, Embedding, Experts, Ffn, Hf, Init, Learned, ModelSource, Moe, Norm, NormPlace, Normal,
-    Position, Rms, Rope, Stage, Swiglu, Window,
+    AttentionReach, BaseLaw, Chunks, DualChunk, Embedding, Experts, Ffn, Geglu, Gelu, GeluForm, Hf, Init,
+    LayerNorm, Learned, Llama3, ModelSource, Moe, Norm, NormPlace, Normal, Ntk, Position, QkPlace, Relu2, Rms,
+    Rope, Scaling, Stage, Swiglu, Upcycle, Window, Yarn,
 };
 pub use model::ModelKind;
-pub use sizes::decoder_spec;
+pub use sizes::{architecture, decoder_spec, of_model, tokenizer_size};
 
 /// All kinds of this crate, sorted by name.
 pub static ALL: &[&Kind] = &[&model::KIND];

@@ -1,13 +1,15 @@
 //! `model name { … }`: a decoder, described.
 
-use llmp_stdlib::arg::TokenizerRef;
+use llmp_stdlib::arg::{ModelRef, TokenizerRef};
 use llmp_stdlib::kind::{Cost, Field};
 use llmp_stdlib::{
-    Arg, Form, Kind, ModelCost, Output, Planner, Problem, Rational, Settings, Value, View, Yields,
+    Arg, Call, Form, Kind, ModelCost, Output, Planner, Port, Problem, Rational, Record, Settings, Value, View,
+    Yields,
 };
 
 use super::families::*;
 use super::{check, sizes};
+use crate::spec::Architecture;
 
 llmp_stdlib::def! {
     /// Describes a decoder: its tokenizer and its sizes. A stage that starts from it gives it initial weights.
@@ -48,8 +50,12 @@ llmp_stdlib::def! {
         position: Option<Position> = "rope()",
         /// Biases on queries, keys and values.
         qkv_bias: bool = "false",
-        /// A norm on queries and keys.
+        /// Biases on all matrices of the blocks (GPT-2).
+        bias: bool = "false",
+        /// A norm on queries and keys, for each head, with a learned gain.
         qk_norm: Option<Norm> = "none",
+        /// Whether that norm stands before or after the rotary positions.
+        qk_norm_place: QkPlace = "before_rope",
         /// Attention scores are bent to stay within this: `cap tanh(x / cap)`.
         attention_cap: Option<Rational> = "none",
         /// Logits are bent to stay within this.
@@ -62,7 +68,7 @@ llmp_stdlib::def! {
         embedding: Embedding = "untied",
         /// What the embedding is multiplied with.
         embedding_scale: Option<Rational> = "none",
-        /// Experts in place of one feed-forward.
+        /// Experts in place of the feed-forward of every block.
         experts: Option<Experts> = "none",
         /// Share of activations dropped in training.
         dropout: Rational = "0",
@@ -70,7 +76,7 @@ llmp_stdlib::def! {
         @binary context: usize,
         /// Entries of the vocabulary. `none`: the tokenizer's, rounded up to a multiple of 64.
         @binary vocab: Option<usize> = "none",
-        /// Initial weights.
+        /// Initial weights: drawn, or made from another model's.
         init: Init = "normal()",
     }
 }
@@ -95,26 +101,40 @@ pub(super) static KIND: Kind = Kind {
         },
     ],
     check: check::check,
+    lacks: check::lacks,
     cost: |view| model_cost(view).map(Cost::Model),
     ..Kind::new(ModelKind::SIGNATURE, Form::Either(<ModelSource as Arg>::TY), Yields::Model, elaborate)
 };
 
 fn model_cost(view: &View<'_>) -> Option<ModelCost> {
-    let spec = sizes::decoder_spec(view.members, sizes::tokenizer_size(view)).ok()?;
-    Some(ModelCost {
-        parameters: spec.parameters(),
-        non_embedding: spec.parameters_non_embedding(),
-        active: spec.parameters_active(),
-    })
+    sizes::of_model(view).map(|sizes| cost_of(&sizes))
+}
+
+/// Parameter counts for plans and checks.
+pub(super) fn cost_of(sizes: &Architecture) -> ModelCost {
+    ModelCost {
+        parameters: sizes.parameters(),
+        non_embedding: sizes.parameters_non_embedding(),
+        active: sizes.parameters_active(),
+    }
 }
 
 fn count(view: &View<'_>, pick: fn(&ModelCost) -> u64) -> Option<Value> {
     model_cost(view).map(|cost| Value::number(i128::from(pick(&cost))))
 }
 
-/// A description has no step of its own. Its vocabulary is filled in when the tokenizer's size is known;
-/// otherwise the stage does it once the tokenizer is there.
+/// The operation that opens a model folder: weights, tokenizer, sizes.
+pub(super) const OPEN: (&str, u32) = ("open_model", 1);
+
+/// The operation that makes experts from a dense model.
+pub(super) const UPCYCLE: (&str, u32) = ("upcycle", 1);
+
+/// A description has no step of its own, unless its weights are made from another model's. Its vocabulary is filled
+/// in when the tokenizer's size is known; otherwise the stage does it once the tokenizer is there.
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
+    if let Some(Value::Call(call)) = view.value {
+        return open(call, planner);
+    }
     let tokenizer = match view.get("tokenizer") {
         Some(Value::Item(item)) => planner.item(item)?,
         Some(Value::Call(call)) => Output::Port(planner.call(call, &[])?),
@@ -130,5 +150,40 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
     {
         spec.insert("vocab".into(), Value::number(sizes::padded(size) as i128));
     }
-    Ok(Output::Model { spec, tokenizer: Some(tokenizer), weights: None })
+    let weights = match view.read("init") {
+        Some(Init::Upcycle(upcycle)) => Some(upcycled(&upcycle, &spec, planner)?),
+        Some(Init::Normal(_)) | None => None,
+    };
+    Ok(Output::Model { spec, tokenizer: Some(tokenizer), weights })
+}
+
+/// `model m = hf("…")`: a step that opens the folder; its tokenizer is a part of the result.
+fn open(call: &Call, planner: &mut dyn Planner) -> Result<Output, Problem> {
+    let hf = Hf::read(&call.args).map_err(|_| Problem::error("LLMP0201", "", "this is not a model folder"))?;
+    let spec = match &hf.sizes {
+        Some(ModelRef(Value::Item(item))) => match planner.item(item)? {
+            Output::Model { spec, .. } => spec,
+            _ => Record::new(),
+        },
+        _ => Record::new(),
+    };
+    let args = [("folder".to_owned(), Value::text(hf.folder.0))].into();
+    let weights = planner.step(OPEN.0, OPEN.1, args);
+    let tokenizer = Port { part: Some("tokenizer".into()), ..weights.clone() };
+    Ok(Output::Model { spec, tokenizer: Some(tokenizer), weights: Some(weights) })
+}
+
+fn upcycled(upcycle: &Upcycle, spec: &Record, planner: &mut dyn Planner) -> Result<Port, Problem> {
+    let wrong = || Problem::error("LLMP0201", "init.from", "experts are made from a trained model");
+    let Value::Item(item) = &upcycle.from.0 else { return Err(wrong()) };
+    let Output::Model { weights: Some(dense), .. } = planner.item(item)? else { return Err(wrong()) };
+    let experts = spec.get("experts").cloned().unwrap_or(Value::None);
+    let args = [
+        ("from", Value::Port(dense)),
+        ("experts", experts),
+        ("reinit", Value::number(upcycle.reinit)),
+        ("std", Value::number(upcycle.std)),
+    ];
+    let args = args.map(|(name, value)| (name.to_owned(), value)).into();
+    Ok(planner.step(UPCYCLE.0, UPCYCLE.1, args))
 }

@@ -2,45 +2,137 @@
 
 use llmp_stdlib::{Arg, Rational, Record, Value, View, number};
 
-use super::families::{Embedding, Ffn, Init, Norm, Position};
+use super::families::{
+    AttentionReach, Embedding, Experts, Ffn, Init, Norm, NormPlace, Position, Scaling,
+};
+use crate::spec::{Activation, Architecture, ExpertForm, FeedForward, NormForm, Order, Reach};
 use crate::{DecoderSpec, NnError};
 
-/// Sizes of a decoder from the members of a model (defaults filled in; the tokenizer is not read).
+/// Sizes of a decoder that this runtime runs, from the members of a model (defaults filled in; the tokenizer is not
+/// read).
 ///
 /// `tokenizer_size` is used where the model does not state its vocabulary. Errors name the member that is
 /// missing, that this runtime cannot honour, or that contradicts another.
 pub fn decoder_spec(members: &Record, tokenizer_size: Option<usize>) -> Result<DecoderSpec, NnError> {
+    let lacks = |words: Vec<&str>| NnError::Spec(format!("this runtime lacks {}", words.join(", ")));
+    let spec = architecture(members, tokenizer_size)?.decoder().map_err(lacks)?;
+    let problems = spec.validate();
+    if problems.is_empty() { Ok(spec) } else { Err(NnError::Spec(problems.join("; "))) }
+}
+
+/// Everything that the members of a model say about its sizes, whether this runtime can run it or not.
+pub fn architecture(members: &Record, tokenizer_size: Option<usize>) -> Result<Architecture, NnError> {
     let width: usize = required(members, "width")?;
     let heads: usize = required(members, "heads")?;
     let missing = |what: &str| NnError::Spec(format!("{what} is not known"));
-    let (Ffn::Swiglu(ffn), Norm::Rms(norm), Init::Normal(init)) =
-        (required(members, "ffn")?, required(members, "norm")?, required(members, "init")?);
-    let Position::Rope(rope) = required(members, "position")? else {
-        return Err(NnError::Spec("`position` is not rope(…), the only one that this runtime has".into()));
-    };
     let derived = (heads != 0 && width.is_multiple_of(heads)).then(|| width / heads);
     let head_dim = optional(members, "head_dim")?.or(derived);
     let head_dim = head_dim.ok_or_else(|| {
         NnError::Spec(format!("heads ({heads}) does not divide width ({width}) and `head_dim` is not given"))
     })?;
-    let hidden = hidden_units(&ffn, width).ok_or_else(|| missing("the number of hidden units"))?;
+    let (activation, gated, hidden) = feed_forward(&required(members, "ffn")?, width);
+    let hidden = hidden.ok_or_else(|| missing("the number of hidden units"))?;
     let vocab = optional(members, "vocab")?.or(tokenizer_size.map(padded));
-    let spec = DecoderSpec {
+    let flag = |name: &str| optional::<bool>(members, name).map(|b| b.unwrap_or(false));
+    let reaches = optional::<Vec<AttentionReach>>(members, "pattern")?.unwrap_or_default();
+    let pattern: Vec<Reach> = reaches.iter().map(reach).collect();
+    let bends = ["attention_cap", "logit_cap", "score_scale", "embedding_scale"];
+    let init_std = match required(members, "init")? {
+        Init::Normal(init) => init.std,
+        Init::Upcycle(init) => init.std,
+    };
+    let sizes = Architecture {
         vocab: vocab.ok_or_else(|| missing("the size of the vocabulary"))?,
         layers: required(members, "layers")?,
         width,
         heads,
         kv_heads: optional(members, "kv_heads")?.unwrap_or(heads),
         head_dim,
-        ffn_hidden: hidden,
-        norm_eps: number::to_f64(norm.eps),
-        rope_base: number::to_f64(rope.base),
+        ffn: FeedForward { activation, gated, hidden },
+        experts: optional(members, "experts")?.map(|Experts::Moe(moe)| ExpertForm {
+            routed: moe.experts,
+            active: moe.active,
+            hidden: moe.hidden.unwrap_or(hidden),
+            shared: moe.shared.saturating_mul(moe.hidden.unwrap_or(hidden)),
+            shared_gate: moe.shared_gate,
+        }),
+        norm: norm_form(&required(members, "norm")?),
+        norm_place: optional(members, "norm_place")?.unwrap_or(NormPlace::Pre),
+        qk_norm: optional(members, "qk_norm")?.as_ref().map(norm_form),
+        order: optional(members, "position")?.as_ref().map_or(Order::None, order),
+        qkv_bias: flag("qkv_bias")?,
+        bias: flag("bias")?,
+        pattern: if pattern.is_empty() { vec![Reach::Global] } else { pattern },
+        bent: bends.iter().any(|name| members.get(*name).is_some_and(|v| *v != Value::None)),
         tied: required::<Embedding>(members, "embedding")? == Embedding::Tied,
+        dropout: optional::<Rational>(members, "dropout")?.map_or(0.0, number::to_f64),
         context: required(members, "context")?,
-        init_std: number::to_f64(init.std),
+        init_std: number::to_f64(init_std),
     };
-    let problems = spec.validate();
-    if problems.is_empty() { Ok(spec) } else { Err(NnError::Spec(problems.join("; "))) }
+    let problems = sizes.validate();
+    if problems.is_empty() { Ok(sizes) } else { Err(NnError::Spec(problems.join("; "))) }
+}
+
+/// The architecture of a `model` item, as far as it is known before the run.
+pub fn of_model(view: &View<'_>) -> Option<Architecture> {
+    if let Some(Value::Call(call)) = view.value {
+        let Value::Item(item) = call.args.get("sizes")? else { return None };
+        let sizes = view.program.view(&item.item)?;
+        return sizes.value.is_none().then(|| of_model(&sizes)).flatten();
+    }
+    architecture(view.members, tokenizer_size(view)).ok()
+}
+
+fn reach(reach: &AttentionReach) -> Reach {
+    match reach {
+        AttentionReach::Global => Reach::Global,
+        AttentionReach::Nope => Reach::GlobalWithoutOrder,
+        AttentionReach::Local(local) => Reach::Window(local.window),
+    }
+}
+
+fn norm_form(norm: &Norm) -> NormForm {
+    match norm {
+        Norm::Rms(rms) => {
+            NormForm { rms: true, bias: false, offset: rms.offset, eps: number::to_f64(rms.eps) }
+        }
+        Norm::LayerNorm(norm) => {
+            NormForm { rms: false, bias: norm.bias, offset: false, eps: number::to_f64(norm.eps) }
+        }
+    }
+}
+
+fn order(position: &Position) -> Order {
+    let Position::Rope(rope) = position else { return Order::Table };
+    let base = number::to_f64(rope.base);
+    match &rope.scaling {
+        Some(Scaling::BaseLaw(law)) => {
+            let turns = |positions: usize| (positions as f64 / std::f64::consts::TAU).ln();
+            Order::Rotary { base: base.powf(turns(law.to) / turns(law.from)), plain: rope.chunks.is_none() }
+        }
+        scaling => Order::Rotary { base, plain: scaling.is_none() && rope.chunks.is_none() },
+    }
+}
+
+/// Form and hidden units of a feed-forward; the units are `None` when they are no number of this machine.
+pub(super) fn feed_forward(ffn: &Ffn, width: usize) -> (Activation, bool, Option<usize>) {
+    let units = |hidden: Option<usize>, ratio, multiple| hidden.or_else(|| by_ratio(ratio, multiple, width));
+    match ffn {
+        Ffn::Swiglu(f) => (Activation::Silu, true, units(f.hidden, f.ratio, f.multiple)),
+        Ffn::Geglu(f) => (Activation::GeluTanh, true, units(f.hidden, f.ratio, f.multiple)),
+        Ffn::Gelu(f) => {
+            let exact = f.form == super::GeluForm::Exact;
+            let activation = if exact { Activation::Gelu } else { Activation::GeluTanh };
+            (activation, false, units(f.hidden, f.ratio, 1))
+        }
+        Ffn::Relu2(f) => (Activation::Relu2, false, units(f.hidden, f.ratio, 1)),
+    }
+}
+
+fn by_ratio(ratio: Rational, multiple: usize, width: usize) -> Option<usize> {
+    let wanted = number::arithmetic(ratio, '*', Rational::from(width as i128))?;
+    let units = usize::try_from(number::to_u64(wanted.ceil())?).ok()?;
+    units.checked_next_multiple_of(multiple.max(1))
 }
 
 fn required<T: Arg>(members: &Record, name: &str) -> Result<T, NnError> {
@@ -54,23 +146,13 @@ fn optional<T: Arg>(members: &Record, name: &str) -> Result<Option<T>, NnError> 
     })
 }
 
-/// Hidden units of a feed-forward; `None` when they are no number of this machine.
-pub(super) fn hidden_units(ffn: &super::Swiglu, width: usize) -> Option<usize> {
-    if ffn.hidden.is_some() {
-        return ffn.hidden;
-    }
-    let wanted = number::arithmetic(ffn.ratio, '*', Rational::from(width as i128))?;
-    let units = usize::try_from(number::to_u64(wanted.ceil())?).ok()?;
-    units.checked_next_multiple_of(ffn.multiple.max(1))
-}
-
 /// A vocabulary that holds this many tokens: the next multiple of 64.
 pub(super) fn padded(size: usize) -> usize {
     size.checked_next_multiple_of(64).unwrap_or(size)
 }
 
 /// How many ids the model's tokenizer has, when that is known before the run.
-pub(super) fn tokenizer_size(view: &View<'_>) -> Option<usize> {
+pub fn tokenizer_size(view: &View<'_>) -> Option<usize> {
     let size = match view.get("tokenizer")? {
         Value::Call(call) => call.args.get("vocab").cloned()?,
         _ => {

@@ -174,26 +174,42 @@ fn zero_is_out_of_range() {
 }
 
 #[test]
-fn what_this_version_cannot_do_is_said() {
+fn what_this_version_cannot_do_is_said_before_a_run_and_only_then() {
     let asked = [
-        ("norm_place", "sandwich"),
-        ("position", "none"),
-        ("position", "learned()"),
-        ("qkv_bias", "true"),
-        ("qk_norm", "rms()"),
-        ("attention_cap", "50"),
-        ("logit_cap", "30"),
-        ("score_scale", "1/8"),
-        ("pattern", "[global, local(window = 64)]"),
-        ("embedding_scale", "14"),
-        ("experts", "moe(experts = 8, active = 2)"),
-        ("dropout", "10%"),
+        ("norm_place", "sandwich", "norm_place"),
+        ("position", "none", "position"),
+        ("position", "learned()", "position"),
+        ("position", "rope(scaling = llama3())", "position.scaling"),
+        ("position", "rope(scaling = yarn(factor = 4))", "position.scaling"),
+        ("position", "rope(scaling = ntk(factor = 4))", "position.scaling"),
+        ("position", "rope(chunks = dual_chunk(trained = 32Ki))", "position.chunks"),
+        ("qkv_bias", "true", "qkv_bias"),
+        ("bias", "true", "bias"),
+        ("ffn", "geglu()", "ffn"),
+        ("ffn", "gelu()", "ffn"),
+        ("ffn", "relu2()", "ffn"),
+        ("norm", "layer_norm()", "norm"),
+        ("norm", "rms(offset = true)", "norm"),
+        ("qk_norm", "rms()", "qk_norm"),
+        ("attention_cap", "50", "attention_cap"),
+        ("logit_cap", "30", "logit_cap"),
+        ("score_scale", "1/8", "score_scale"),
+        ("pattern", "[global, local(window = 64)]", "pattern"),
+        ("pattern", "[global, nope]", "pattern"),
+        ("embedding_scale", "14", "embedding_scale"),
+        ("experts", "moe(experts = 8, active = 2)", "experts"),
+        ("dropout", "10%", "dropout"),
     ];
-    for change in asked {
-        let (code, at, _) = only(&[change]);
-        assert_eq!((code, at.as_str()), ("LLMP0703", change.0));
+    for (member, text, place) in asked {
+        let members = members(&[(member, text)]);
+        assert_eq!(with_view(&members, |view| (kind().check)(view)), Vec::new(), "{member} = {text}");
+        let found = with_view(&members, |view| (kind().lacks)(view));
+        assert_eq!(found.len(), 1, "{member} = {text}: {found:?}");
+        assert_eq!((found[0].code, found[0].path.join(".").as_str()), ("LLMP0703", place));
+        assert!(decoder_spec(&members, Some(4096)).is_err(), "{member} = {text} is not run as if it were not there");
+        assert!(super::architecture(&members, Some(4096)).is_ok(), "{member} = {text} can be counted");
     }
-    let known: BTreeSet<&str> = asked.iter().map(|(name, _)| *name).collect();
+    let known: BTreeSet<&str> = asked.iter().map(|(name, ..)| *name).collect();
     let can = [
         "tokenizer",
         "layers",
@@ -201,8 +217,7 @@ fn what_this_version_cannot_do_is_said() {
         "heads",
         "kv_heads",
         "head_dim",
-        "ffn",
-        "norm",
+        "qk_norm_place",
         "embedding",
         "context",
         "vocab",
@@ -215,6 +230,100 @@ fn what_this_version_cannot_do_is_said() {
             param.name
         );
     }
+    assert_eq!(with_view(&members(&[]), |view| (kind().lacks)(view)), Vec::new());
+}
+
+/// Parameters, and those without embeddings, of a model written in the language.
+fn counted(changes: &[(&str, &str)]) -> (u64, u64, u64) {
+    let members = members(changes);
+    assert_eq!(with_view(&members, |view| (kind().check)(view)), Vec::new(), "{changes:?}");
+    let sizes = super::architecture(&members, None).expect("complete");
+    (sizes.parameters(), sizes.parameters_non_embedding(), sizes.parameters_active())
+}
+
+#[test]
+fn the_models_of_the_four_papers_are_written_and_counted() {
+    let gemma = [
+        ("norm", "rms(eps = 1e-6, offset = true)"),
+        ("norm_place", "sandwich"),
+        ("attention_cap", "50"),
+        ("logit_cap", "30"),
+        ("pattern", "[local(window = 4Ki), global]"),
+        ("embedding", "tied"),
+        ("context", "8Ki"),
+    ];
+    let gemma_2b = [
+        ("layers", "26"),
+        ("width", "2304"),
+        ("heads", "8"),
+        ("kv_heads", "4"),
+        ("head_dim", "256"),
+        ("ffn", "geglu(hidden = 9216)"),
+        ("vocab", "256_000"),
+        ("embedding_scale", "48"),
+    ];
+    let gemma_2b: Vec<_> = gemma.into_iter().chain(gemma_2b).collect();
+    assert_eq!(counted(&gemma_2b).0, 2_614_341_888);
+    let qwen = [
+        ("qkv_bias", "true"),
+        ("norm", "rms(eps = 1e-6)"),
+        ("position", "rope(base = 1M, scaling = yarn(factor = 4), chunks = dual_chunk(trained = 32Ki))"),
+        ("layers", "28"),
+        ("width", "3584"),
+        ("heads", "28"),
+        ("kv_heads", "4"),
+        ("ffn", "swiglu(hidden = 18_944)"),
+        ("context", "32Ki"),
+    ];
+    let dense: Vec<_> = qwen.into_iter().chain([("vocab", "152_064")]).collect();
+    assert_eq!(counted(&dense), (7_615_616_512, 6_525_621_760, 7_615_616_512));
+    let moe = [
+        ("vocab", "151_936"),
+        ("experts", "moe(experts = 64, active = 8, hidden = 2560, shared = 8, renormalise = false)"),
+    ];
+    let moe: Vec<_> = qwen.into_iter().chain(moe).collect();
+    assert_eq!(counted(&moe).0, 57_408_658_944);
+    let afm = [
+        ("qk_norm", "rms(eps = 1e-5)"),
+        ("qk_norm_place", "after_rope"),
+        ("position", "rope(base = 500k, scaling = base_law(from = 8Ki, to = 32Ki))"),
+        ("layers", "26"),
+        ("width", "3072"),
+        ("heads", "24"),
+        ("kv_heads", "8"),
+        ("head_dim", "128"),
+        ("ffn", "swiglu(hidden = 8064)"),
+        ("embedding", "tied"),
+        ("vocab", "49_152"),
+    ];
+    let (all, body, _) = counted(&afm);
+    assert_eq!((all - body, body / 10_000_000), (150_994_944, 258), "0.15B and 2.58B");
+    let base = super::architecture(&members(&afm), None).expect("complete").order;
+    let crate::spec::Order::Rotary { base, plain: true } = base else { panic!("{base:?}") };
+    assert_eq!(base.round(), 6_315_089.0, "the base of AFM's context lengthening");
+    let gpt2 = [
+        ("layers", "12"),
+        ("width", "768"),
+        ("heads", "12"),
+        ("ffn", "gelu()"),
+        ("norm", "layer_norm()"),
+        ("bias", "true"),
+        ("position", "learned()"),
+        ("embedding", "tied"),
+        ("context", "1024"),
+        ("vocab", "50_304"),
+    ];
+    assert_eq!(counted(&gpt2).0 - (50_304 - 50_257) * 768, 124_439_808);
+}
+
+#[test]
+fn experts_and_wide_feed_forwards_are_checked() {
+    let (code, at, fixes) = only(&[("experts", "moe(experts = 4, active = 8)")]);
+    assert_eq!((code, at.as_str(), fixes), ("LLMP0209", "experts.active", vec!["experts.active = 4".into()]));
+    assert_eq!(only(&[("pattern", "[local(window = 0)]")]).1, "pattern");
+    let (code, at, fixes) = only(&[("ffn", "geglu(hidden = 1600)")]);
+    assert_eq!((code, at.as_str(), fixes), ("LLMP0511", "ffn.hidden", vec!["ffn.hidden = 800".into()]));
+    assert_eq!(problems(&[("ffn", "geglu(hidden = 1536)")]), Vec::new(), "Gemma 2 27B has 8 times its width");
 }
 
 #[test]

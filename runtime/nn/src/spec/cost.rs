@@ -1,60 +1,136 @@
-//! Parameter counts, FLOPs and activation bytes by closed formulas.
+//! Parameter counts, FLOPs and bytes: sums over the tensors of an architecture.
 
-use super::DecoderSpec;
+use super::tensors::{Part, Role, Tensor};
+use super::{Architecture, DecoderSpec, Reach};
 
-impl DecoderSpec {
+/// What a stage of training does that decides its memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pass {
+    /// Rows that go through the model at once.
+    pub rows: u64,
+    /// Positions of a row.
+    pub length: u64,
+    /// Bytes of a saved activation: 4, or 2 in bf16.
+    pub bytes: u64,
+    /// Whether the inside of the blocks is computed again.
+    pub recompute: bool,
+}
+
+impl Architecture {
     /// All parameters, a tied head counted once.
     pub fn parameters(&self) -> u64 {
-        let head = if self.tied { 0 } else { self.embedding_parameters() };
-        self.embedding_parameters() + head + self.gains() + self.layers as u64 * self.block_matrices()
+        self.sum(|_| true)
     }
 
-    /// Parameters without the embedding table (and without an untied head, which is one as well).
+    /// Parameters without tables (embedding, learned positions) and without an untied head.
     pub fn parameters_non_embedding(&self) -> u64 {
-        self.gains() + self.layers as u64 * self.block_matrices()
+        self.sum(|t| !matches!(t.role, Role::Table | Role::Head))
     }
 
-    /// Parameters that one token passes through: all of them, for a decoder without experts.
+    /// Parameters that one token uses: of the routed experts only the active ones.
     pub fn parameters_active(&self) -> u64 {
-        self.parameters()
+        let idle = self.experts.map_or(0, |e| (e.routed.saturating_sub(e.active)) as u64);
+        let one = |t: &Tensor| t.count().saturating_mul(self.layers as u64 * idle);
+        let idle: u64 = self.tensors().iter().filter(|t| t.part == Part::Expert).map(one).sum();
+        self.parameters().saturating_sub(idle)
     }
 
-    /// FLOPs of training on one token: `6 N + 6 L heads head_dim span`, with N the parameters used in matrix
-    /// products (the look-up left out, the head counted once).
+    /// The sum of the sizes of the tensors that `keep` names.
+    pub fn sum(&self, keep: impl Fn(&Tensor) -> bool) -> u64 {
+        let tensors = self.tensors();
+        let sizes = tensors.iter().filter(|t| keep(t)).map(|t| t.count().saturating_mul(self.copies(t)));
+        sizes.fold(0, u64::saturating_add)
+    }
+
+    /// Parameters in matrix products of one token: tables left out, the head counted once, active experts only.
+    pub fn parameters_multiplied(&self) -> u64 {
+        let active = self.experts.map_or(0, |e| e.active as u64) * self.layers as u64;
+        let head = if self.tied { (self.vocab * self.width) as u64 } else { 0 };
+        let tensors = self.tensors();
+        let products = tensors.iter().filter(|t| matches!(t.role, Role::Matrix | Role::Head));
+        let used = |t: &Tensor| match t.part {
+            Part::Once | Part::Block => self.copies(t),
+            Part::Expert => active,
+        };
+        products.map(|t| t.count().saturating_mul(used(t))).fold(head, u64::saturating_add)
+    }
+
+    /// FLOPs of training on one token: `6 N + 6 heads head_dim (sum over the layers of their span)`, with N the
+    /// parameters used in matrix products.
     ///
-    /// Scores and values are two products per attended position, so the executed work is met with `span` = twice
-    /// the mean number of attended positions: the row length for whole causal rows (half of it, doubled),
-    /// less with document masks.
-    pub fn flops_per_token(&self, span: f64) -> f64 {
-        let matmul = self.embedding_parameters() + self.layers as u64 * self.block_matrices();
-        6.0 * matmul as f64 + 6.0 * self.layers as f64 * self.query_width() as f64 * span
+    /// `length` is the number of positions of a row. Scores and values are two products per attended position, so
+    /// the executed work is met with a span of twice the mean number of attended positions: the row for whole
+    /// causal rows (half of it, doubled), `W (2 - W / length)` for a window of W positions.
+    pub fn flops_per_token(&self, length: f64) -> f64 {
+        let span = |reach: Reach| match reach {
+            Reach::Global | Reach::GlobalWithoutOrder => length,
+            Reach::Window(window) => {
+                let window = (window as f64).min(length);
+                window * (2.0 - window / length.max(1.0))
+            }
+        };
+        let spans: f64 = if let [only] = self.pattern[..] {
+            self.layers as f64 * span(only)
+        } else {
+            self.pattern.iter().cycle().take(self.layers).map(|r| span(*r)).sum()
+        };
+        6.0 * self.parameters_multiplied() as f64 + 6.0 * self.query_width() as f64 * spans
     }
 
-    /// Bytes that the blocks save between forward and backward for `rows` rows of `length` positions, plus
-    /// the largest piece of scratch that is alive with them (one chunk of logits and the head's gradients).
-    pub fn activation_bytes(&self, rows: u64, length: u64) -> u64 {
-        let (w, q, qkv, f) = (self.width, self.query_width(), self.qkv_width(), self.ffn_hidden);
-        // attention: norm input, norm output, rotated q k v, output, 1 logsumexp per head, 1 norm scale;
-        // feed-forward: norm input, norm output, gate and up, their product, 1 norm scale.
-        let block = 4 * w + qkv + q + self.heads + 3 * f + 2;
+    /// Bytes saved between forward and backward, plus the largest piece of scratch that is alive with them (one
+    /// chunk of logits and the head's gradients).
+    pub fn activation_bytes(&self, pass: Pass) -> u64 {
+        let n = pass.rows.saturating_mul(pass.length);
+        let (block, width) = (self.saved_by_block() as u64, self.width as u64);
+        let layers = self.layers as u64;
+        let blocks = if pass.recompute { layers * width + block } else { layers * block };
         // final norm input and output, the head's gradient of its input
-        let ends = 3 * w + 1;
-        let per_token = (self.layers * block + ends) as u64;
-        let n = rows * length;
-        let head = self.vocab as u64 * (head_rows(self.vocab) as u64).min(n) + self.embedding_parameters();
-        4 * (n * per_token + head)
+        let per_token = blocks + 3 * width + 1;
+        let table = self.vocab as u64 * width;
+        let head = self.vocab as u64 * (head_rows(self.vocab) as u64).min(n) + table;
+        pass.bytes.saturating_mul(n.saturating_mul(per_token)).saturating_add(4 * head)
     }
 
-    fn embedding_parameters(&self) -> u64 {
-        (self.vocab * self.width) as u64
+    /// Numbers that one block saves for one token. Attention: norm input and output, rotated q k v, output, one
+    /// logsumexp a head, one norm scale. Feed-forward: norm input and output, gate and up, their product, one
+    /// norm scale.
+    fn saved_by_block(&self) -> usize {
+        let norms = if self.norm_place == crate::kinds::NormPlace::Sandwich { 4 } else { 2 };
+        let products = if self.ffn.gated { 3 } else { 2 };
+        let ffn = match self.experts {
+            None => products * self.ffn.hidden,
+            Some(e) => products * (e.active * e.hidden + e.shared) + e.routed,
+        };
+        let (q, kv) = (self.query_width(), self.kv_width());
+        let qk = if self.qk_norm.is_some() { q + kv } else { 0 };
+        norms * (2 * self.width + 1) + 2 * q + 2 * kv + qk + self.heads + ffn
+    }
+}
+
+impl DecoderSpec {
+    /// The decoder as an architecture: counts and costs are stated there.
+    pub fn architecture(&self) -> Architecture {
+        Architecture::from(self)
     }
 
-    fn gains(&self) -> u64 {
-        ((2 * self.layers + 1) * self.width) as u64
+    /// All parameters, a tied head counted once.
+    pub fn parameters(&self) -> u64 {
+        self.architecture().parameters()
     }
 
-    fn block_matrices(&self) -> u64 {
-        (self.width * (self.qkv_width() + self.query_width() + 3 * self.ffn_hidden)) as u64
+    /// Parameters without the embedding and an untied head.
+    pub fn parameters_non_embedding(&self) -> u64 {
+        self.architecture().parameters_non_embedding()
+    }
+
+    /// Bytes that the blocks save for `rows` rows of `length` positions in 32-bit floats.
+    pub fn activation_bytes(&self, rows: u64, length: u64) -> u64 {
+        self.architecture().activation_bytes(Pass { rows, length, bytes: 4, recompute: false })
+    }
+
+    /// FLOPs of training on one token of rows of `length` positions.
+    pub fn flops_per_token(&self, length: f64) -> f64 {
+        self.architecture().flops_per_token(length)
     }
 }
 

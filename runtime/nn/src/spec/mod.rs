@@ -1,11 +1,20 @@
 //! What a decoder is: its sizes, the problems they can have, its parameters in canonical order and its costs.
 
+mod architecture;
 mod cost;
+mod foreign;
 mod params;
+#[cfg(test)]
+mod published;
+mod tensors;
 
 #[cfg(feature = "kernels")]
 pub(crate) use cost::head_rows;
+pub use architecture::{Activation, Architecture, ExpertForm, FeedForward, NormForm, Order, Reach};
+pub use cost::Pass;
+pub use foreign::Family;
 pub use params::ParamInfo;
+pub use tensors::{Part, Role, Tensor};
 
 use serde::{Deserialize, Serialize};
 

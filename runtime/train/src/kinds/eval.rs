@@ -1,14 +1,14 @@
 //! `eval name { … }`: measures a trained model.
 
-use llmp_stdlib::arg::ModelRef;
 use llmp_stdlib::{
     Arg, Form, Formula, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields,
 };
 
 use super::decoder::field;
-use super::{check_trained, trained, unavailable};
+use super::post::SuiteTarget;
+use super::{check_trained, trained};
 use crate::stage::input;
-use crate::suites::Suite;
+use crate::suites::{self, Suite};
 
 llmp_stdlib::def! {
     /// Measures a trained model.
@@ -17,13 +17,13 @@ llmp_stdlib::def! {
     /// eval quality { model = run, suites = [bits_per_byte(clean.heldout)] }
     /// ```
     Eval = "eval", rev 1 {
-        /// The stage whose model is measured.
-        model: ModelRef,
+        /// The stage whose model is measured, or a reward model.
+        model: SuiteTarget,
         /// What it is measured on.
         suites: Vec<Suite>,
         /// Texts that it writes from nothing, to be looked at.
         samples: u64 = "0",
-        /// What the metrics must fulfil.
+        /// What the metrics must fulfil: `.bits_per_byte <= 1.2 and .perplexity < 40`. A run in which that does not hold fails.
         require: Option<Formula> = "none",
     }
 }
@@ -34,9 +34,8 @@ pub(super) static KIND: Kind =
 
 fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = check_trained(view).into_iter().collect();
-    if view.get("require").is_some_and(|v| *v != Value::Bool(true)) {
-        problems.push(unavailable("require", "a requirement on metrics", "none"));
-    }
+    problems.extend(check_require(view));
+    problems.extend(check_reward(view));
     if view.read::<u64>("samples").is_some_and(|n| n > 1000) {
         problems.push(Problem::error("LLMP0209", "samples", "at most 1000 samples are written"));
     }
@@ -44,6 +43,52 @@ fn check(view: &View<'_>) -> Vec<Problem> {
         && view.read::<u64>("samples") == Some(0)
     {
         problems.push(Problem::error("LLMP0209", "suites", "nothing is measured: name at least one suite"));
+    }
+    problems
+}
+
+/// Suites as written, each with its index.
+fn written<'a>(view: &View<'a>) -> Vec<(usize, &'a llmp_stdlib::Call)> {
+    let Some(Value::List(suites)) = view.get("suites") else { return Vec::new() };
+    let call = |(index, value): (usize, &'a Value)| match value {
+        Value::Call(call) => Some((index, call)),
+        _ => None,
+    };
+    suites.iter().enumerate().filter_map(call).collect()
+}
+
+/// A requirement speaks of metrics that a suite of the list gives.
+fn check_require(view: &View<'_>) -> Vec<Problem> {
+    let Some(Value::Formula(formula)) = view.get("require") else { return Vec::new() };
+    let known: Vec<&str> = written(view).into_iter().flat_map(|(_, call)| suites::metrics(&call.name)).collect();
+    if known.is_empty() {
+        return Vec::new();
+    }
+    let unknown = formula.columns().into_iter().filter(|name| !known.contains(name));
+    unknown
+        .map(|name| {
+            let message = format!("no suite of this eval measures `.{name}`");
+            let names: Vec<String> = known.iter().map(|m| format!("`.{m}`")).collect();
+            let help = match llmp_stdlib::nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `.{near}`?"),
+                None if Suite::FAMILY.get(name).is_some() => format!("add `{name}()` to `suites`"),
+                None => format!("measured are {}", names.join(", ")),
+            };
+            Problem::error("LLMP0105", "require", message).help(help)
+        })
+        .collect()
+}
+
+/// A reward model orders answers and writes none.
+fn check_reward(view: &View<'_>) -> Vec<Problem> {
+    let Some(target) = view.follow("model").filter(|t| t.kind.yields == Yields::Reward) else { return Vec::new() };
+    let mut problems = Vec::new();
+    for (index, call) in written(view) {
+        let path = format!("suites.{index}");
+        if call.name != suites::Accuracy::SIGNATURE.name {
+            let message = format!("`{}` is a reward model: `{}` measures models that write", target.name, call.name);
+            problems.push(Problem::error("LLMP0201", &path, message).help("measure it with `accuracy(…)`"));
+        }
     }
     problems
 }
@@ -59,6 +104,8 @@ pub struct Evaluation {
     pub suites: Vec<Measured>,
     /// Texts to write.
     pub samples: usize,
+    /// What the metrics must fulfil.
+    pub require: Option<Formula>,
 }
 
 /// One suite of an evaluation.
@@ -93,6 +140,7 @@ impl Evaluation {
             tokenizer: input(args, "tokenizer")?,
             suites: suites.iter().map(measured).collect::<Result<_, _>>()?,
             samples: field(args, "samples")?,
+            require: args.get("require").map(Formula::read).transpose()?,
         })
     }
 }
@@ -101,29 +149,39 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
     let (weights, tokenizer) = trained(view, planner)?;
     let tokenizer =
         tokenizer.ok_or_else(|| Problem::error("LLMP0703", "model", "the model has no tokenizer"))?;
-    let mut suites = Vec::new();
+    let mut measured = Vec::new();
     let Some(Value::List(written)) = view.get("suites") else {
         return Err(Problem::error("LLMP0103", "suites", "`suites` is missing"));
     };
     for value in written {
-        let Suite::BitsPerByte(suite) =
-            Suite::read(value).map_err(|words| Problem::error("LLMP0201", "suites", words))?;
-        let Output::Port(documents) = planner.data(&suite.data.0)? else {
+        let (name, data) = match Suite::read(value).map_err(|words| Problem::error("LLMP0201", "suites", words))? {
+            Suite::BitsPerByte(suite) => (suites::BitsPerByte::SIGNATURE.name, suite.data),
+            Suite::Perplexity(suite) => (suites::Perplexity::SIGNATURE.name, suite.data),
+            // The runtime of later versions takes the suite as it is written.
+            _ => {
+                measured.push(value.clone());
+                continue;
+            }
+        };
+        let Output::Port(documents) = planner.data(&data.0)? else {
             return Err(Problem::error("LLMP0201", "suites", "a suite is measured on documents"));
         };
         let fields = [
-            ("suite", Value::text(crate::suites::BitsPerByte::SIGNATURE.name)),
+            ("suite", Value::text(name)),
             ("documents", Value::Port(documents.clone())),
             ("tokens", Value::Port(planner.tokens(documents, tokenizer.clone()))),
         ];
-        suites.push(Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into()));
+        measured.push(Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into()));
     }
     let args = [
         ("model", Value::Port(weights)),
         ("tokenizer", Value::Port(tokenizer)),
-        ("suites", Value::List(suites)),
+        ("suites", Value::List(measured)),
         ("samples", view.members.get("samples").cloned().unwrap_or_else(|| Value::number(0))),
     ];
-    let args = args.map(|(name, value)| (name.to_owned(), value)).into();
+    let mut args: Record = args.map(|(name, value)| (name.to_owned(), value)).into();
+    if let Some(Value::Formula(require)) = view.get("require") {
+        args.insert("require".into(), Value::Formula(require.clone()));
+    }
     Ok(Output::Port(planner.step(Evaluation::OP, Evaluation::REV, args)))
 }

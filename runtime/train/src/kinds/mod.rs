@@ -1,18 +1,33 @@
 //! Kinds of training: pre-training stages, evaluations, releases.
 
+pub mod classifier;
 pub mod decoder;
 mod eval;
+pub mod post;
+pub mod prefer;
 mod pretrain;
 mod release;
+pub mod reward_model;
+pub mod rl;
+pub mod sft;
 
-use llmp_stdlib::{ItemRef, Output, Planner, Problem, Value, View};
+use llmp_stdlib::{ItemRef, Output, Planner, Problem, Settings, Value, View};
 
-pub use eval::{Eval, Evaluation};
+pub use eval::{Eval, Evaluation, Measured};
 pub use pretrain::Pretrain;
 pub use release::{Release, Releasing};
 
 /// All kinds of this crate, sorted by name.
-pub static ALL: &[&llmp_stdlib::Kind] = &[&eval::KIND, &pretrain::KIND, &release::KIND];
+pub static ALL: &[&llmp_stdlib::Kind] = &[
+    &classifier::KIND,
+    &eval::KIND,
+    &prefer::KIND,
+    &pretrain::KIND,
+    &release::KIND,
+    &reward_model::KIND,
+    &rl::KIND,
+    &sft::KIND,
+];
 
 /// The item that describes the model of a stage: through `from` and `model` back to a `model` item.
 fn described<'a>(view: &View<'a>) -> Option<View<'a>> {
@@ -31,6 +46,19 @@ fn described<'a>(view: &View<'a>) -> Option<View<'a>> {
 fn model(view: &View<'_>, member: &str, planner: &mut dyn Planner) -> Result<Output, Problem> {
     match view.get(member) {
         Some(Value::Item(item)) => planner.item(item),
+        // One of several models that have one shape and one tokenizer: the choice gives the weights.
+        Some(Value::Call(call)) if call.name == crate::steps::Pick::SIGNATURE.name => {
+            let first = match call.args.get("models") {
+                Some(Value::List(models)) => models.first().and_then(item_name),
+                _ => None,
+            };
+            let first = first.ok_or_else(|| Problem::error("LLMP0201", member, "these are not models"))?;
+            let Output::Model { spec, tokenizer, .. } = planner.item(first)? else {
+                return Err(Problem::error("LLMP0201", member, "these are not models"));
+            };
+            let weights = planner.call(call, &[])?;
+            Ok(Output::Model { spec, tokenizer, weights: Some(weights) })
+        }
         Some(_) => {
             Err(Problem::error("LLMP0703", member, "a model is named by an item: write `model m = …` first"))
         }

@@ -293,12 +293,20 @@ fn cost(view: &View<'_>) -> Option<Cost> {
     };
     let state = view.read::<Optimizer>("optimizer").map_or(8, |o| o.state_bytes());
     // Weights and gradients in f32 beside the optimizer's state.
-    let fixed = spec.parameters() * (8 + state);
+    let (weights, state) = (spec.parameters() * 8, spec.parameters() * state);
+    let activations = spec.activation_bytes(rows, context);
+    // A checkpoint holds weights and state; the result holds weights alone.
+    let kept = view.read::<u64>("keep").unwrap_or(1).max(1);
+    let disk = kept.saturating_mul(weights / 2 + state).saturating_add(weights / 2);
     Some(Cost::Stage(StageCost {
         tokens: budget.tokens(),
         steps: budget.steps(),
         flops: spec.flops_per_token(context as f64) * budget.tokens() as f64,
-        memory_bytes: fixed + spec.activation_bytes(rows, context),
+        memory_bytes: weights + state + activations,
+        weight_bytes: weights,
+        optimizer_bytes: state,
+        activation_bytes: activations,
+        checkpoint_bytes: disk,
     }))
 }
 

@@ -1,6 +1,7 @@
 //! `release name { … }`: writes a trained model as a folder that other tools load.
 
 use llmp_stdlib::arg::{FilePath, ModelRef};
+use llmp_stdlib::source::License;
 use llmp_stdlib::{Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields};
 
 use super::decoder::field;
@@ -23,8 +24,9 @@ llmp_stdlib::def! {
         dtype: Dtype = "f32",
         /// The folder; without it `release/` and the item's name.
         to: Option<FilePath> = "none",
-        /// Licenses that the sources may have; an empty list allows all.
-        allow_licenses: Vec<String> = "[]",
+        /// Licenses that the sources of every stage behind the model may have: SPDX names, or `permissive`. An empty list
+        /// allows all.
+        allow_licenses: Vec<License> = "[]",
     }
 }
 

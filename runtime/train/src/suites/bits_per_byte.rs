@@ -18,3 +18,17 @@ llmp_stdlib::def! {
         data: DocsRef,
     }
 }
+
+llmp_stdlib::def! {
+    /// The perplexity of held-out documents: the exponential of the mean loss of a token.
+    ///
+    /// It depends on the tokenizer, so models with different tokenizers are compared in bits per byte.
+    ///
+    /// ```llmp
+    /// eval quality { model = run, suites = [perplexity(clean.heldout)] }
+    /// ```
+    Perplexity = "perplexity", rev 1 {
+        /// Documents that training has not seen.
+        data: DocsRef,
+    }
+}

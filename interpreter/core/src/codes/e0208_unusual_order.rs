@@ -1,0 +1,37 @@
+//! LLMP0208: A training stage starts from a model that another stage usually comes before.
+
+use llmp_grammar::Span;
+
+llmp_grammar::diagnostic! {
+    /// A training stage starts from a model that another stage usually comes before.
+    ///
+    /// ```llmp
+    /// llmp 1
+    /// source books = text("books/*.txt")
+    /// tokenizer tok = bpe(train_on = books, vocab = 4096)
+    /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
+    /// pretrain base { model = m, data = books, tokens = 4M }
+    /// source pairs = jsonl("pairs.jsonl", as = Preference)
+    /// prefer aligned { from = base, data = pairs } # error[LLMP0208]
+    /// ```
+    ///
+    /// ```llmp
+    /// llmp 1
+    /// source books = text("books/*.txt")
+    /// tokenizer tok = bpe(train_on = books, vocab = 4096)
+    /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
+    /// pretrain base { model = m, data = books, tokens = 4M }
+    /// source chats = jsonl("chats.jsonl", as = Chat)
+    /// source pairs = jsonl("pairs.jsonl", as = Preference)
+    /// sft tuned { from = base, data = chats, epochs = 1 }
+    /// prefer aligned { from = tuned, data = pairs }
+    /// ```
+    "LLMP0208" UnusualOrder "{message}";
+    {
+        /// What is wrong, with both sides.
+        pub message: String,
+        /// Where.
+        #[label(primary)]
+        pub at: Span,
+    }
+}

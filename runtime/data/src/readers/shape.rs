@@ -1,0 +1,113 @@
+//! What a record of a source is: its state and the columns that it declares.
+
+use llmp_stdlib::{Arg, Problem, Record, State, Ty, Value, choices};
+
+choices! {
+    /// What one record is, with the columns that it must have.
+    Records = "records" {
+        /// A document: `text`.
+        Docs = "Docs",
+        /// A conversation: `messages`, a list of `{ role, content }`.
+        Chat = "Chat",
+        /// A prompt without an answer: `prompt`.
+        Prompt = "Prompt",
+        /// Two answers to one prompt: `prompt`, `chosen`, `rejected`; if there, `edited` (better than chosen) and `strength`.
+        Preference = "Preference",
+        /// A text with its label: `text`, `label`.
+        Labelled = "Labelled",
+    }
+}
+
+choices! {
+    /// The type of a column.
+    ColumnType = "column type" {
+        /// Text.
+        Text = "Text",
+        /// A number.
+        Num = "Num",
+        /// `true` or `false`.
+        Bool = "Bool",
+    }
+}
+
+/// Columns by name with their types: `{ lang = Text, stars = Num }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeclaredColumns(pub Vec<(String, ColumnType)>);
+
+impl Arg for DeclaredColumns {
+    const TY: Ty = Ty::Map(&ColumnType::TY);
+    fn read(value: &Value) -> Result<Self, String> {
+        let Value::Record(record) = value else { return Err(format!("expected columns, found {value}")) };
+        let column = |(name, ty): (&String, &Value)| Ok((name.clone(), ColumnType::read(ty)?));
+        record.iter().map(column).collect::<Result<_, String>>().map(DeclaredColumns)
+    }
+}
+
+/// The state that the argument `as` asks for.
+pub fn state(args: &Record) -> State {
+    match args.get("as").and_then(|v| Records::read(v).ok()) {
+        Some(Records::Chat) => State::Chat,
+        Some(Records::Prompt) => State::Prompt,
+        Some(Records::Preference) => State::Preference,
+        Some(Records::Labelled) => State::Labelled,
+        Some(Records::Docs) | None => State::Docs,
+    }
+}
+
+/// Columns that records of a state cannot do without.
+fn required(records: Records) -> &'static [&'static str] {
+    match records {
+        // The text of a document is the field that `text` names.
+        Records::Docs => &[],
+        Records::Chat => &["messages"],
+        Records::Prompt => &["prompt"],
+        Records::Preference => &["prompt", "chosen", "rejected"],
+        Records::Labelled => &["label"],
+    }
+}
+
+/// Declared columns that leave out what the records need.
+pub fn fields(records: Records, columns: Option<&DeclaredColumns>) -> Vec<Problem> {
+    let Some(columns) = columns else { return Vec::new() };
+    let missing = |name: &&&str| !columns.0.iter().any(|(own, _)| own == **name);
+    let lack: Vec<String> = required(records).iter().filter(missing).map(|n| format!("`{n}`")).collect();
+    if lack.is_empty() {
+        return Vec::new();
+    }
+    let message = format!("{} records need {}; the columns declared here lack it", records.name(), lack.join(", "));
+    vec![Problem::error("LLMP0410", "columns", message).help("declare the column, or read the records as another state")]
+}
+
+/// What the readers of this version cannot do yet.
+pub fn not_read_yet(records: Records) -> Vec<Problem> {
+    if records == Records::Docs {
+        return Vec::new();
+    }
+    let message = format!("reading {} records is not available in this version", records.name());
+    vec![Problem::error("LLMP0703", "as", message)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declared_columns_must_hold_what_the_records_are() {
+        let columns = |names: &[&str]| {
+            DeclaredColumns(names.iter().map(|n| ((*n).to_owned(), ColumnType::Text)).collect())
+        };
+        let lacking = columns(&["prompt", "chosen"]);
+        let problems = fields(Records::Preference, Some(&lacking));
+        assert_eq!(problems[0].code, "LLMP0410");
+        assert!(problems[0].message.contains("`rejected`"), "{}", problems[0].message);
+        assert!(fields(Records::Preference, Some(&columns(&["prompt", "chosen", "rejected"]))).is_empty());
+        assert!(fields(Records::Preference, None).is_empty() && fields(Records::Docs, Some(&lacking)).is_empty());
+    }
+
+    #[test]
+    fn the_state_is_what_the_source_says() {
+        let args: Record = [("as".to_owned(), Value::Choice("Preference".into()))].into();
+        assert_eq!((state(&args), state(&Record::new())), (State::Preference, State::Docs));
+        assert_eq!((not_read_yet(Records::Chat).len(), not_read_yet(Records::Docs).len()), (1, 0));
+    }
+}

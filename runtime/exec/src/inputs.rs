@@ -1,0 +1,292 @@
+//! Measures the external inputs of a plan for `llmp.lock`, and compares them with it.
+
+use std::path::{Path, PathBuf};
+
+use llmp_data::readers::{self, Roots, SourceFile};
+use llmp_interpreter::{External, externals};
+use llmp_stdlib::lock::{Input, LockedFile};
+use llmp_stdlib::{Lock, Locked, Plan, Registry, Step};
+
+use crate::failure::Failure;
+use crate::hub::{self, Repository};
+use crate::store::files::Index;
+
+/// Where inputs lie on this machine.
+pub struct Places<'a> {
+    /// Where paths of the program lie.
+    pub roots: &'a Roots,
+    /// The lock that was there before, and the folder of the program below the project.
+    pub locked: &'a Locked,
+    /// The cache of Hugging Face repositories ([`hub::cache`]).
+    pub cache: &'a Path,
+    /// Path of the program, relative to the project.
+    pub program: &'a str,
+}
+
+/// What became of one input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was read and measured.
+    Measured,
+    /// Its files are as they were.
+    Unchanged,
+    /// People provide it later (`awaits = true`).
+    Awaited,
+}
+
+/// One input with its key in the lock and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Key in the lock.
+    pub key: String,
+    /// Its facts; those of a file that is awaited are empty.
+    pub input: Input,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Files of an input: the revision of its repository, if it is one, and each file with its label.
+struct Found {
+    revision: Option<String>,
+    files: Vec<SourceFile>,
+}
+
+/// Measures every external input of a plan, in order. Inputs whose files are as the old lock says are not read again.
+pub fn measure(
+    plan: &Plan,
+    registry: &Registry,
+    places: &Places<'_>,
+    index: &mut Index,
+) -> Result<Vec<Entry>, Failure> {
+    let steps = externals(plan, registry);
+    steps.iter().map(|external| entry(external, plan, places, index)).collect()
+}
+
+fn entry(external: &External, plan: &Plan, places: &Places<'_>, index: &mut Index) -> Result<Entry, Failure> {
+    let key = Lock::key(&external.reader, &places.locked.path(&external.path));
+    let programs = [places.program.to_owned()].into();
+    let found = match find(external, places) {
+        Ok(found) => found,
+        Err(_) if external.awaits => {
+            let input = Input { programs, ..Input::default() };
+            return Ok(Entry { key, input, outcome: Outcome::Awaited });
+        }
+        Err(failure) => return Err(failure),
+    };
+    let hashed = hashed(&found, external, places, index)?;
+    let old = places.locked.lock.as_ref().and_then(|lock| lock.inputs.get(&key));
+    let facts = Input {
+        bytes: hashed.iter().map(|file| file.bytes).sum(),
+        files: hashed,
+        programs,
+        text: external.text.clone(),
+        revision: found.revision,
+        ..Input::default()
+    };
+    let same = |old: &&Input| {
+        (&old.files, &old.text, &old.revision) == (&facts.files, &facts.text, &facts.revision)
+            && (old.rows.is_some() || !external.data)
+    };
+    if let Some(old) = old.filter(same) {
+        let input = Input { programs: facts.programs, ..old.clone() };
+        return Ok(Entry { key, input, outcome: Outcome::Unchanged });
+    }
+    let step = plan.step(&external.step);
+    let input = match step.map(reader).transpose()?.flatten() {
+        Some(reader) if external.data => with_columns(facts, reader.as_ref(), &found.files, external)?,
+        _ => facts,
+    };
+    Ok(Entry { key, input, outcome: Outcome::Measured })
+}
+
+fn reader(step: &Step) -> Result<Option<std::sync::Arc<dyn readers::Reader>>, Failure> {
+    readers::reader(&step.op, &step.args).map_err(|e| Failure::new("LLMP1003", e.to_string()).at(&step.id))
+}
+
+fn with_columns(
+    facts: Input,
+    reader: &dyn readers::Reader,
+    files: &[SourceFile],
+    external: &External,
+) -> Result<Input, Failure> {
+    let fail = |e: llmp_data::DataError| Failure::new("LLMP1003", e.to_string()).at(&external.step);
+    let measured = readers::measure(reader, files).map_err(fail)?;
+    let mut columns = measured.columns;
+    columns.insert("id".into(), "Text".into());
+    columns.insert("text".into(), "Text".into());
+    Ok(Input {
+        rows: Some(measured.rows),
+        documents: Some(measured.documents),
+        text_bytes: Some(measured.text_bytes),
+        columns: Some(columns),
+        ..facts
+    })
+}
+
+/// The files that an input names: a glob, a file, a folder, or a repository of the cache.
+fn find(external: &External, places: &Places<'_>) -> Result<Found, Failure> {
+    let path = places.roots.path(&external.path);
+    if path.is_dir() {
+        return Ok(Found { revision: None, files: folder(&path, &external.path)? });
+    }
+    let files = places.roots.files(&external.path);
+    if let (Err(_), "hf") = (&files, external.reader.as_str()) {
+        let kind = if external.data { Repository::Dataset } else { Repository::Model };
+        let snapshot = hub::snapshot(places.cache, kind, &external.path)
+            .map_err(|words| Failure::new("LLMP1002", words).at(&external.step))?;
+        let files = folder(&snapshot.folder, &external.path)?;
+        return Ok(Found { revision: Some(snapshot.revision), files });
+    }
+    let files = files.map_err(|e| {
+        Failure::new("LLMP1002", e.to_string())
+            .at(&external.step)
+            .help("paths are relative to the program; `name:…` paths lie where --root name=FOLDER says")
+    })?;
+    Ok(Found { revision: None, files })
+}
+
+/// All files below a folder, hidden ones left out, under the name of the folder.
+fn folder(root: &Path, label: &str) -> Result<Vec<SourceFile>, Failure> {
+    let mut files = Vec::new();
+    let mut open: Vec<(PathBuf, String)> = vec![(root.to_owned(), label.trim_end_matches('/').to_owned())];
+    while let Some((folder, label)) = open.pop() {
+        let fail = |e: std::io::Error| Failure::io("list", &folder, &e);
+        for entry in std::fs::read_dir(&folder).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with('.') {
+                continue;
+            }
+            let label = format!("{label}/{name}");
+            // Files of the cache are links to blobs: what they point at counts.
+            let facts = std::fs::metadata(&path).map_err(|e| Failure::io("open", &path, &e))?;
+            if facts.is_dir() {
+                open.push((path, label));
+            } else {
+                files.push(SourceFile { label, path, bytes: facts.len() });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.label.cmp(&b.label));
+    Ok(files)
+}
+
+fn hashed(
+    found: &Found,
+    external: &External,
+    places: &Places<'_>,
+    index: &mut Index,
+) -> Result<Vec<LockedFile>, Failure> {
+    let one = |file: &SourceFile| {
+        let hash = index.hash(&file.path).map_err(|f| f.at(&external.step))?;
+        let path =
+            if found.revision.is_some() { file.label.clone() } else { places.locked.path(&file.label) };
+        Ok(LockedFile { path, bytes: file.bytes, hash })
+    };
+    let mut files = found.files.iter().map(one).collect::<Result<Vec<_>, Failure>>()?;
+    files.sort();
+    Ok(files)
+}
+
+/// Compares every input of a plan with the lock, file by file. Inputs that the lock does not know are left to
+/// [`llmp_interpreter::frozen`].
+///
+/// Errors: the first difference, as LLMP0112 at its step.
+pub fn verify(
+    plan: &Plan,
+    registry: &Registry,
+    places: &Places<'_>,
+    index: &mut Index,
+) -> Result<(), Failure> {
+    for external in externals(plan, registry) {
+        let Some(old) = places.locked.input(&external.reader, &external.path) else { continue };
+        let found = find(&external, places)?;
+        if found.revision != old.revision {
+            let show = |r: &Option<String>| r.clone().unwrap_or_else(|| "no revision".into());
+            let words = format!("revision {}, the lock {}", show(&found.revision), show(&old.revision));
+            return Err(differs(&external, &words));
+        }
+        let now = hashed(&found, &external, places, index)?;
+        if let Some(words) = difference(&old.files, &now) {
+            return Err(differs(&external, &words));
+        }
+    }
+    Ok(())
+}
+
+fn differs(external: &External, words: &str) -> Failure {
+    Failure::new("LLMP0112", format!("`{}` differs from llmp.lock: {words}", external.path))
+        .help("if the change is meant, run `llmp lock` for this program")
+        .at(&external.step)
+}
+
+/// The first difference between two sorted lists of files, in words.
+fn difference(old: &[LockedFile], now: &[LockedFile]) -> Option<String> {
+    let get = |list: &[LockedFile], path: &str| list.iter().find(|f| f.path == path).cloned();
+    for was in old {
+        match get(now, &was.path) {
+            None => return Some(format!("{} is gone", was.path)),
+            Some(is) if is.bytes != was.bytes => {
+                return Some(format!("{} has {} bytes, the lock {}", is.path, is.bytes, was.bytes));
+            }
+            Some(is) if is.hash != was.hash => {
+                return Some(format!("{} has other content of the same size", is.path));
+            }
+            Some(_) => {}
+        }
+    }
+    now.iter().find(|file| get(old, &file.path).is_none()).map(|file| format!("{} is new", file.path))
+}
+
+/// Puts measured inputs into a lock, and takes out what only `program` read and `used` does not name.
+pub fn merge(lock: &mut Lock, program: &str, entries: Vec<Entry>, used: &dyn Fn(&str) -> bool) {
+    for (key, input) in &mut lock.inputs {
+        if !used(key) {
+            input.programs.remove(program);
+        }
+    }
+    for entry in entries.into_iter().filter(|e| e.outcome != Outcome::Awaited) {
+        let mut input = entry.input;
+        if let Some(old) = lock.inputs.get(&entry.key) {
+            input.programs.extend(old.programs.iter().cloned());
+        }
+        lock.inputs.insert(entry.key, input);
+    }
+    lock.inputs.retain(|_, input| !input.programs.is_empty());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, hash: &str) -> LockedFile {
+        LockedFile { path: path.into(), bytes: 3, hash: hash.into() }
+    }
+
+    #[test]
+    fn differences_name_the_file() {
+        let old = [file("a", "1"), file("b", "2")];
+        assert_eq!(difference(&old, &old), None);
+        assert_eq!(difference(&old, &old[..1]).unwrap(), "b is gone");
+        assert!(difference(&old, &[file("a", "9"), file("b", "2")]).unwrap().contains("same size"));
+        assert_eq!(difference(&old[..1], &old).unwrap(), "b is new");
+        let longer = LockedFile { bytes: 4, ..file("a", "9") };
+        assert_eq!(difference(&old[..1], &[longer]).unwrap(), "a has 4 bytes, the lock 3");
+    }
+
+    #[test]
+    fn a_lock_keeps_what_other_programs_read() {
+        let input = |programs: &[&str]| Input {
+            programs: programs.iter().map(|p| (*p).to_owned()).collect(),
+            ..Input::default()
+        };
+        let mut lock = Lock::default();
+        lock.inputs.insert("text old/*".into(), input(&["a.llmp"]));
+        lock.inputs.insert("text both/*".into(), input(&["a.llmp", "b.llmp"]));
+        let entry = |key: &str, outcome| Entry { key: key.into(), input: input(&["a.llmp"]), outcome };
+        let entries = vec![entry("text new/*", Outcome::Measured), entry("text later/*", Outcome::Awaited)];
+        merge(&mut lock, "a.llmp", entries, &|key| key == "text new/*");
+        let keys: Vec<_> = lock.inputs.iter().map(|(k, i)| format!("{k} {:?}", i.programs)).collect();
+        assert_eq!(keys, ["text both/* {\"b.llmp\"}", "text new/* {\"a.llmp\"}"]);
+    }
+}

@@ -1,0 +1,124 @@
+//! Evaluation sets of code, instructions, long contexts and comparisons.
+
+use llmp_data::steps::planned::Lengths;
+use llmp_stdlib::arg::ModelRef;
+use llmp_stdlib::{Arg, Problem, State, Ty, Value};
+
+llmp_stdlib::def! {
+    /// Functions from their description, run against tests (Chen et al. 2021). Metric `.humaneval`: pass@k.
+    @planned Humaneval = "humaneval", rev 1, check humaneval {
+        /// Samples of which one must pass.
+        k: u64 = "1",
+        /// Samples that the estimate is made of.
+        samples: u64 = "1",
+        /// Sampling temperature.
+        temperature: f64 = "0",
+    }
+}
+
+fn humaneval(it: &Humaneval) -> Vec<Problem> {
+    let message = format!("pass@{} cannot be estimated from {} samples", it.k, it.samples);
+    let wrong = it.k == 0 || it.k > it.samples;
+    wrong.then(|| Problem::error("LLMP0209", "samples", message)).into_iter().collect()
+}
+
+llmp_stdlib::def! {
+    /// Small Python tasks, run against tests (Austin et al. 2021). Metric `.mbpp`: pass@1.
+    @planned Mbpp = "mbpp", rev 1 {
+        /// Examples before the task.
+        shots: u64 = "3",
+    }
+}
+
+llmp_stdlib::def! {
+    /// Instructions that a program can verify (Zhou et al. 2023). Metrics `.ifeval` (prompts, strict) and `.ifeval_instructions`.
+    @planned Ifeval = "ifeval", rev 1 {}
+}
+
+llmp_stdlib::def! {
+    /// Facts hidden in a long text. Metric `.needle`: share of facts found, over lengths and places.
+    ///
+    /// Llama 3.1 lengthens its context only when all are found (section 3.4.2); Qwen 2 measures 8K to 128K.
+    @planned Needle = "needle", rev 1, check needle {
+        /// Length of the text in tokens, or a range that is covered in doublings.
+        length: Lengths,
+        /// Facts in one text.
+        needles: u64 = "1",
+        /// Places of a fact, from the beginning to the end.
+        depths: u64 = "10",
+    }
+}
+
+fn needle(it: &Needle) -> Vec<Problem> {
+    let Lengths { low, high } = it.length;
+    let mut problems = Vec::new();
+    if low < 64 || low > high {
+        let message = format!("needle: no text has {low} to {high} tokens (the shortest: 64)");
+        problems.push(Problem::error("LLMP0209", "length", message));
+    }
+    if it.needles == 0 || it.depths == 0 {
+        problems.push(Problem::error("LLMP0209", "needles", "needle: at least one fact at one place is hidden"));
+    }
+    problems
+}
+
+/// A value kept as it is, with the type that it must have.
+macro_rules! kept {
+    ($(#[doc = $doc:literal])* $name:ident: $ty:expr) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name(pub Value);
+        impl Arg for $name {
+            const TY: Ty = $ty;
+            fn read(value: &Value) -> Result<Self, String> {
+                Ok($name(value.clone()))
+            }
+        }
+    };
+}
+
+kept! {
+    /// Pairs of answers.
+    Pairs: Ty::Data(&[State::Preference])
+}
+kept! {
+    /// Prompts.
+    Prompts: Ty::Data(&[State::Prompt, State::Chat])
+}
+
+llmp_stdlib::def! {
+    /// How often the chosen answer of a pair is preferred: by the reward of a reward model, by the log-probability of a policy.
+    /// Metric `.accuracy`.
+    ///
+    /// ```llmp
+    /// eval agreement { model = judge, suites = [accuracy(judged.heldout)] }
+    /// ```
+    @planned Accuracy = "accuracy", rev 1 {
+        /// Pairs that it was not trained on.
+        data: Pairs,
+    }
+}
+
+llmp_stdlib::def! {
+    /// How often a judge prefers the model's answers to another's, each pair in both orders. Metric `.win_rate`; ties count half.
+    ///
+    /// ```llmp
+    /// eval better { model = aligned, suites = [win_rate(asks, against = tuned, judge = teacher)] }
+    /// ```
+    @planned WinRate = "win_rate", rev 1, check win_rate {
+        /// The prompts.
+        prompts: Prompts,
+        /// The model that it is compared with.
+        against: ModelRef,
+        /// The model that judges.
+        judge: ModelRef,
+        /// Answers are cut to equal length before they are judged (AlpacaEval's length control has the same aim).
+        length_control: bool = "false",
+    }
+}
+
+fn win_rate(it: &WinRate) -> Vec<Problem> {
+    let same = it.against == it.judge;
+    let message = "the judge is one of the two that are compared";
+    same.then(|| Problem::warning("LLMP0209", "judge", message)).into_iter().collect()
+}
