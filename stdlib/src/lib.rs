@@ -27,8 +27,6 @@ pub mod value;
 
 pub use arg::Arg;
 pub use estimate::Estimate;
-/// The nearest of several names to a misspelt one.
-pub use llmp_grammar::nearest;
 pub use event::Event;
 pub use formula::{Formula, Operator};
 pub use kind::{Form, Kind, Output, Part, Planner, Program, View, Yields};
@@ -41,3 +39,6 @@ pub use signature::{Column, Flow, Param, Settings, Signature, State};
 pub use ty::{Choices, Family, Ty};
 pub use unit::{Dim, Quantity};
 pub use value::{Call, ItemRef, Record, Value};
+
+/// The nearest of several names to a misspelt one.
+pub use llmp_grammar::nearest;

@@ -162,13 +162,20 @@ pub(super) fn cost(view: &View<'_>) -> Option<Cost> {
     let spec = (decoder.spec.vocab > 0).then_some(decoder.spec)?;
     let context = view.read::<u64>("context").unwrap_or(spec.context as u64);
     let budget = Budget::new(goal, view.read("batch"), context, None)?;
-    // An adapter trains a sliver of the weights: no gradients or states for the rest.
     let state = view.read::<Optimizer>("optimizer").map_or(8, |o| o.state_bytes());
-    let trained = if view.get("adapter").is_some() { 4 } else { 8 + state };
+    // An adapter trains a sliver of the weights: no gradients or states for the rest.
+    let whole = view.get("adapter").is_none();
+    let weights = spec.parameters() * if whole { 8 } else { 4 };
+    let optimizer = if whole { spec.parameters() * state } else { 0 };
+    let activations = spec.activation_bytes(1, context);
     Some(Cost::Stage(StageCost {
         tokens: budget.tokens(),
         steps: budget.steps(),
         flops: spec.flops_per_token(context as f64) * budget.tokens() as f64,
-        memory_bytes: spec.parameters() * trained + spec.activation_bytes(1, context),
+        memory_bytes: weights + optimizer + activations,
+        weight_bytes: weights,
+        optimizer_bytes: optimizer,
+        activation_bytes: activations,
+        checkpoint_bytes: spec.parameters() * 4 * 2 + optimizer,
     }))
 }
