@@ -249,8 +249,7 @@ impl<'a> Definer<'_, 'a> {
 
     fn template(&mut self, item: &'a ast::Item, what: What<'a>, unique: String) -> Def {
         let (scope, order) = (self.scope, self.order);
-        let template =
-            Template { scope, item, what, order, instances: Vec::new(), keys: BTreeMap::new() };
+        let template = Template { scope, item, what, order, instances: Vec::new(), keys: BTreeMap::new() };
         self.names.templates.insert(unique.clone(), template);
         Def::Template(unique)
     }

@@ -80,9 +80,7 @@ impl<'a> Checker<'a> {
                     Some((scope, count)) => {
                         (from.saturating_add(self.whole(name, scope, count)?), count.span)
                     }
-                    None => {
-                        (self.whole(name, template.scope, &rounds.to)?.saturating_add(1), rounds.to.span)
-                    }
+                    None => (self.whole(name, template.scope, &rounds.to)?.saturating_add(1), rounds.to.span),
                 };
                 if to <= from {
                     let message = format!("`{name}` has no round: at least one is needed");

@@ -196,7 +196,8 @@ fn idle(names: &Names<'_>, used: &BTreeSet<&str>, def: &Def) -> bool {
                 && instances.all(|instance| match of.what {
                     What::Family(..) => !used.contains(instance.name.as_str()),
                     What::Rounds(_) => {
-                        let inner = names.scopes.get(instance.scope).into_iter().flat_map(|s| s.names.values());
+                        let inner =
+                            names.scopes.get(instance.scope).into_iter().flat_map(|s| s.names.values());
                         let mut inner = inner.map(|(def, _)| def).filter(|def| !matches!(def, Def::Bound(_)));
                         inner.all(|def| idle(names, used, def))
                     }

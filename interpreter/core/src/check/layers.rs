@@ -61,7 +61,9 @@ pub(crate) fn path_of(target: &[Segment]) -> Vec<String> {
                 let text = match &index.kind {
                     ExprKind::Number(number) => number.digits.clone(),
                     ExprKind::Name(name) => name.clone(),
-                    _ => index.as_text().map_or_else(|| format!("? {}", index.span.start), |t| format!("{t:?}")),
+                    _ => index
+                        .as_text()
+                        .map_or_else(|| format!("? {}", index.span.start), |t| format!("{t:?}")),
                 };
                 match path.last_mut() {
                     Some(last) => last.push_str(&format!("[{text}]")),
@@ -78,7 +80,9 @@ impl<'a> Checker<'a> {
     pub(crate) fn layers(&mut self, name: &str, decl: &DeclRef<'a>) -> Layers<'a> {
         let mut layers = self.declared(decl.scope, decl.decl, 0);
         let mut set: BTreeMap<Vec<String>, String> = BTreeMap::new();
-        for Target { variant, scope, member, start, .. } in self.targets.get(name).cloned().unwrap_or_default() {
+        for Target { variant, scope, member, start, .. } in
+            self.targets.get(name).cloned().unwrap_or_default()
+        {
             let key = member.target.get(start..).unwrap_or_default().to_vec();
             let path = path_of(&key);
             let clash = set

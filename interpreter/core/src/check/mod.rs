@@ -19,6 +19,7 @@ mod order;
 mod overrides;
 mod pipe;
 mod report;
+mod rows;
 mod template;
 mod value;
 

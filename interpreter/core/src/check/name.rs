@@ -77,9 +77,7 @@ impl<'a> Checker<'a> {
                 None => self.plain_let(&target, ty.show(), at, |c, expr| c.check(expr, ty)),
             },
             Some(Def::Param(target)) => self.param(&target).and_then(|value| self.coerce(value, ty, at)),
-            Some(Def::Item(item)) => {
-                self.whole_item(item, at).and_then(|value| self.coerce(value, ty, at))
-            }
+            Some(Def::Item(item)) => self.whole_item(item, at).and_then(|value| self.coerce(value, ty, at)),
             Some(Def::Bound(value)) => self.coerce(value, ty, at),
             Some(Def::Template(name)) => self.not_one(&name, at),
             Some(Def::Broken) => Val::Error,

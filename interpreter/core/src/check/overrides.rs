@@ -87,7 +87,8 @@ pub(crate) fn others(
         if chosen.contains(name) {
             continue;
         }
-        let mut checker = Checker::new(loaded, registry, Rc::clone(names), vec![name.clone()], sets, Vec::new());
+        let mut checker =
+            Checker::new(loaded, registry, Rc::clone(names), vec![name.clone()], sets, Vec::new());
         checker.run();
         let inside = |d: &Diag| d.span().is_some_and(|at| files.iter().any(|(_, v)| v.span.contains(at)));
         diags.extend(checker.diags.into_iter().filter(inside));

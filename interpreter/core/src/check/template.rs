@@ -105,7 +105,8 @@ impl<'a> Checker<'a> {
         let texts = first.name.ends_with("\"]");
         let diag = match key {
             Value::Text(text) if texts => {
-                let diag = Diag::from(UnknownName { what: format!("key of `{name}`"), name: text.clone(), at });
+                let diag =
+                    Diag::from(UnknownName { what: format!("key of `{name}`"), name: text.clone(), at });
                 suggest(diag, nearest(&key.to_string(), keys()), at)
             }
             key => OutOfRange { message: format!("`{name}` has no {key}"), at }.into(),
@@ -173,7 +174,8 @@ impl<'a> Checker<'a> {
         if own.is_some_and(|own| own.contains_key(&name.text)) && name.text != rounds.var.text {
             let found = format!("`{}` of every round", name.text);
             let whole = format!("{}.{}", last.name, name.text);
-            let diag = Diag::from(Mismatch { expected: "one item".into(), found, at: base.span.to(name.span) });
+            let diag =
+                Diag::from(Mismatch { expected: "one item".into(), found, at: base.span.to(name.span) });
             self.report(diag.help(format!("say of which round: `{whole}` is that of the last one")));
             return Val::Error;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use llmp_stdlib::source::{Rights, is_reader, tokens_in};
 use llmp_stdlib::{
-    Call, Dim, Estimate, Form, Quantity, Rational, Record, Signature, State, Ty, Value, Yields, number,
+    Call, Dim, Estimate, Form, ItemRef, Quantity, Rational, Record, Signature, State, Ty, Value, Yields, number,
 };
 
 use super::{Data, Leaf, Lineage, Part, Portion};
@@ -35,7 +35,52 @@ impl Lineage<'_> {
 
     /// Where data come from.
     pub fn data(&self, value: &Value) -> Data {
+        self.prepare(value);
         self.trace(value, 0)
+    }
+
+    /// Looks at the items behind a value, farthest first: programs may be longer than the stack is deep.
+    fn prepare(&self, value: &Value) {
+        let mut open: Vec<(String, bool)> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let push = |value: &Value, open: &mut Vec<(String, bool)>| {
+            let mut items = Vec::new();
+            self.items_in(value, &mut items);
+            open.extend(items.into_iter().map(|name| (name, false)));
+        };
+        push(value, &mut open);
+        while let Some((name, ready)) = open.pop() {
+            if self.known.borrow().contains_key(&name) {
+                continue;
+            }
+            if ready {
+                self.item(&name, 0);
+                continue;
+            }
+            let Some(view) = self.program.view(&name).filter(|_| seen.insert(name.clone())) else { continue };
+            open.push((name, true));
+            view.value.iter().for_each(|value| push(value, &mut open));
+            if matches!(view.kind.form, Form::Open(_)) {
+                let keys = view.members.keys().map(|key| ItemRef::of_key(key, self.program).item);
+                open.extend(keys.map(|name| (name, false)));
+            }
+        }
+    }
+
+    /// Data items that a value names.
+    fn items_in(&self, value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Item(item) if self.is_data(value) => found.push(item.item.clone()),
+            Value::List(items) => items.iter().for_each(|v| self.items_in(v, found)),
+            Value::Record(record) => record.values().for_each(|v| self.items_in(v, found)),
+            Value::Call(call) => call.args.values().for_each(|v| self.items_in(v, found)),
+            Value::Pipe(head, calls) => {
+                self.items_in(head, found);
+                let args = calls.iter().flat_map(|call| call.args.values());
+                args.for_each(|v| self.items_in(v, found));
+            }
+            _ => {}
+        }
     }
 
     fn trace(&self, value: &Value, depth: usize) -> Data {
@@ -68,7 +113,7 @@ impl Lineage<'_> {
         }
         let Some(view) = self.program.view(name) else { return Data::default() };
         let data = match (view.kind.yields, view.value) {
-            (Yields::Mix, _) => joined(self.portions(name).into_iter().map(|p| p.data)),
+            (Yields::Mix, _) => joined(self.parts(name).into_iter().map(|p| p.data)),
             (_, Some(Value::Call(call))) => self.source(call, Some(name), depth),
             (_, Some(value)) => self.trace(value, depth + 1),
             (_, None) => Data::default(),
@@ -161,6 +206,11 @@ impl Lineage<'_> {
 
     /// Parts of a mixture, or the data themselves as the only part.
     pub fn portions(&self, name: &str) -> Vec<Portion> {
+        self.prepare(&Value::Item(ItemRef { item: name.to_owned(), part: None }));
+        self.parts(name)
+    }
+
+    fn parts(&self, name: &str) -> Vec<Portion> {
         let Some(view) = self.program.view(name) else { return Vec::new() };
         if !matches!(view.kind.form, Form::Open(_)) {
             let data = self.item(name, 0);
@@ -174,7 +224,7 @@ impl Lineage<'_> {
                 Value::Record(r) => (r.get("weight").and_then(amount), r.get("max_epochs").and_then(amount)),
                 other => (amount(other), None),
             };
-            let data = self.data(&Value::Item(llmp_stdlib::ItemRef::of_key(key, self.program)));
+            let data = self.trace(&Value::Item(ItemRef::of_key(key, self.program)), 1);
             portions.push(Portion { name: key.clone(), share, max_epochs, data });
         }
         let total = portions.iter().filter_map(|p| p.share).fold(Some(Rational::from(0)), |sum, share| {

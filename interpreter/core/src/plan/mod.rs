@@ -13,8 +13,8 @@ use llmp_grammar::{Sink, Span};
 use llmp_stdlib::kind::Cost;
 use llmp_stdlib::plan::wire;
 use llmp_stdlib::{
-    Call, Guard, ItemRef, Output, Plan, Planner, Port, Problem, Record, Registry, Signature, Step, StepId, Value,
-    Yields,
+    Call, Guard, ItemRef, Output, Plan, Planner, Port, Problem, Record, Registry, Signature, Step, StepId,
+    Value, Yields,
 };
 
 use crate::check::trains;

@@ -8,7 +8,9 @@ use crate::Options;
 
 /// A program of about so many lines: chains of datasets, mixtures, models, stages and checks.
 fn long(lines: usize) -> String {
-    let mut text = String::from("llmp 1\n\nsource books = text(\"books/*.txt\")\ntokenizer tok = bpe(train_on = books, vocab = 4096)\n");
+    let mut text = String::from(
+        "llmp 1\n\nsource books = text(\"books/*.txt\")\ntokenizer tok = bpe(train_on = books, vocab = 4096)\n",
+    );
     for n in 0..lines / 20 {
         let before = if n % 50 == 0 { "books".to_owned() } else { format!("clean_{}", n - 1) };
         let _ = write!(
@@ -20,6 +22,7 @@ fn long(lines: usize) -> String {
     text
 }
 
+#[allow(clippy::disallowed_methods, reason = "this test measures")]
 fn time(text: &str) -> Duration {
     let started = Instant::now();
     let checked = checked(&[("main.llmp", text)], &Options::default());

@@ -18,7 +18,7 @@ dataset few = wiki["de"] |> gopher_quality(min_words = 20)
 
 tokenizer tok = bpe(train_on = books, vocab = 4096)
 model tiny { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
-pretrain core { model = tiny, data = books, tokens = 4M }
+pretrain core { model = tiny, data = few, tokens = 4M }
 
 rounds post for r in 1..rounds_in_all {
   carry policy = core
@@ -128,7 +128,10 @@ fn rounds_have_a_scope_of_their_own() {
     assert_eq!(with("dataset seen", "dataset foreign"), ["0107 20:11", "0101 22:5", "0803 51:3"]);
     assert_eq!(with("few = wiki[\"de\"]", "few = seen"), ["0101 11:15"]);
     assert_eq!(with("  next policy = aligned\n", ""), ["0608 18:9"]);
-    assert_eq!(with("  next policy = aligned\n", "  next policy = aligned\n  next policy = tuned\n"), ["0608 38:8"]);
+    assert_eq!(
+        with("  next policy = aligned\n", "  next policy = aligned\n  next policy = tuned\n"),
+        ["0608 38:8"]
+    );
     assert_eq!(with("  next policy = aligned\n", "  next polcy = aligned\n"), ["0608 18:9", "0101 37:8"]);
     assert_eq!(with("next policy = aligned", "next policy = aligne"), ["0101 37:17"]);
     assert_eq!(with("  mix instruct", "  mix seen"), ["0012 21:7", "0101 29:13"]);
@@ -136,11 +139,14 @@ fn rounds_have_a_scope_of_their_own() {
 
 #[test]
 fn like_copies_into_and_out_of_rounds() {
-    let more = format!("{ROUNDS}pretrain late like post.tuned {{ from = core, steps = 3 }}\nrelease r2 {{ model = late }}\n");
+    let more = format!(
+        "{ROUNDS}pretrain late like post.tuned {{ from = core, steps = 3 }}\nrelease r2 {{ model = late }}\n"
+    );
     assert_eq!(said(&more), Vec::<String>::new());
     let plan = planned(&more);
     assert_eq!(plan.named("late").unwrap().args["steps"].to_string(), "3 steps");
-    let family = format!("{ROUNDS}model m[k in 2..3] like tiny {{ layers = k }}\nmodel n like m {{ heads = 4 }}\n");
+    let family =
+        format!("{ROUNDS}model m[k in 2..3] like tiny {{ layers = k }}\nmodel n like m {{ heads = 4 }}\n");
     assert_eq!(said(&family), ["0201 54:14"]);
 }
 
@@ -152,7 +158,10 @@ fn presets_are_copied_and_nothing_else() {
     assert_eq!(said(&text), Vec::<String>::new());
     assert_eq!(planned(&text).hash(), planned(NEWCOMER).hash());
     assert_eq!(said(&text.replace("model  = tiny", "model  = shape")), ["0201 21:12"]);
-    assert_eq!(said(&text.replace("heads     = 6", "hads     = 6")), ["0102 13:3", "0103 18:7"][..1].to_vec());
+    assert_eq!(
+        said(&text.replace("heads     = 6", "hads     = 6")),
+        ["0102 13:3", "0103 18:7"][..1].to_vec()
+    );
     let keep = NEWCOMER.replace("pretrain run", "@keep\npretrain run");
     assert_eq!(planned(&keep).kept, ["run"]);
     assert_eq!(planned(&keep).hash(), planned(NEWCOMER).hash());
@@ -183,7 +192,8 @@ fn checks_look_at_the_ends_of_ranges() {
 
 #[test]
 fn what_the_run_decides_becomes_a_guard() {
-    let text = format!("{NEWCOMER}check clean.documents > 1000 and tiny.layers == 4 else \"too little text\"\n");
+    let text =
+        format!("{NEWCOMER}check clean.documents > 1000 and tiny.layers == 4 else \"too little text\"\n");
     let plan = planned(&text);
     let [guard] = plan.guards.as_slice() else { panic!("{:?}", plan.guards) };
     assert_eq!(guard.condition, "clean.documents > 1000 and tiny.layers == 4");
