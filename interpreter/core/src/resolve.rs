@@ -178,7 +178,7 @@ pub(crate) fn resolve<'a>(loaded: &'a Loaded, registry: &Registry, diags: &mut V
     for (unit, file) in loaded.units.iter().enumerate() {
         for other in &file.offers {
             let offered = names.scopes[*other].clone();
-            names.scopes[unit].extend(offered);
+            names.scopes[unit].names.extend(offered.names);
         }
     }
     for (unit, file) in loaded.units.iter().enumerate() {
