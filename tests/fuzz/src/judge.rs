@@ -46,16 +46,24 @@ impl Judge {
 
     /// Loads, checks and plans a program that stands at `path`.
     pub fn judge(&self, path: &str, text: &str) -> Verdict {
+        self.look(path, text, true)
+    }
+
+    /// Loads and checks only.
+    pub fn check(&self, path: &str, text: &str) -> Verdict {
+        self.look(path, text, false)
+    }
+
+    fn look(&self, path: &str, text: &str, planned: bool) -> Verdict {
         let (loaded, mut sink) = load(&Files::new(&self.files, path, text), path);
         let (program, said) = check(&loaded, &self.registry, &Options::default());
         sink.extend(said.into_sorted());
-        let failed = sink.has_errors();
-        let hash = if failed {
-            String::new()
-        } else {
+        let hash = if planned && !sink.has_errors() {
             let (plan, said) = plan(&program, &self.registry);
             sink.extend(said.into_sorted());
             plan.hash()
+        } else {
+            String::new()
         };
         let diags = sink.into_sorted().into_iter().filter(|d| d.severity != Severity::Info).collect();
         Verdict { diags, hash, sources: program.sources }

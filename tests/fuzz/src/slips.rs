@@ -279,8 +279,8 @@ fn broken(site: &Site, random: &mut Random) -> Option<String> {
         "heldout" | "floor" => &["150%"],
         "betas" => &["1.5"],
         "vocab" => &["3"],
-        "share" if percent => &["1%", "99%"],
-        "share" => return None,
+        "share" if percent => &["130%"],
+        "share" => &["-1"],
         "tokens" | "steps" | "epochs" | "batch" => &["0"],
         _ => &[],
     };
