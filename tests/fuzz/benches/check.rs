@@ -80,7 +80,12 @@ fn process() {
                 .status();
             std::hint::black_box(run.unwrap());
         });
-        println!("llmp check {:<40} least {:>6.1} ms, median {:>6.1} ms", program.path, ms(least), ms(middle));
+        println!(
+            "llmp check {:<40} least {:>6.1} ms, median {:>6.1} ms",
+            program.path,
+            ms(least),
+            ms(middle)
+        );
     }
 }
 
