@@ -110,6 +110,14 @@ impl<'a> Template<'a> {
         }
     }
 
+    /// How many definitions one instance has.
+    pub(crate) fn size(&self) -> usize {
+        match self.what {
+            What::Family(..) => 1,
+            What::Rounds(rounds) => rounds.members.len().max(1),
+        }
+    }
+
     /// What a variant sets to change the values of the index.
     pub(crate) fn setting(&self) -> &'a str {
         match self.what {
