@@ -43,6 +43,10 @@ pub fn markdown(signature: &Signature, level: usize) -> String {
             ));
         }
     }
+    if crate::source::is_reader(signature) {
+        let names: Vec<String> = crate::source::attribute_names().map(|n| format!("`{n}`")).collect();
+        out.push_str(&format!("\nLike every source it takes {} besides.\n", names.join(", ")));
+    }
     if let Some(flow) = signature.flow {
         if !flow.adds.is_empty() {
             let columns: Vec<String> = flow.adds.iter().map(|(name, _)| format!("`.{name}`")).collect();

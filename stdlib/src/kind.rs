@@ -243,6 +243,12 @@ pub trait Planner {
     /// A step of the runtime. `Value::Port` anywhere inside `args` becomes an input.
     fn step(&mut self, op: &str, rev: u32, args: Record) -> Port;
 
+    /// The runs of a comparison: every arm with every seed.
+    fn runs(&mut self, compare: &View<'_>) -> Result<Vec<crate::compare::Run>, Problem> {
+        let _ = compare;
+        Ok(Vec::new())
+    }
+
     /// Documents as tokens of a tokenizer: one step for each pair, shared by stages.
     fn tokens(&mut self, docs: Port, tokenizer: Port) -> Port;
 }

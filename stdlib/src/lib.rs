@@ -4,6 +4,7 @@
 //! the `def!` macro, kinds, the registry, the plan, events.
 
 pub mod arg;
+pub mod compare;
 pub mod def;
 pub mod docs;
 pub mod estimate;
@@ -19,6 +20,7 @@ pub mod number;
 pub mod plan;
 pub mod problem;
 pub mod registry;
+pub mod schema;
 pub mod signature;
 pub mod source;
 pub mod ty;

@@ -157,6 +157,8 @@ pub struct Plan {
     pub guards: Vec<Guard>,
     /// Costs of models by item.
     pub models: BTreeMap<String, ModelCost>,
+    /// Comparisons by item: arms, runs, how much they share.
+    pub comparisons: BTreeMap<String, crate::compare::Comparison>,
     /// Costs of stages by item.
     pub stages: BTreeMap<String, StageCost>,
 }

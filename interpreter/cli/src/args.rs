@@ -28,26 +28,92 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start a project: a commented first program and a place for texts.
+    #[command(after_help = "Example:\n  llmp new stories && llmp check stories/main.llmp")]
     New(New),
-    /// Check programs without running anything.
+    /// Check programs without running anything; no data are read.
+    #[command(after_help = CHECK)]
     Check(Check),
     /// Write programs in the one layout.
+    #[command(
+        after_help = "Examples:\n  llmp fmt main.llmp\n  llmp fmt --check *.llmp   exits with 1 if a file would change"
+    )]
     Fmt(Fmt),
-    /// Show what would run: steps, models, stages, costs.
+    /// Show what would run: steps, models, stages, costs; no data are read.
+    #[command(
+        after_help = "Examples:\n  llmp plan main.llmp\n  llmp plan main.llmp --variant laptop --format json"
+    )]
     Plan(Plan),
+    /// Draw the plan: steps as boxes, arrows for what they read.
+    #[command(
+        after_help = "Examples:\n  llmp graph main.llmp > plan.mmd\n  llmp graph main.llmp --format svg > plan.svg\n  llmp graph main.llmp --format dot | dot -Tpng > plan.png"
+    )]
+    Graph(Graph),
+    /// Print the plan hash: equal for programs that do the same.
+    #[command(after_help = "Example:\n  llmp hash main.llmp        before and after a refactoring it agrees")]
+    Hash(Hash),
+    /// Compare two programs, or one with a git revision: values, sizes, costs, and the steps that run again.
+    #[command(after_help = DIFF)]
+    Diff(Diff),
+    /// List the params of a program: what `--set` takes.
+    #[command(
+        after_help = "Examples:\n  llmp params main.llmp\n  llmp params main.llmp --format json   for launchers and sweeps"
+    )]
+    Params(Params),
+    /// Print JSON Schemas: of the plan, of a kind's members, or of all.
+    #[command(after_help = "Examples:\n  llmp schema plan > plan.schema.json\n  llmp schema pretrain")]
+    Schema(Schema),
+    /// Test programs: golden plan hashes, and every `check` for the base and each variant.
+    #[command(after_help = TEST)]
+    Test(Test),
+    /// Record size, hash, columns and counts of every input in llmp.lock.
+    #[command(after_help = LOCK)]
+    Lock(Lock),
     /// Run a program; what is in the store already is not done again.
+    #[command(
+        after_help = "Examples:\n  llmp run main.llmp\n  llmp run main.llmp --frozen --root data=/mnt/corpora"
+    )]
     Run(Run),
     /// Say why a step runs, or why it does not.
+    #[command(after_help = "Example:\n  llmp why clean.dedup_minhash main.llmp")]
     Why(Why),
     /// Continue a prompt with a model folder.
+    #[command(
+        after_help = "Example:\n  llmp generate --model release/stories --prompt \"Call me\" --max-tokens 100"
+    )]
     Generate(Generate),
     /// Log-probabilities of a text under a model folder.
+    #[command(after_help = "Example:\n  llmp score --model release/stories --text chapter.txt")]
     Score(Score),
     /// Explain a diagnostic code, with a failing and a fixed example.
+    #[command(after_help = "Example:\n  llmp explain LLMP0501")]
     Explain(Explain),
     /// Show the documentation of a kind, step or constructor.
+    #[command(after_help = "Example:\n  llmp doc gopher_quality")]
     Doc(Doc),
 }
+
+const CHECK: &str = "Examples:
+  llmp check main.llmp
+  llmp check --fix main.llmp               applies machine fixes, also in imported files of the project
+  llmp check --watch main.llmp             checks again at every change
+  llmp check --published main.llmp         lists the values that a paper does not give
+  llmp check --frozen --format sarif *.llmp > llmp.sarif";
+
+const DIFF: &str = "Examples:
+  llmp diff old.llmp new.llmp
+  llmp diff main.llmp@HEAD~1 main.llmp
+  llmp diff --rev origin/main main.llmp --format json
+
+Exit codes, as those of diff: 0 equal plans, 1 the plans differ, 2 a program cannot be planned.";
+
+const TEST: &str = "Examples:
+  llmp test main.llmp
+  llmp test --update main.llmp             writes main.hash, the golden plan hashes beside the program";
+
+const LOCK: &str = "Examples:
+  llmp lock main.llmp
+  llmp lock main.llmp --variant laptop --root data=/mnt/corpora
+  llmp lock --check main.llmp              writes nothing; exits with 1 if the lock would change";
 
 /// How a program is read.
 #[derive(Debug, Args, Clone)]
@@ -68,6 +134,12 @@ pub(crate) enum CheckFormat {
     Short,
     /// A list of objects, described in docs/reference/json.md.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands, which GitHub shows beside the code.
+    Github,
+    /// JUnit XML, for test reports.
+    Junit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,9 +163,17 @@ pub(crate) struct Check {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// Apply every machine fix.
-    #[arg(long)]
+    /// Apply every machine fix, in imported files of the project too.
+    #[arg(long, conflicts_with = "watch")]
     pub(crate) fix: bool,
+    /// Check again whenever a file changes; Ctrl-C ends.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// List every `unpublished(…)` value with its reason.
+    #[arg(long)]
+    pub(crate) published: bool,
+    #[command(flatten)]
+    pub(crate) frozen: Frozen,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     pub(crate) format: CheckFormat,
@@ -117,6 +197,113 @@ pub(crate) struct Plan {
     pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) roots: Roots,
+    #[command(flatten)]
+    pub(crate) frozen: Frozen,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Whether the lock must know every input.
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Frozen {
+    /// Refuse inputs that llmp.lock does not know, or knows otherwise.
+    #[arg(long)]
+    pub(crate) frozen: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For Markdown on GitHub and GitLab.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// A picture of its own.
+    Svg,
+    /// Boxes and arrows, described in docs/reference/json.md.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// Program.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+    pub(crate) format: GraphFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hash {
+    /// Programs.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// Program before and after, each `FILE` or `FILE@REVISION`; one where `--rev` is given.
+    #[arg(required = true, num_args = 1..=2)]
+    pub(crate) files: Vec<String>,
+    /// Compare the program with itself at a git revision.
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) rev: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Params {
+    /// Program.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// `plan`, or the name of a kind; all of them when left out.
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Programs.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Write the golden plan hashes anew.
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lock {
+    /// Programs.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) roots: Roots,
+    /// Write nothing; exit with 1 if the lock would change.
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -138,6 +325,8 @@ pub(crate) struct Run {
     pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) roots: Roots,
+    #[command(flatten)]
+    pub(crate) frozen: Frozen,
     /// Form of the output; `json` prints one event a line.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

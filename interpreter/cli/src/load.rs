@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use llmp_exec::Failure;
 use llmp_grammar::diag::Severity;
 use llmp_grammar::{Diag, Info, Sources, render};
-use llmp_interpreter::{Program, Vfs};
-use llmp_stdlib::{Plan, Registry};
+use llmp_interpreter::{Loaded, Program, Vfs};
+use llmp_stdlib::{Lock, Locked, Plan, Registry};
 
-use crate::args::{Color, Reading, Roots};
+use crate::args::{Color, Frozen, Reading, Roots};
 use crate::output;
 
 /// Every code, in order.
@@ -36,6 +36,7 @@ impl Vfs for Disk {
 /// A program after checking, with everything that was said about it.
 pub(crate) struct Checked {
     pub(crate) registry: Registry,
+    pub(crate) loaded: Loaded,
     pub(crate) program: Program,
     pub(crate) diags: Vec<Diag>,
 }
@@ -62,8 +63,16 @@ impl Checked {
 
 /// Loads and checks a program.
 pub(crate) fn check(file: &Path, reading: &Reading) -> Checked {
+    check_in(&Disk, file, reading, locked(file))
+}
+
+/// Loads and checks a program out of other texts than those on the disk; `locked` as [`locked`] gives it.
+pub(crate) fn check_in(vfs: &dyn Vfs, file: &Path, reading: &Reading, locked: Option<Locked>) -> Checked {
     let registry = llmp_exec::registry();
-    let (loaded, mut sink) = llmp_interpreter::load(&Disk, &file.to_string_lossy());
+    let (mut loaded, mut sink) = llmp_interpreter::load(vfs, &file.to_string_lossy());
+    if let Some(locked) = locked {
+        loaded.locked = locked;
+    }
     // `--set name` without a value is reported as a param without one.
     let split = |set: &String| {
         set.split_once('=').map_or((set.clone(), String::new()), |(n, v)| (n.into(), v.into()))
@@ -72,7 +81,49 @@ pub(crate) fn check(file: &Path, reading: &Reading) -> Checked {
     let options = llmp_interpreter::Options { variants: reading.variant.clone(), sets };
     let (program, said) = llmp_interpreter::check(&loaded, &registry, &options);
     sink.extend(said.into_sorted());
-    Checked { registry, program, diags: sink.into_sorted() }
+    Checked { registry, loaded, program, diags: sink.into_sorted() }
+}
+
+/// The project of a file: the nearest folder with `llmp.lock` or `.llmp`, else the file's own; and the file's path in it.
+pub(crate) fn project(file: &Path) -> Result<(PathBuf, PathBuf), String> {
+    let absolute = std::path::absolute(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let folder = absolute.parent().unwrap_or(Path::new("/"));
+    let marked = |folder: &&Path| folder.join(Lock::FILE).exists() || folder.join(".llmp").is_dir();
+    let project = folder.ancestors().find(marked).unwrap_or(folder).to_owned();
+    let inside = absolute.strip_prefix(&project).unwrap_or(&absolute).to_owned();
+    Ok((project, inside))
+}
+
+/// The lock of a file's project; `None` where the place of the file cannot be told.
+pub(crate) fn locked(file: &Path) -> Option<Locked> {
+    let (project, inside) = project(file).ok()?;
+    let folder = inside.parent().map(|f| f.to_string_lossy().replace('\\', "/")).unwrap_or_default();
+    Some(match std::fs::read_to_string(project.join(Lock::FILE)) {
+        Ok(text) => Locked::read(&text, folder),
+        Err(_) => Locked { folder, ..Locked::default() },
+    })
+}
+
+/// With `--frozen`: what the lock does not know. Programs with errors are not judged.
+pub(crate) fn freeze(checked: &mut Checked) {
+    if !checked.failed() {
+        let (plan, _) = llmp_interpreter::plan(&checked.program, &checked.registry);
+        let said = llmp_interpreter::frozen(&plan, &checked.registry, &checked.loaded.locked);
+        checked.diags.extend(said);
+    }
+}
+
+/// Names of the variants that a program can be read with.
+pub(crate) fn variants(loaded: &Loaded) -> Vec<String> {
+    let items = loaded.units.iter().flat_map(|unit| &unit.ast.items);
+    let name = |item: &llmp_grammar::ast::Item| match &item.kind {
+        llmp_grammar::ast::ItemKind::Variant(variant) => Some(variant.name.text.clone()),
+        _ => None,
+    };
+    let mut names: Vec<String> = items.filter_map(name).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
 }
 
 /// A plan with the program that it was made from.
@@ -83,7 +134,20 @@ pub(crate) struct Planned {
 
 /// Loads, checks and plans; `None` after printing the errors that stand in the way.
 pub(crate) fn plan(file: &Path, reading: &Reading, color: Color) -> Option<Planned> {
+    plan_checked(check(file, reading), color)
+}
+
+/// As [`plan`], and with `--frozen` only where the lock knows every input.
+pub(crate) fn plan_frozen(file: &Path, reading: &Reading, frozen: Frozen, color: Color) -> Option<Planned> {
     let mut checked = check(file, reading);
+    if frozen.frozen {
+        freeze(&mut checked);
+    }
+    plan_checked(checked, color)
+}
+
+/// Plans what was checked; `None` after printing the errors that stand in the way.
+pub(crate) fn plan_checked(mut checked: Checked, color: Color) -> Option<Planned> {
     if checked.failed() {
         checked.print(color);
         return None;
@@ -101,14 +165,11 @@ pub(crate) struct Place {
     pub(crate) roots: llmp_exec::Roots,
 }
 
-/// The project of a file is the nearest folder with `llmp.lock` or `.llmp`, else the file's own.
-///
 /// Errors: a `--root` that is not `NAME=PATH`, in words.
 pub(crate) fn place(file: &Path, roots: &Roots) -> Result<Place, String> {
     let absolute = std::path::absolute(file).map_err(|e| format!("{}: {e}", file.display()))?;
     let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-    let marked = |folder: &&Path| folder.join("llmp.lock").exists() || folder.join(".llmp").is_dir();
-    let project = folder.ancestors().find(marked).unwrap_or(&folder).to_owned();
+    let (project, _) = project(file)?;
     let mut named = BTreeMap::new();
     for root in &roots.root {
         let (name, path) = root.split_once('=').ok_or_else(|| format!("--root {root}: write NAME=PATH"))?;

@@ -163,6 +163,15 @@ impl Item {
     }
 }
 
+/// One arm of a comparison: the program under other params.
+#[derive(Clone)]
+pub struct Arm {
+    /// Values of the varied params.
+    pub values: Record,
+    /// The program.
+    pub program: Program,
+}
+
 /// A checked program.
 #[derive(Clone, Default)]
 pub struct Program {
@@ -178,6 +187,8 @@ pub struct Program {
     pub unpublished: Vec<Note>,
     /// What places mean, for editors.
     pub meanings: Vec<(Span, Meaning)>,
+    /// Arms of comparisons, by item.
+    pub arms: BTreeMap<String, Vec<Arm>>,
     /// Measured facts of inputs.
     pub locked: llmp_stdlib::Locked,
     /// Path of the main file.

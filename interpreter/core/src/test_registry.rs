@@ -2,12 +2,14 @@
 #![allow(unreachable_pub, reason = "the macros declare public types")]
 
 use llmp_stdlib::arg::{BatchSize, DocsRef, FilePath, Length, ModelRef, TokenizerRef, Tokens, TrainingData};
+use llmp_stdlib::compare::{Expectation, Hold, Vary};
 use llmp_stdlib::kind::{Cost, Field, Group};
 use llmp_stdlib::registry::Function;
 use llmp_stdlib::source::License;
 use llmp_stdlib::{
     Arg, Column, Dim, Form, Formula, ItemRef, Kind, ModelCost, Output, Part, Planner, Port, Problem,
-    Rational, Record, Registry, Settings, StageCost, State, Ty, Value, View, Yields, choices, def, family, number,
+    Rational, Record, Registry, Settings, StageCost, State, Ty, Value, View, Yields, choices, def, family,
+    number,
 };
 
 const ANY: &[State] = &[State::Html, State::Docs, State::Chat, State::Prompt, State::Preference];
@@ -151,6 +153,7 @@ def! {
 }
 def! { /** Measures. */ EvalKind = "eval", rev 1 { /** Model. */ model: ModelRef, /** Suites. */ suites: Vec<Suite>, /** Needed. */ require: Option<Formula> = "none" } }
 def! { /** Releases. */ ReleaseKind = "release", rev 1 { /** Model. */ model: ModelRef, /** Folder. */ to: Option<FilePath> = "none", /** Allowed. */ allow_licenses: Vec<License> = "[]" } }
+def! { /** Compares. */ CompareKind = "compare", rev 1 { /** Stage. */ of: ModelRef, /** Params. */ vary: Vary, /** Held. */ hold: Hold = "flops", /** Runs. */ seeds: u64 = "3", /** Suites. */ measure: Vec<Suite>, /** Result. */ expect: Option<Expectation> = "none" } }
 def! { /** Judges. */ RewardKind = "reward_model", rev 1 { /** Model. */ from: ModelRef, /** Pairs. */ data: TrainingData, /** Tokens. */ tokens: Option<Tokens> = "none" } }
 
 fn from_value(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
@@ -197,6 +200,7 @@ static PRETRAIN: Kind = Kind {
     ..Kind::new(PretrainKind::SIGNATURE, Form::Block, Yields::Model, pretrain)
 };
 static REWARD: Kind = Kind::new(RewardKind::SIGNATURE, Form::Block, Yields::Model, pretrain);
+static COMPARE: Kind = Kind::new(CompareKind::SIGNATURE, Form::Block, Yields::Metrics, compare);
 static EVAL: Kind = Kind::new(EvalKind::SIGNATURE, Form::Block, Yields::Metrics, eval);
 static RELEASE: Kind = Kind::new(ReleaseKind::SIGNATURE, Form::Block, Yields::Release, release);
 
@@ -315,8 +319,19 @@ fn stage_cost(view: &View<'_>) -> Option<Cost> {
     let tokens = view.read::<Tokens>("tokens")?.0;
     let flops = 6.0 * parameters as f64 * tokens as f64;
     let (weights, disk) = (parameters * 16, parameters * 28);
-    let cost = StageCost { tokens, flops, memory_bytes: weights, weight_bytes: weights, ..StageCost::default() };
+    let cost =
+        StageCost { tokens, flops, memory_bytes: weights, weight_bytes: weights, ..StageCost::default() };
     Some(Cost::Stage(StageCost { checkpoint_bytes: disk, ..cost }))
+}
+
+fn compare(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
+    let port = |run: llmp_stdlib::compare::Run| match run.model {
+        Output::Model { weights: Some(port), .. } => Value::Port(port),
+        _ => Value::None,
+    };
+    let runs = planner.runs(view)?.into_iter().map(port).collect();
+    let args: Record = [("runs".to_owned(), Value::List(runs))].into();
+    Ok(Output::Port(planner.step("compare", 1, args)))
 }
 
 fn trained(view: &View<'_>, planner: &mut dyn Planner) -> Result<Port, Problem> {
@@ -352,7 +367,20 @@ pub(crate) fn registry() -> Registry {
     // Ratios are read exactly: a use of the number helpers keeps the import honest.
     debug_assert_eq!(number::show(Rational::new(1, 2)), "0.5");
     Registry::new()
-        .kinds(&[&SOURCE, &DATASET, &CHAIN, &MIX, &TOKENIZER, &MODEL, &PRETRAIN, &REWARD, &llmp_stdlib::hardware::KIND, &EVAL, &RELEASE])
+        .kinds(&[
+            &SOURCE,
+            &DATASET,
+            &CHAIN,
+            &MIX,
+            &TOKENIZER,
+            &MODEL,
+            &PRETRAIN,
+            &REWARD,
+            &COMPARE,
+            &llmp_stdlib::hardware::KIND,
+            &EVAL,
+            &RELEASE,
+        ])
         .steps(&[
             Concat::SIGNATURE,
             ExtractText::SIGNATURE,

@@ -24,7 +24,7 @@ pub use llmp_data::readers::Roots;
 pub use models::{Sampling, Score, generate, score};
 pub use registry::registry;
 pub use resolve::Finished;
-pub use run::{Options, State, Status, run, status};
+pub use run::{Options, State, Status, peek, run, status};
 pub use store::{BadRecords, Content, Manifest, durable};
 
 /// Every code of the language and its runtime, in order.

@@ -58,8 +58,23 @@ pub struct Status {
 /// Says for each task whether its result is in the store, and why not.
 pub fn status(plan: &Plan, registry: &Registry, options: &Options<'_>) -> Result<Vec<Status>, Failure> {
     let store = Store::at(&options.project);
+    status_with(plan, registry, options, Index::open(&store))
+}
+
+/// As [`status`], without reading a byte of data: a file that is not as it was when it was last read counts as changed.
+pub fn peek(plan: &Plan, registry: &Registry, options: &Options<'_>) -> Result<Vec<Status>, Failure> {
+    let store = Store::at(&options.project);
+    status_with(plan, registry, options, Index::open(&store).only_known())
+}
+
+fn status_with(
+    plan: &Plan,
+    registry: &Registry,
+    options: &Options<'_>,
+    mut index: Index,
+) -> Result<Vec<Status>, Failure> {
+    let store = Store::at(&options.project);
     let journal = Journal::open(&store, &options.program);
-    let mut index = Index::open(&store);
     let mut results = Results::new();
     let mut states = Vec::new();
     for task in tasks(plan, registry) {

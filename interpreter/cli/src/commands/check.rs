@@ -1,47 +1,72 @@
-//! `llmp check`: diagnostics, and machine fixes with `--fix`.
-
-use std::path::Path;
+//! `llmp check`: diagnostics in every form; fixes, watching and the list of unpublished values.
 
 use llmp_grammar::diag::Severity;
-use llmp_grammar::{Diag, render};
+use llmp_grammar::render::{self, Report};
+use serde_json::json;
 
+use super::{fix, watch};
 use crate::Exit;
 use crate::args::{Check, CheckFormat, Color};
 use crate::load::{self, Checked};
 use crate::output;
 
 pub(crate) fn check(args: &Check, color: Color) -> Exit {
-    let mut exit = Exit::Clean;
-    let mut objects = Vec::new();
+    if args.watch {
+        return watch::watch(args, color);
+    }
+    once(args, color).0
+}
+
+/// One pass over all programs; also what was read, for watching.
+pub(super) fn once(args: &Check, color: Color) -> (Exit, Vec<Checked>) {
+    let mut all = Vec::new();
     for file in &args.files {
         let mut checked = load::check(file, &args.reading);
         if args.fix {
-            match fix(file, checked, args) {
+            match fix::fix(file, checked, &args.reading) {
                 Ok(after) => checked = after,
                 Err(error) => {
-                    output::note(&format!("error: {}: {error}", file.display()));
-                    return Exit::Failed;
+                    output::note(&format!("error: {error}"));
+                    return (Exit::Failed, all);
                 }
             }
         }
-        if checked.failed() {
-            exit = Exit::Failed;
+        if args.frozen.frozen {
+            load::freeze(&mut checked);
         }
-        match args.format {
-            CheckFormat::Human => human(&checked, color),
-            CheckFormat::Short => output::print(&render::short(&checked.diags, checked.sources())),
-            CheckFormat::Json => objects.extend(objects_of(&checked)),
-        }
+        all.push(checked);
     }
-    if args.format == CheckFormat::Json {
-        output::print(&format!("{:#}\n", serde_json::Value::Array(objects)));
+    let exit = if all.iter().any(Checked::failed) { Exit::Failed } else { Exit::Clean };
+    if args.published {
+        published(&all, args.format, color);
+    } else {
+        print(&all, args.format, color);
     }
-    exit
+    (exit, all)
 }
 
-fn objects_of(checked: &Checked) -> Vec<serde_json::Value> {
-    let text = render::json(&checked.diags, checked.sources());
-    serde_json::from_str(&text).unwrap_or_default()
+fn print(all: &[Checked], format: CheckFormat, color: Color) {
+    let reports: Vec<Report<'_>> =
+        all.iter().map(|c| Report { file: &c.program.main, diags: &c.diags, sources: c.sources() }).collect();
+    match format {
+        CheckFormat::Human => all.iter().for_each(|checked| human(checked, color)),
+        CheckFormat::Short => {
+            reports.iter().for_each(|r| output::print(&render::short(r.diags, r.sources)));
+        }
+        CheckFormat::Json => {
+            let objects: Vec<serde_json::Value> = reports
+                .iter()
+                .filter_map(|r| render::json_value(r.diags, r.sources).as_array().cloned())
+                .flatten()
+                .collect();
+            output::print(&format!("{:#}\n", serde_json::Value::Array(objects)));
+        }
+        CheckFormat::Sarif => {
+            output::print(&render::sarif(&reports, &load::codes(), env!("CARGO_PKG_VERSION")));
+        }
+        CheckFormat::Github => output::print(&render::github(&reports)),
+        CheckFormat::Junit => output::print(&render::junit(&reports)),
+    }
 }
 
 fn human(checked: &Checked, color: Color) {
@@ -56,46 +81,33 @@ fn human(checked: &Checked, color: Color) {
     output::note(&format!("{}: {}", checked.program.main, words.join(", ")));
 }
 
-/// Applies machine fixes until none is left or nothing gets better.
-fn fix(file: &Path, mut checked: Checked, args: &Check) -> Result<Checked, String> {
-    for _ in 0..20 {
-        let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
-        let Some(fixed) = apply(&checked.diags, &text) else { break };
-        if fixed == text {
-            break;
+/// Values that a paper does not give, with why each was taken. Errors are printed as well: they may hide some.
+fn published(all: &[Checked], format: CheckFormat, color: Color) {
+    let mut objects = Vec::new();
+    for checked in all {
+        let sources = checked.sources();
+        for note in &checked.program.unpublished {
+            let (path, start) = (sources.path(note.at.file), sources.position(note.at.file, note.at.start));
+            let end = sources.position(note.at.file, note.at.end);
+            let value = sources.slice(note.at);
+            if format == CheckFormat::Json {
+                objects.push(
+                    json!({ "file": path, "start": start, "end": end, "value": value, "why": note.why }),
+                );
+            } else {
+                let why = if note.why.is_empty() { "no reason given" } else { &note.why };
+                output::print(&format!("{path}:{}:{}: {value}: {why}\n", start.line, start.column));
+            }
         }
-        llmp_exec::durable::write(file, fixed.as_bytes(), &llmp_exec::durable::no_hook)
-            .map_err(|f| f.to_string())?;
-        checked = load::check(file, &args.reading);
-    }
-    Ok(checked)
-}
-
-/// The first fix of every diagnostic, as far as they do not touch each other; only in the main file.
-fn apply(diags: &[Diag], text: &str) -> Option<String> {
-    let main = llmp_grammar::FileId(0);
-    let mut edits: Vec<_> = Vec::new();
-    for fix in diags.iter().filter(|d| d.severity != Severity::Info).filter_map(|d| d.fixes.first()) {
-        let here = fix.edits.iter().all(|e| e.span.file == main);
-        let free = fix.edits.iter().all(|e| edits.iter().all(|o: &llmp_grammar::Edit| apart(e, o)));
-        if here && free {
-            edits.extend(fix.edits.iter().cloned());
-        }
-    }
-    if edits.is_empty() {
-        return None;
-    }
-    edits.sort_by_key(|e| std::cmp::Reverse((e.span.start, e.span.end)));
-    let mut fixed = text.to_owned();
-    for edit in edits {
-        let range = edit.span.start as usize..edit.span.end as usize;
-        if fixed.get(range.clone()).is_some() {
-            fixed.replace_range(range, &edit.replacement);
+        if format != CheckFormat::Json {
+            if checked.failed() {
+                checked.print(color);
+            }
+            let count = checked.program.unpublished.len();
+            output::note(&format!("{}: {count} unpublished values", checked.program.main));
         }
     }
-    Some(fixed)
-}
-
-fn apart(a: &llmp_grammar::Edit, b: &llmp_grammar::Edit) -> bool {
-    a.span.end < b.span.start || b.span.end < a.span.start
+    if format == CheckFormat::Json {
+        output::print(&format!("{:#}\n", serde_json::Value::Array(objects)));
+    }
 }

@@ -1,14 +1,23 @@
 //! One file for each verb.
 
 mod check;
+mod diff;
 mod doc;
 mod explain;
+mod fix;
 mod fmt;
 mod generate;
+mod graph;
+mod hash;
+mod lock;
 mod new;
+mod params;
 mod plan;
 mod run;
+mod schema;
 mod score;
+mod test;
+mod watch;
 mod why;
 
 use crate::Exit;
@@ -22,6 +31,13 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Check(args) => check::check(&args, color),
         Command::Fmt(args) => fmt::fmt(&args, color),
         Command::Plan(args) => plan::plan(&args, color),
+        Command::Graph(args) => graph::graph(&args, color),
+        Command::Hash(args) => hash::hash(&args, color),
+        Command::Diff(args) => diff::diff(&args, color),
+        Command::Params(args) => params::params(&args, color),
+        Command::Schema(args) => schema::schema(&args),
+        Command::Test(args) => test::test(&args, color),
+        Command::Lock(args) => lock::lock(&args, color),
         Command::Run(args) => run::run(&args, color),
         Command::Why(args) => why::why(&args, color),
         Command::Generate(args) => generate::generate(&args),

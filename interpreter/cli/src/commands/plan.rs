@@ -13,7 +13,9 @@ use crate::load::{self, Planned};
 use crate::output;
 
 pub(crate) fn plan(args: &args::Plan, color: Color) -> Exit {
-    let Some(planned) = load::plan(&args.file, &args.reading, color) else { return Exit::Failed };
+    let Some(planned) = load::plan_frozen(&args.file, &args.reading, args.frozen, color) else {
+        return Exit::Failed;
+    };
     let place = match load::place(&args.file, &args.roots) {
         Ok(place) => place,
         Err(words) => {
@@ -24,7 +26,7 @@ pub(crate) fn plan(args: &args::Plan, color: Color) -> Exit {
     let stop = AtomicBool::new(false);
     let options = place.options(&stop, &llmp_exec::durable::no_hook);
     // Missing inputs do not keep a plan from being shown: then nothing is cached.
-    let status = llmp_exec::status(&planned.plan, &planned.checked.registry, &options);
+    let status = llmp_exec::peek(&planned.plan, &planned.checked.registry, &options);
     let states = status.as_ref().map_or(&[][..], |s| s.as_slice());
     match args.format {
         Format::Human => people(&planned, states),
@@ -48,11 +50,15 @@ fn object(planned: &Planned, states: &[Status]) -> serde_json::Value {
         .map(|step| {
             let cached = state(states, &step.id).is_some_and(|s| s.state == State::Cached);
             let inputs: Vec<&str> = step.inputs.iter().map(|p| p.step.0.as_str()).collect();
-            json!({ "id": step.id.0, "name": plan.name(&step.id), "op": step.op, "cached": cached, "inputs": inputs })
+            let args = llmp_stdlib::value::canonical_record(&step.args);
+            json!({
+                "id": step.id.0, "name": plan.name(&step.id), "op": step.op, "rev": step.rev, "args": args,
+                "cached": cached, "inputs": inputs,
+            })
         })
         .collect();
     let estimates = llmp_interpreter::estimates_json(&estimates(planned));
-    json!({ "hash": plan.hash(), "models": plan.models, "stages": plan.stages, "estimates": estimates, "steps": steps })
+    json!({ "hash": plan.hash(), "models": plan.models, "stages": plan.stages, "estimates": estimates, "comparisons": plan.comparisons, "steps": steps })
 }
 
 fn people(planned: &Planned, states: &[Status]) {
@@ -85,6 +91,10 @@ fn people(planned: &Planned, states: &[Status]) {
     if !plan.stages.is_empty() {
         text.push_str("\nstages\n");
         text.push_str(&llmp_interpreter::estimates_text(&estimates(planned)));
+    }
+    if !plan.comparisons.is_empty() {
+        text.push_str("\ncomparisons\n");
+        text.push_str(&llmp_interpreter::comparisons_text(plan));
     }
     output::print(&text);
 }

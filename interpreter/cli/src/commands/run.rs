@@ -16,7 +16,9 @@ use crate::progress::Terminal;
 static STOP: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn run(args: &Run, color: Color) -> Exit {
-    let Some(planned) = load::plan(&args.file, &args.reading, color) else { return Exit::Failed };
+    let Some(planned) = load::plan_frozen(&args.file, &args.reading, args.frozen, color) else {
+        return Exit::Failed;
+    };
     if !planned.plan.lacks.is_empty() {
         refuse(&planned, args.format, color);
         return Exit::Failed;
@@ -49,6 +51,11 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
         }
         Format::Json => output::print(&format!("{}\n", json!(event))),
     };
+    let verified = if args.frozen.frozen { verify(&planned, &place, args) } else { Ok(()) };
+    if let Err(failure) = verified {
+        report(&failure, &planned, args.format, color);
+        return Exit::Failed;
+    }
     let outcome = llmp_exec::run(&planned.plan, &planned.checked.registry, &options, &emit);
     match outcome {
         Ok(_) => {
@@ -82,6 +89,22 @@ fn refuse(planned: &Planned, format: Format, color: Color) {
             }
         }
     }
+}
+
+/// Every input is as the lock says, file by file, before anything starts.
+fn verify(planned: &Planned, place: &load::Place, args: &Run) -> Result<(), llmp_exec::Failure> {
+    let cache = llmp_exec::hub::cache(&|name| std::env::var(name).ok());
+    let program = args.file.to_string_lossy();
+    let places = llmp_exec::inputs::Places {
+        roots: &place.roots,
+        locked: &planned.checked.loaded.locked,
+        cache: &cache,
+        program: &program,
+    };
+    let store = llmp_exec::store::Store::at(&place.project);
+    let mut index = llmp_exec::store::files::Index::open(&store);
+    llmp_exec::inputs::verify(&planned.plan, &planned.checked.registry, &places, &mut index)?;
+    index.save(&llmp_exec::durable::no_hook)
 }
 
 fn report(failure: &llmp_exec::Failure, planned: &Planned, format: Format, color: Color) {

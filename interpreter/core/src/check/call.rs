@@ -177,7 +177,9 @@ impl<'a> Checker<'a> {
             self.ctx.path.push(param.name.to_owned());
             let value = match slot {
                 Slot::Many(items) => self.many(&items, param),
-                Slot::One(expr) => self.argument(callee, param, Some(expr), at, broken || state == Val::Error),
+                Slot::One(expr) => {
+                    self.argument(callee, param, Some(expr), at, broken || state == Val::Error)
+                }
                 Slot::Empty => self.argument(callee, param, None, at, broken || state == Val::Error),
             };
             self.ctx.path.pop();

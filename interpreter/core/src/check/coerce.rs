@@ -21,6 +21,8 @@ impl<'a> Checker<'a> {
                 let data = types.iter().find(|ty| matches!(ty, Ty::Data(_)));
                 match data {
                     Some(data) if self.row_of(&value).is_some() => self.coerce(value, data, at),
+                    // The item is wrong in itself, and that was said.
+                    Some(_) if self.wrong_item(&value) => Val::Error,
                     _ => self.wrong(ty, &value, at),
                 }
             }

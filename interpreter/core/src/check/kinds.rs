@@ -20,7 +20,8 @@ pub(crate) fn trains(kind: &Kind) -> bool {
             _ => false,
         }
     }
-    matches!(kind.yields, Yields::Model | Yields::Reward) && kind.signature.params.iter().any(|p| takes_model(&p.ty))
+    matches!(kind.yields, Yields::Model | Yields::Reward)
+        && kind.signature.params.iter().any(|p| takes_model(&p.ty))
 }
 
 impl<'a> Checker<'a> {
@@ -120,7 +121,9 @@ impl<'a> Checker<'a> {
             {
                 let message = format!("the {member} of `{own}` is what `{own}` itself trains");
                 let diag = Diag::from(OwnReference { message, at: *at });
-                self.diags.push(diag.help("a reference is frozen: name the model that the stage starts from, or an earlier one"));
+                self.diags.push(diag.help(
+                    "a reference is frozen: name the model that the stage starts from, or an earlier one",
+                ));
                 continue;
             }
             let names: Vec<&str> = circle.iter().chain(circle.first()).map(String::as_str).collect();
@@ -144,7 +147,8 @@ impl<'a> Checker<'a> {
     pub(crate) fn unused(&mut self) {
         let names = Rc::clone(&self.names);
         let root = |decl: &DeclRef<'_>| {
-            matches!(decl.kind.yields, Yields::Metrics | Yields::Release | Yields::Hardware) || trains(decl.kind)
+            matches!(decl.kind.yields, Yields::Metrics | Yields::Release | Yields::Hardware)
+                || trains(decl.kind)
         };
         let mut open: Vec<&str> =
             names.decls.iter().filter(|(_, decl)| root(decl)).map(|(name, _)| name.as_str()).collect();

@@ -1,5 +1,6 @@
 //! Checks and evaluates a program: every value gets its type from its place, and is computed when it is needed.
 
+mod arms;
 mod assert;
 mod attributes;
 mod call;
@@ -144,6 +145,8 @@ pub fn check(loaded: &Loaded, registry: &Registry, options: &Options) -> (Progra
     checker.run();
     let mut program = checker.program(sources);
     let mut diags = std::mem::take(&mut checker.diags);
+    let base = arms::Base { loaded, registry, names: &names, variants: &variants, sets: &sets };
+    base.arms(&mut program, &mut diags);
     overrides::others(loaded, registry, &names, &variants, &sets, &mut diags);
     let diags = report::allowed(loaded, diags);
     let mut sink = Sink::new();
@@ -232,6 +235,7 @@ impl<'a> Checker<'a> {
             unpublished: std::mem::take(&mut self.unpublished),
             meanings: std::mem::take(&mut self.meanings),
             locked: self.loaded.locked.clone(),
+            arms: BTreeMap::new(),
             main: self.loaded.units.first().map(|u| u.path.clone()).unwrap_or_default(),
         }
     }
@@ -325,6 +329,7 @@ pub fn registry_problems(registry: &Registry) -> Vec<String> {
 /// History of the members of an item.
 pub(crate) type Histories = BTreeMap<Vec<String>, Vec<Layer>>;
 
+pub(crate) use arms::cost as arm_cost;
 pub(crate) use call::parts;
 pub(crate) use kinds::trains;
 pub(crate) use pipe::flatten;

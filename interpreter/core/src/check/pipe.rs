@@ -102,7 +102,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Data items without a row were reported where they are defined.
-    fn wrong_item(&self, value: &Value) -> bool {
+    pub(crate) fn wrong_item(&self, value: &Value) -> bool {
         let Value::Item(item) = value else { return false };
         self.names.decls.get(&item.item).is_some_and(|d| d.kind.yields == Yields::Data)
     }

@@ -65,6 +65,9 @@ mod e0607_own_reference;
 mod e0608_carry_without_next;
 mod e0609_result_unused;
 mod e0612_own_pairs;
+mod e0613_held_out_varies;
+mod e0614_arms_equal;
+mod e0615_not_held;
 mod e0616_reference_unfit;
 mod e0617_policy_unheld;
 mod e0620_beta_form;
@@ -149,6 +152,9 @@ pub use e0607_own_reference::OwnReference;
 pub use e0608_carry_without_next::CarryWithoutNext;
 pub use e0609_result_unused::ResultUnused;
 pub use e0612_own_pairs::OwnPairs;
+pub use e0613_held_out_varies::HeldOutVaries;
+pub use e0614_arms_equal::ArmsEqual;
+pub use e0615_not_held::NotHeld;
 pub use e0616_reference_unfit::ReferenceUnfit;
 pub use e0617_policy_unheld::PolicyUnheld;
 pub use e0620_beta_form::BetaForm;
@@ -233,6 +239,9 @@ pub const ALL: &[&Info] = &[
     &CarryWithoutNext::INFO,
     &ResultUnused::INFO,
     &OwnPairs::INFO,
+    &HeldOutVaries::INFO,
+    &ArmsEqual::INFO,
+    &NotHeld::INFO,
     &ReferenceUnfit::INFO,
     &PolicyUnheld::INFO,
     &BetaForm::INFO,

@@ -16,7 +16,10 @@ use crate::program::Items;
 impl Checker<'_> {
     /// Applies all rules of this module.
     pub(crate) fn lints(&mut self) {
-        let look = Look { items: &self.items, lineage: Lineage::new(&self.items, self.registry, &self.loaded.locked) };
+        let look = Look {
+            items: &self.items,
+            lineage: Lineage::new(&self.items, self.registry, &self.loaded.locked),
+        };
         let stages = look.stages();
         let mut diags: Vec<Diag> = Vec::new();
         amounts::repeated(&look, &stages, &mut diags);
@@ -24,7 +27,10 @@ impl Checker<'_> {
         rights::licenses(&look, &mut diags);
         rights::synthetic(&look, &stages, &mut diags);
         machines::fits(&look, &mut diags);
-        trained::unused(&look, self, &mut diags);
+        // After a mistake more is unused than was meant.
+        if !self.diags.iter().any(Diag::is_error) {
+            trained::unused(&look, self, &mut diags);
+        }
         for decl in self.names.decls.values() {
             order::steps(self.registry, decl, &mut diags);
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use llmp_stdlib::number::{human, to_f64};
-use llmp_stdlib::{Estimate, Rational};
+use llmp_stdlib::{Estimate, Plan, Rational};
 
 use super::estimate::{OnHardware, StageEstimate};
 use crate::lineage::Consumed;
@@ -27,11 +27,29 @@ pub fn estimates_text(estimates: &[StageEstimate]) -> String {
         if let Some(share) = stage.synthetic.filter(|share| share.generation > 0) {
             let plural = if share.generation == 1 { "" } else { "s" };
             let shown = percents(share.low, share.high);
-            let words = format!("{shown} written by models, {} generation{plural} from people", share.generation);
+            let words =
+                format!("{shown} written by models, {} generation{plural} from people", share.generation);
             line(&mut text, "synthetic", &words);
         }
         for on in &stage.on {
             machine(&mut text, on);
+        }
+    }
+    text
+}
+
+/// Comparisons: their arms, their runs, and how much these share.
+pub fn comparisons_text(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (name, size) in &plan.comparisons {
+        let (runs, shared) = (size.runs, size.shared());
+        let _ = writeln!(
+            text,
+            "  {name}: {runs} runs, {shared}% shared: {} steps for {}",
+            size.distinct, size.steps
+        );
+        for (arm, tokens, flops) in &size.arms {
+            line(&mut text, arm, &format!("{} tokens, {flops:.2e} FLOPs in a run", human(*tokens as f64)));
         }
     }
     text

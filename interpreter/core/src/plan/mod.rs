@@ -5,6 +5,7 @@ pub(crate) mod estimate;
 mod estimate_text;
 mod external;
 mod graph;
+mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,9 +21,9 @@ use llmp_stdlib::{
 use crate::check::trains;
 use crate::program::{Item, Program};
 
-pub use estimate::{OnHardware, StageEstimate, estimates, json as estimates_json};
-pub use estimate_text::estimates_text;
 pub use diff::{Change, Diff, ItemChange, StepChange, diff};
+pub use estimate::{OnHardware, StageEstimate, estimates, json as estimates_json};
+pub use estimate_text::{comparisons_text, estimates_text};
 pub use external::{External, externals, frozen};
 pub use graph::{Class, Edge, Graph, Node, graph};
 
@@ -36,16 +37,7 @@ const DEEP: usize = 32;
 ///
 /// Where none of these is in the program, every item that no other uses is wanted.
 pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
-    let mut maker = Maker {
-        program,
-        registry,
-        steps: IndexMap::new(),
-        outputs: BTreeMap::new(),
-        carriers: BTreeMap::new(),
-        plan: Plan::default(),
-        open: Vec::new(),
-        sink: Sink::new(),
-    };
+    let mut maker = Maker::new(program, registry);
     let mut wanted = BTreeSet::new();
     for name in roots(program) {
         let reference = ItemRef { item: name.clone(), part: None };
@@ -62,6 +54,15 @@ pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
     maker.plan.kept = kept.map(|item| item.name.clone()).collect();
     maker.costs();
     maker.finish(wanted)
+}
+
+/// The steps that one item needs.
+pub(crate) fn plan_of(program: &Program, registry: &Registry, name: &str) -> Plan {
+    let mut maker = Maker::new(program, registry);
+    maker.ahead(name);
+    let output = maker.item(&ItemRef { item: name.to_owned(), part: None });
+    let wanted = output.iter().flat_map(ports).map(|p| p.step).collect();
+    maker.finish(wanted).0
 }
 
 /// Items that are wanted for themselves.
@@ -106,6 +107,21 @@ struct Maker<'p> {
 /// A problem that was reported already, or follows from one.
 fn silent() -> Problem {
     Problem::error("", "", "")
+}
+
+impl<'p> Maker<'p> {
+    fn new(program: &'p Program, registry: &'p Registry) -> Maker<'p> {
+        Maker {
+            program,
+            registry,
+            steps: IndexMap::new(),
+            outputs: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            plan: Plan::default(),
+            open: Vec::new(),
+            sink: Sink::new(),
+        }
+    }
 }
 
 impl Maker<'_> {
@@ -459,6 +475,10 @@ impl Planner for Maker<'_> {
         };
         let (args, inputs) = wire(args, &[]);
         self.add(op, rev, args, inputs, None)
+    }
+
+    fn runs(&mut self, compare: &llmp_stdlib::View<'_>) -> Result<Vec<llmp_stdlib::compare::Run>, Problem> {
+        self.comparison(compare)
     }
 
     fn tokens(&mut self, docs: Port, tokenizer: Port) -> Port {

@@ -3,6 +3,7 @@
 mod catalogue;
 mod diff;
 mod locked;
+mod lineage;
 mod mistakes;
 mod plans;
 mod same_plan;

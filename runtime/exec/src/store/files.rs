@@ -23,6 +23,7 @@ pub struct Index {
     path: PathBuf,
     seen: BTreeMap<String, Seen>,
     changed: bool,
+    only_known: bool,
 }
 
 impl Index {
@@ -30,7 +31,13 @@ impl Index {
     pub fn open(store: &Store) -> Index {
         let path = store.root().join("files.json");
         let seen = std::fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
-        Index { path, seen: seen.unwrap_or_default(), changed: false }
+        Index { path, seen: seen.unwrap_or_default(), changed: false, only_known: false }
+    }
+
+    /// The index, never reading a file: the hash of one that is not known, or changed since, is a word that equals
+    /// no hash.
+    pub fn only_known(self) -> Index {
+        Index { only_known: true, ..self }
     }
 
     /// The BLAKE3 of a file, from the index when size, time and inode are as they were.
@@ -44,6 +51,9 @@ impl Index {
             && (seen.size, seen.modified_ns, seen.inode) == now
         {
             return Ok(seen.hash.clone());
+        }
+        if self.only_known {
+            return Ok("not read yet".to_owned());
         }
         let hash = durable::hash_file(path)?;
         self.seen.insert(name, Seen { size: now.0, modified_ns: now.1, inode: now.2, hash: hash.clone() });

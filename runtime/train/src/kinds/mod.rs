@@ -1,6 +1,7 @@
 //! Kinds of training: pre-training stages, evaluations, releases.
 
 pub mod classifier;
+mod compare;
 pub mod decoder;
 mod eval;
 pub mod post;
@@ -20,6 +21,7 @@ pub use release::{Release, Releasing};
 /// All kinds of this crate, sorted by name.
 pub static ALL: &[&llmp_stdlib::Kind] = &[
     &classifier::KIND,
+    &compare::KIND,
     &eval::KIND,
     &prefer::KIND,
     &pretrain::KIND,
