@@ -159,6 +159,15 @@ impl<'a> Checker<'a> {
             self.report(suggest(diag, nearest(name, names.iter().copied()), at));
             return Val::Error;
         }
+        // One of several types takes names: `rest` in a mixture.
+        if let Some(set) = Self::choices(ty) {
+            let scope = self.ctx.scope.unwrap_or(usize::MAX);
+            let values = set.values.iter().map(|(value, _)| *value);
+            let near = nearest(name, values.chain(self.names.known(scope)));
+            let diag = Diag::from(UnknownName { what: "value".into(), name: name.to_owned(), at });
+            self.report(suggest(diag, near, at));
+            return Val::Error;
+        }
         self.unknown_name("value", name, at)
     }
 
