@@ -44,12 +44,8 @@ impl Estimate {
         if !matches!(operator, '+' | '-' | '*' | '/') {
             return None;
         }
-        let ends = [
-            (self.low, right.low),
-            (self.low, right.high),
-            (self.high, right.low),
-            (self.high, right.high),
-        ];
+        let ends =
+            [(self.low, right.low), (self.low, right.high), (self.high, right.low), (self.high, right.high)];
         let all: Option<Vec<Rational>> =
             ends.into_iter().map(|(a, b)| number::arithmetic(a, operator, b)).collect();
         let all = all?;

@@ -83,8 +83,10 @@ crate::def! {
 }
 
 /// The kind.
-pub static KIND: Kind =
-    Kind { check, ..Kind::new(Hardware::SIGNATURE, Form::Block, Yields::Hardware, |_, _| Ok(Output::Nothing)) };
+pub static KIND: Kind = Kind {
+    check,
+    ..Kind::new(Hardware::SIGNATURE, Form::Block, Yields::Hardware, |_, _| Ok(Output::Nothing))
+};
 
 fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -98,7 +100,11 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     if view.read::<Rational>("utilisation").is_some_and(|u| u > Rational::from(1)) {
         let shown = view.read::<Rational>("utilisation").map_or_else(String::new, number::show);
         let message = format!("a utilisation of {shown} is more than all of it");
-        problems.push(Problem::error("LLMP0209", "utilisation", message).fix("use 40%", "utilisation", "40%"));
+        problems.push(Problem::error("LLMP0209", "utilisation", message).fix(
+            "use 40%",
+            "utilisation",
+            "40%",
+        ));
     }
     for (stage, _) in view.read::<Hours>("hours").map(|h| h.0).unwrap_or_default() {
         if view.program.view(&stage).is_none() {

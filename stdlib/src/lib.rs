@@ -13,6 +13,7 @@ pub mod family;
 pub mod formula;
 pub mod hardware;
 pub mod kind;
+pub mod library;
 pub mod literal;
 pub mod lock;
 pub mod number;

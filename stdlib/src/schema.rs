@@ -166,7 +166,12 @@ fn of(ty: &Ty, used: &mut Vec<&'static str>) -> Json {
         Ty::Int => number(&[Dim::NONE], true),
         Ty::Num => number(&[Dim::NONE], false),
         Ty::Quantity(dims) => number(dims, false),
-        Ty::Estimate(dims) => json!({ "anyOf": [number(dims, false), call()] }),
+        Ty::Estimate(dims) => {
+            let ends =
+                json!({ "type": "array", "items": { "type": "string" }, "minItems": 3, "maxItems": 3 });
+            let about = json!({ "type": "object", "properties": { "about": ends }, "required": ["about"] });
+            json!({ "anyOf": [number(dims, false), about] })
+        }
         Ty::Optional(ty) => json!({ "anyOf": [of(ty, used), { "type": "null" }] }),
         Ty::List(ty) => json!({ "type": "array", "items": of(ty, used) }),
         Ty::Range(ty) => {

@@ -27,8 +27,20 @@ pub enum License {
 
 /// Names that count as permissive; a version may follow after `-`.
 const PERMISSIVE: &[&str] = &[
-    "0bsd", "apache", "artistic", "bsd", "cc-by", "cc-pddc", "cc0", "isc", "mit", "odc-by", "pddl",
-    "public-domain", "unlicense", "zlib",
+    "0bsd",
+    "apache",
+    "artistic",
+    "bsd",
+    "cc-by",
+    "cc-pddc",
+    "cc0",
+    "isc",
+    "mit",
+    "odc-by",
+    "pddl",
+    "public-domain",
+    "unlicense",
+    "zlib",
 ];
 
 impl License {
@@ -46,10 +58,9 @@ impl License {
 fn is_permissive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let conditional = ["-nc", "-nd", "-sa"].iter().any(|mark| name.contains(mark));
-    let begins = |known: &&str| {
-        name.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-    };
-    !conditional && PERMISSIVE.iter().any(|known| begins(&known))
+    let begins =
+        |known: &&str| name.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    !conditional && PERMISSIVE.iter().any(begins)
 }
 
 impl std::fmt::Display for License {
@@ -163,8 +174,7 @@ pub fn is_reader(signature: &Signature) -> bool {
         Ty::List(inner) | Ty::Optional(inner) => matches!(inner, Ty::Data(_)),
         _ => false,
     };
-    signature.flow.is_some_and(|flow| flow.is_source())
-        && !signature.params.iter().any(|p| joins(&p.ty))
+    signature.flow.is_some_and(|flow| flow.is_source()) && !signature.params.iter().any(|p| joins(&p.ty))
 }
 
 /// Names of the attributes that every reader takes.

@@ -26,8 +26,8 @@ mod tests;
 
 pub use check::{Options, check, registry_problems};
 pub use load::{Loaded, Unit, Vfs, load};
-pub use program::{Guard, Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};
 pub use plan::{
     Change, Class, Diff, Edge, External, Graph, ItemChange, Node, OnHardware, StageEstimate, StepChange,
     comparisons_text, diff, estimates, estimates_json, estimates_text, externals, frozen, graph, plan,
 };
+pub use program::{Guard, Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};

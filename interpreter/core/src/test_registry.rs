@@ -2,13 +2,14 @@
 #![allow(unreachable_pub, reason = "the macros declare public types")]
 
 use llmp_stdlib::arg::{BatchSize, DocsRef, FilePath, Length, ModelRef, TokenizerRef, Tokens, TrainingData};
-use llmp_stdlib::kind::{Cost, Field, Group};
 use llmp_stdlib::compare::{Expectation, Hold, Vary};
+use llmp_stdlib::kind::{Cost, Field, Group};
 use llmp_stdlib::registry::Function;
 use llmp_stdlib::source::License;
 use llmp_stdlib::{
     Arg, Column, Dim, Form, Formula, ItemRef, Kind, ModelCost, Output, Part, Planner, Port, Problem,
-    Rational, Record, Registry, Settings, StageCost, State, Ty, Value, View, Yields, choices, def, family, number,
+    Rational, Record, Registry, Settings, StageCost, State, Ty, Value, View, Yields, choices, def, family,
+    number,
 };
 
 const ANY: &[State] = &[State::Html, State::Docs, State::Chat, State::Prompt, State::Preference];
@@ -318,7 +319,8 @@ fn stage_cost(view: &View<'_>) -> Option<Cost> {
     let tokens = view.read::<Tokens>("tokens")?.0;
     let flops = 6.0 * parameters as f64 * tokens as f64;
     let (weights, disk) = (parameters * 16, parameters * 28);
-    let cost = StageCost { tokens, flops, memory_bytes: weights, weight_bytes: weights, ..StageCost::default() };
+    let cost =
+        StageCost { tokens, flops, memory_bytes: weights, weight_bytes: weights, ..StageCost::default() };
     Some(Cost::Stage(StageCost { checkpoint_bytes: disk, ..cost }))
 }
 
@@ -365,7 +367,20 @@ pub(crate) fn registry() -> Registry {
     // Ratios are read exactly: a use of the number helpers keeps the import honest.
     debug_assert_eq!(number::show(Rational::new(1, 2)), "0.5");
     Registry::new()
-        .kinds(&[&SOURCE, &DATASET, &CHAIN, &MIX, &TOKENIZER, &MODEL, &PRETRAIN, &REWARD, &COMPARE, &llmp_stdlib::hardware::KIND, &EVAL, &RELEASE])
+        .kinds(&[
+            &SOURCE,
+            &DATASET,
+            &CHAIN,
+            &MIX,
+            &TOKENIZER,
+            &MODEL,
+            &PRETRAIN,
+            &REWARD,
+            &COMPARE,
+            &llmp_stdlib::hardware::KIND,
+            &EVAL,
+            &RELEASE,
+        ])
         .steps(&[
             Concat::SIGNATURE,
             ExtractText::SIGNATURE,

@@ -8,7 +8,11 @@ use super::{Checker, Val};
 
 impl<'a> Checker<'a> {
     /// Takes the attributes out of a reader's arguments: those that are written, and those that a variant sets.
-    pub(crate) fn attributes(&mut self, signature: &'static Signature, parts: &mut Parts<'_>) -> (Record, Val) {
+    pub(crate) fn attributes(
+        &mut self,
+        signature: &'static Signature,
+        parts: &mut Parts<'_>,
+    ) -> (Record, Val) {
         let mut attributes = Record::new();
         let mut state = Val::Known(Value::None);
         if !is_reader(signature) {

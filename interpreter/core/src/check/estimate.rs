@@ -104,7 +104,9 @@ impl<'a> Checker<'a> {
                 (Val::Known(Value::Bool(false)), _) | (_, Val::Known(Value::Bool(false))) => {
                     Val::Known(Value::Bool(false))
                 }
-                (Val::Known(Value::Bool(true)), Val::Known(Value::Bool(true))) => Val::Known(Value::Bool(true)),
+                (Val::Known(Value::Bool(true)), Val::Known(Value::Bool(true))) => {
+                    Val::Known(Value::Bool(true))
+                }
                 _ => Val::Unknown,
             });
         }

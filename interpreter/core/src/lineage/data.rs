@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use llmp_stdlib::source::{Rights, is_reader, tokens_in};
 use llmp_stdlib::{
-    Call, Dim, Estimate, Form, ItemRef, Quantity, Rational, Record, Signature, State, Ty, Value, Yields, number,
+    Call, Dim, Estimate, Form, ItemRef, Quantity, Rational, Record, Signature, State, Ty, Value, Yields,
+    number,
 };
 
 use super::{Data, Leaf, Lineage, Part, Portion};
@@ -22,9 +23,10 @@ impl Lineage<'_> {
     /// Whether a value is data: an item, a pipe, a reader.
     pub(crate) fn is_data(&self, value: &Value) -> bool {
         match value {
-            Value::Item(item) => {
-                self.program.view(&item.item).is_some_and(|v| matches!(v.kind.yields, Yields::Data | Yields::Mix))
-            }
+            Value::Item(item) => self
+                .program
+                .view(&item.item)
+                .is_some_and(|v| matches!(v.kind.yields, Yields::Data | Yields::Mix)),
             Value::Pipe(..) => true,
             Value::Call(call) => {
                 self.signature(&call.name).is_some_and(|s| s.flow.is_some_and(|f| f.is_source()))
@@ -155,7 +157,8 @@ impl Lineage<'_> {
 
     /// Text that a model of the program writes is one generation further than what that model was trained on.
     fn written(&self, signature: &Signature, args: &Record, data: &mut Data) {
-        let answers = signature.flow.is_some_and(|f| f.gives(args, None) == Some(State::Answers) || f.is_source());
+        let answers =
+            signature.flow.is_some_and(|f| f.gives(args, None) == Some(State::Answers) || f.is_source());
         let writes = |ty: &Ty| matches!(ty, Ty::Item(yields) if yields.contains(&Yields::Model));
         let by = signature.params.iter().filter(|p| writes(&p.ty)).filter_map(|p| args.get(p.name));
         if !answers {
@@ -227,9 +230,10 @@ impl Lineage<'_> {
             let data = self.trace(&Value::Item(ItemRef::of_key(key, self.program)), 1);
             portions.push(Portion { name: key.clone(), share, max_epochs, data });
         }
-        let total = portions.iter().filter_map(|p| p.share).fold(Some(Rational::from(0)), |sum, share| {
-            number::arithmetic(sum?, '+', share)
-        });
+        let total = portions
+            .iter()
+            .filter_map(|p| p.share)
+            .try_fold(Rational::from(0), |sum, share| number::arithmetic(sum, '+', share));
         if let Some(total) = total.filter(|t| *t > Rational::from(1)) {
             for portion in &mut portions {
                 portion.share = portion.share.and_then(|s| number::arithmetic(s, '/', total));

@@ -26,7 +26,9 @@ pub(super) fn repeated(look: &Look<'_>, stages: &[Stage], diags: &mut Vec<Diag>)
             for leaf in portion.data.leaves.iter().filter(|l| l.size.is_none() && !l.rights.evaluation) {
                 let at = look.source(leaf).unwrap_or_else(|| look.portion(&stage.name, member, portion));
                 if matters && unknown.insert(leaf.source.clone()) {
-                    diags.push(SizeUnknown { name: leaf.source.clone(), stage: stage.name.clone(), at }.into());
+                    diags.push(
+                        SizeUnknown { name: leaf.source.clone(), stage: stage.name.clone(), at }.into(),
+                    );
                 }
             }
             let Some(repeat) = look.lineage.repeat(stage, portion) else { continue };
@@ -64,11 +66,13 @@ fn one(
         diag = diag.severity(Severity::Error);
     }
     if portion.max_epochs.is_none() {
-        diag = diag.note("up to 4 passes are worth nearly as much as new text, 40 give nothing more (arXiv:2305.16264)");
+        diag = diag.note(
+            "up to 4 passes are worth nearly as much as new text, 40 give nothing more (arXiv:2305.16264)",
+        );
     }
-    let budget = ["tokens", "steps", "flops"].into_iter().find(|name| {
-        look.items.0.get(&stage.name).is_some_and(|item| item.written.contains(*name))
-    });
+    let budget = ["tokens", "steps", "flops"]
+        .into_iter()
+        .find(|name| look.items.0.get(&stage.name).is_some_and(|item| item.written.contains(*name)));
     if let Some(budget) = budget {
         diag = also(diag, Some(look.place(&stage.name, &[budget])), "the length of the stage");
     }

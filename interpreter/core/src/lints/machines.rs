@@ -43,7 +43,11 @@ fn one(look: &Look<'_>, stage: &View<'_>, cost: &StageCost, machine: &View<'_>) 
             bytes(cost.optimizer_bytes),
             bytes(cost.activation_bytes)
         );
-        found.push(Diag::from(DoesNotFit { stage, machine, needs, has, at: here }).note(parts).label(at, "this much on a device"));
+        found.push(
+            Diag::from(DoesNotFit { stage, machine, needs, has, at: here })
+                .note(parts)
+                .label(at, "this much on a device"),
+        );
     }
     if let (Some(limit), Some(takes)) = (machine.read::<Seconds>("limit"), seconds(machine, cost.flops))
         && takes > limit.0

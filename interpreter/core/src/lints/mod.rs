@@ -16,7 +16,10 @@ use crate::program::Items;
 impl Checker<'_> {
     /// Applies all rules of this module.
     pub(crate) fn lints(&mut self) {
-        let look = Look { items: &self.items, lineage: Lineage::new(&self.items, self.registry, &self.loaded.locked) };
+        let look = Look {
+            items: &self.items,
+            lineage: Lineage::new(&self.items, self.registry, &self.loaded.locked),
+        };
         let stages = look.stages();
         let mut diags: Vec<Diag> = Vec::new();
         amounts::repeated(&look, &stages, &mut diags);

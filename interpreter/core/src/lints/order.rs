@@ -1,7 +1,7 @@
 //! The order of steps in a pipe: dear ones after cheap ones, duplicates out before samples are drawn.
 
-use llmp_grammar::ast::{Body, Expr};
 use llmp_grammar::Diag;
+use llmp_grammar::ast::{Body, Expr};
 use llmp_stdlib::{Registry, Signature, State, Ty, Yields};
 
 use crate::check::{flatten, parts};
@@ -64,7 +64,8 @@ fn runs_model(signature: &Signature) -> bool {
 fn cheap(step: &Written<'_>, costly: &Written<'_>) -> bool {
     let Some(flow) = step.signature.flow else { return false };
     let Some(before) = costly.signature.flow else { return false };
-    let filter = ["gopher_", "c4_", "fineweb_", "word_count"].iter().any(|n| step.signature.name.starts_with(n));
+    let filter =
+        ["gopher_", "c4_", "fineweb_", "word_count"].iter().any(|n| step.signature.name.starts_with(n));
     let same = flow.from == [State::Docs] && before.from == [State::Docs];
     let reads = flow.needs.iter().any(|need| before.adds.iter().any(|(name, _)| name == need));
     filter && same && flow.row_wise && !reads

@@ -7,9 +7,7 @@ use llmp_stdlib::source::License;
 use llmp_stdlib::{Arg, Rational, Value, View, Yields};
 
 use super::{Look, also};
-use crate::codes::{
-    EvaluationTrained, LicenseForbids, NotDecontaminated, OwnPairs, SyntheticOnly,
-};
+use crate::codes::{EvaluationTrained, LicenseForbids, NotDecontaminated, OwnPairs, SyntheticOnly};
 use crate::lineage::{Leaf, Stage};
 
 /// Evaluation data in training: declared as such, or read by an evaluation.
@@ -85,11 +83,7 @@ fn overlap(look: &Look<'_>, eval: &View<'_>, stage: (bool, &Stage), member: &str
     also(facts.into(), Some(at), "measured here")
 }
 
-fn not_clean(
-    look: &Look<'_>,
-    eval: &View<'_>,
-    unclean: &[(Stage, String, Leaf, Leaf)],
-) -> Option<Diag> {
+fn not_clean(look: &Look<'_>, eval: &View<'_>, unclean: &[(Stage, String, Leaf, Leaf)]) -> Option<Diag> {
     let (stage, member, leaf, test) = unclean.first()?;
     let sources: BTreeSet<&str> = unclean.iter().map(|(_, _, leaf, _)| leaf.source.as_str()).collect();
     let facts = NotDecontaminated {

@@ -101,7 +101,8 @@ fn on(view: &View<'_>, stage: &StageEstimate) -> Option<OnHardware> {
     let seconds = seconds(view, stage.cost.flops)?;
     let device_hours = seconds * devices as f64 / HOUR;
     let price = view.read::<Dollars>("price_per_hour").map(|d| device_hours * to_f64(d.0));
-    let hours = view.read::<Hours>("hours").and_then(|h| h.0.into_iter().find(|(name, _)| *name == stage.name));
+    let hours =
+        view.read::<Hours>("hours").and_then(|h| h.0.into_iter().find(|(name, _)| *name == stage.name));
     let published = hours.map(|(_, hours)| to_f64(hours)).filter(|hours| *hours > 0.0).map(|hours| {
         let all = hours * HOUR * peak;
         (hours, stage.six_pt().unwrap_or(stage.cost.flops) / all, stage.cost.flops / all)
@@ -152,9 +153,9 @@ pub fn json(estimates: &[StageEstimate]) -> Json {
                 "device_hours": on.device_hours, "price": on.price, "formula": on.formula, "published": published,
             })
         };
-        let synthetic = stage.synthetic.map(|s| {
-            json!({ "share": [to_f64(s.low), to_f64(s.high)], "generation": s.generation })
-        });
+        let synthetic = stage
+            .synthetic
+            .map(|s| json!({ "share": [to_f64(s.low), to_f64(s.high)], "generation": s.generation }));
         let value = json!({
             "tokens": stage.cost.tokens,
             "flops": stage.cost.flops,

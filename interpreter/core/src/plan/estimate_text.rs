@@ -27,7 +27,8 @@ pub fn estimates_text(estimates: &[StageEstimate]) -> String {
         if let Some(share) = stage.synthetic.filter(|share| share.generation > 0) {
             let plural = if share.generation == 1 { "" } else { "s" };
             let shown = percents(share.low, share.high);
-            let words = format!("{shown} written by models, {} generation{plural} from people", share.generation);
+            let words =
+                format!("{shown} written by models, {} generation{plural} from people", share.generation);
             line(&mut text, "synthetic", &words);
         }
         for on in &stage.on {
@@ -42,7 +43,11 @@ pub fn comparisons_text(plan: &Plan) -> String {
     let mut text = String::new();
     for (name, size) in &plan.comparisons {
         let (runs, shared) = (size.runs, size.shared());
-        let _ = writeln!(text, "  {name}: {runs} runs, {shared}% shared: {} steps for {}", size.distinct, size.steps);
+        let _ = writeln!(
+            text,
+            "  {name}: {runs} runs, {shared}% shared: {} steps for {}",
+            size.distinct, size.steps
+        );
         for (arm, tokens, flops) in &size.arms {
             line(&mut text, arm, &format!("{} tokens, {flops:.2e} FLOPs in a run", human(*tokens as f64)));
         }

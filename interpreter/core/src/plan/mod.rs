@@ -4,8 +4,8 @@ mod diff;
 pub(crate) mod estimate;
 mod estimate_text;
 mod external;
-mod runs;
 mod graph;
+mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,9 +21,9 @@ use llmp_stdlib::{
 use crate::check::trains;
 use crate::program::{Item, Program};
 
+pub use diff::{Change, Diff, ItemChange, StepChange, diff};
 pub use estimate::{OnHardware, StageEstimate, estimates, json as estimates_json};
 pub use estimate_text::{comparisons_text, estimates_text};
-pub use diff::{Change, Diff, ItemChange, StepChange, diff};
 pub use external::{External, externals, frozen};
 pub use graph::{Class, Edge, Graph, Node, graph};
 

@@ -34,7 +34,12 @@ impl Maker<'_> {
                     size.steps += 1;
                     distinct.insert(seeded.id.clone());
                     new.insert(step.id.clone(), seeded.id.clone());
-                    self.keep(&plan, step, seeded, &format!("{}.{}.{seed}", compare.name, words(&arm.values)));
+                    self.keep(
+                        &plan,
+                        step,
+                        seeded,
+                        &format!("{}.{}.{seed}", compare.name, words(&arm.values)),
+                    );
                 }
                 runs.push(Run { arm: arm.values.clone(), seed, model: moved(output.clone(), &new) });
             }

@@ -20,13 +20,24 @@ fn text(program: &str) -> String {
 #[test]
 fn what_a_stage_reads_is_estimated_as_ranges() {
     let sources = "source books = text(\"b/*.txt\", size = about(30M tokens))\nsource notes = text(\"n/*.txt\", size = 10M tokens, synthetic = { by = \"m\" })";
-    let rest = "mix blend { books = 75%, notes = 25% }\npretrain run { model = m, data = blend, tokens = 40M }";
+    let rest =
+        "mix blend { books = 75%, notes = 25% }\npretrain run { model = m, data = blend, tokens = 40M }";
     let said = text(&program(sources, rest));
-    assert!(said.contains("books        75% 30M tokens, 0.67 to 1.5 passes over 20M to 45M tokens"), "{said}");
+    assert!(
+        said.contains("books        75% 30M tokens, 0.67 to 1.5 passes over 20M to 45M tokens"),
+        "{said}"
+    );
     assert!(said.contains("notes        25% 10M tokens, 1 passes over 10M tokens"), "{said}");
     assert!(said.contains("25% written by models, 1 generation from people"), "{said}");
-    let filtered = program(sources, "dataset clean = books |> gopher_quality()\npretrain run { model = m, data = clean, tokens = 9M }");
-    assert!(text(&filtered).contains("at least 0.2 passes over at most 45M tokens   (books)"), "{}", text(&filtered));
+    let filtered = program(
+        sources,
+        "dataset clean = books |> gopher_quality()\npretrain run { model = m, data = clean, tokens = 9M }",
+    );
+    assert!(
+        text(&filtered).contains("at least 0.2 passes over at most 45M tokens   (books)"),
+        "{}",
+        text(&filtered)
+    );
 }
 
 #[test]
@@ -43,7 +54,10 @@ fn published_hours_imply_a_utilisation() {
 
 #[test]
 fn attributes_of_sources_are_no_part_of_the_plan() {
-    let plain = planned(&program("source books = text(\"b/*.txt\")", "pretrain run { model = m, data = books, tokens = 4M }"));
+    let plain = planned(&program(
+        "source books = text(\"b/*.txt\")",
+        "pretrain run { model = m, data = books, tokens = 4M }",
+    ));
     let told = "source books = text(\"b/*.txt\", size = 9M tokens, license = permissive, robots = obeyed, opt_out = honoured)";
     let told = planned(&program(told, "pretrain run { model = m, data = books, tokens = 4M }"));
     assert_eq!(plain.hash(), told.hash());
@@ -56,7 +70,8 @@ fn attributes_of_sources_are_no_part_of_the_plan() {
 #[test]
 fn estimates_have_three_values_and_their_places() {
     let with = |condition: &str| {
-        let rest = format!("check {condition} else \"no\"\npretrain run {{ model = m, data = books, tokens = 4M }}");
+        let rest =
+            format!("check {condition} else \"no\"\npretrain run {{ model = m, data = books, tokens = 4M }}");
         let text = program("source books = text(\"b/*.txt\", size = about(9M tokens))", &rest);
         let checked = checked(&[("main.llmp", &text)], &Options::default());
         checked.diags.iter().map(|d| d.code).collect::<Vec<_>>()
@@ -67,9 +82,27 @@ fn estimates_have_three_values_and_their_places() {
     assert_eq!(with("books.size > 10M tokens"), ["LLMP0806"]);
     assert_eq!(with("books.size > 10 steps"), ["LLMP0306"]);
     assert_eq!(with("run.synthetic_share <= 10%"), Vec::<&str>::new());
-    assert_eq!(said(&program("source books = text(\"b/*.txt\", size = about(9M))", "pretrain run { model = m, data = books, tokens = 4M }")), ["0302 2:45"]);
-    assert_eq!(said(&program("source books = text(\"b/*.txt\", licens = \"MIT\")", "pretrain run { model = m, data = books, tokens = 4M }")), ["0203 2:32"]);
-    assert_eq!(said(&program("source books = text(\"b/*.txt\")", "pretrain run { model = m, data = books, tokens = about(4M) }")), ["0201 5:50"]);
+    assert_eq!(
+        said(&program(
+            "source books = text(\"b/*.txt\", size = about(9M))",
+            "pretrain run { model = m, data = books, tokens = 4M }"
+        )),
+        ["0302 2:45"]
+    );
+    assert_eq!(
+        said(&program(
+            "source books = text(\"b/*.txt\", licens = \"MIT\")",
+            "pretrain run { model = m, data = books, tokens = 4M }"
+        )),
+        ["0203 2:32"]
+    );
+    assert_eq!(
+        said(&program(
+            "source books = text(\"b/*.txt\")",
+            "pretrain run { model = m, data = books, tokens = about(4M) }"
+        )),
+        ["0201 5:50"]
+    );
 }
 
 #[test]
@@ -95,6 +128,9 @@ fn a_mistake_across_stages_names_both_places() {
     let text = program(sources, rest);
     let checked = checked(&[("main.llmp", &text)], &Options::default());
     let found: Vec<(&str, usize)> = checked.diags.iter().map(|d| (d.code, d.labels.len())).collect();
-    assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), ["LLMP0404", "LLMP0406", "LLMP0409", "LLMP0409"]);
+    assert_eq!(
+        found.iter().map(|f| f.0).collect::<Vec<_>>(),
+        ["LLMP0404", "LLMP0406", "LLMP0409", "LLMP0409"]
+    );
     assert!(found.iter().all(|f| f.1 >= 2), "{found:?}");
 }

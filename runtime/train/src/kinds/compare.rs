@@ -2,9 +2,7 @@
 
 use llmp_stdlib::arg::ModelRef;
 use llmp_stdlib::compare::{Expectation, Hold, Vary, words};
-use llmp_stdlib::{
-    Arg, Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields,
-};
+use llmp_stdlib::{Arg, Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields};
 
 use crate::suites::Suite;
 
