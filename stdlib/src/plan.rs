@@ -137,6 +137,8 @@ impl Guard {
 pub struct Plan {
     /// Steps in topological order, each definition once.
     pub steps: Vec<Step>,
+    /// Where each step stands among them; steps that are not in it are looked for one by one.
+    pub order: BTreeMap<StepId, usize>,
     /// Names for people: `clean.gopher_quality`, `run`. One step may have several.
     pub names: BTreeMap<StepId, Vec<String>>,
     /// Where the step's item is written; not part of the hash.
@@ -173,7 +175,8 @@ impl Plan {
 
     /// The step with this identity.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
-        self.steps.iter().find(|s| s.id == *id)
+        let known = self.order.get(id).and_then(|at| self.steps.get(*at)).filter(|step| step.id == *id);
+        known.or_else(|| self.steps.iter().find(|step| step.id == *id))
     }
 
     /// The step that people call `name`, or whose identity starts with it.

@@ -1,10 +1,10 @@
-//! Reads the main file and the files that it imports, through a virtual file system.
+//! Reads the main file and the files that it imports, through a virtual file system; `std/` comes from the library.
 
 use std::collections::BTreeMap;
 
-use llmp_grammar::ast::{File, ItemKind, Use};
+use llmp_grammar::ast::{File, ItemKind, Use, UseNames};
 use llmp_grammar::{FileId, Sink, Sources, Span};
-use llmp_stdlib::{Lock, Locked};
+use llmp_stdlib::{Lock, Locked, library};
 
 use crate::codes::{FileNotFound, ImportCycle, LeavesProject};
 
@@ -36,6 +36,16 @@ pub struct Unit {
     pub ast: File,
     /// Imports: the path as written to the number of the unit; absent where the file was not found.
     pub imports: BTreeMap<String, usize>,
+    /// Whether it comes from the library.
+    pub library: bool,
+    /// Units whose items this one offers besides its own: the files of a library folder.
+    pub offers: Vec<usize>,
+}
+
+impl Unit {
+    fn new(file: FileId, path: String, ast: File, library: bool) -> Unit {
+        Unit { file, path, ast, imports: BTreeMap::new(), library, offers: Vec::new() }
+    }
 }
 
 /// All files of a program, the main file first.
@@ -57,7 +67,7 @@ pub fn load(vfs: &dyn Vfs, main: &str) -> (Loaded, Sink) {
     if loader.unit(&main).is_none() {
         let file = loader.loaded.sources.add(main.clone(), "");
         loader.sink.push(FileNotFound { path: main.clone(), at: Span::at(file, 0) });
-        loader.loaded.units.push(Unit { file, path: main, ast: File::default(), imports: BTreeMap::new() });
+        loader.loaded.units.push(Unit::new(file, main, File::default(), false));
     }
     loader.loaded.locked = locked(vfs, &loader.root, &loader.loaded.units[0].path);
     (loader.loaded, loader.sink)
@@ -81,15 +91,54 @@ struct Loader<'v> {
 
 impl Loader<'_> {
     fn unit(&mut self, path: &str) -> Option<usize> {
-        if let Some(known) = self.loaded.units.iter().position(|u| u.path == path) {
+        if let Some(known) = self.known(path, false) {
             return Some(known);
         }
         let text = self.vfs.read(path)?;
-        let file = self.loaded.sources.add(path, text.clone());
-        let (parse, sink) = llmp_grammar::parse(file, &text);
+        Some(self.parse(path, &text, false))
+    }
+
+    fn known(&self, path: &str, library: bool) -> Option<usize> {
+        self.loaded.units.iter().position(|u| u.path == path && u.library == library)
+    }
+
+    /// A file of the library, or a folder of it: then a unit of its own that offers what its files define. Only those
+    /// files are read that define one of the imported names.
+    fn library(&mut self, path: &str, import: &Use) -> Option<usize> {
+        let file = format!("{}.llmp", path.trim_end_matches(".llmp"));
+        if let Some(text) = library::library(&file) {
+            return Some(self.known(&file, true).unwrap_or_else(|| self.parse(&file, text, true)));
+        }
+        library::folder(path).next()?;
+        let folder = self.known(path, true).unwrap_or_else(|| {
+            let file = self.loaded.sources.add(path, "");
+            self.loaded.units.push(Unit::new(file, path.to_owned(), File::default(), true));
+            self.loaded.units.len() - 1
+        });
+        let names: Vec<&str> = match &import.names {
+            UseNames::Names(names) => names.iter().map(|n| n.name.text.as_str()).collect(),
+            UseNames::Namespace(_) => Vec::new(),
+        };
+        let there = |name: &&str| library::folder(path).any(|(_, text)| defines(text, name));
+        let all = names.is_empty() || !names.iter().all(there);
+        for (file, text) in library::folder(path) {
+            if all || names.iter().any(|name| defines(text, name)) {
+                let unit = self.known(file, true).unwrap_or_else(|| self.parse(file, text, true));
+                let offers = &mut self.loaded.units[folder].offers;
+                if !offers.contains(&unit) {
+                    offers.push(unit);
+                }
+            }
+        }
+        Some(folder)
+    }
+
+    fn parse(&mut self, path: &str, text: &str, library: bool) -> usize {
+        let file = self.loaded.sources.add(path, text);
+        let (parse, sink) = llmp_grammar::parse(file, text);
         self.sink.extend(sink);
         let index = self.loaded.units.len();
-        let unit = Unit { file, path: path.to_owned(), ast: parse.file, imports: BTreeMap::new() };
+        let unit = Unit::new(file, path.to_owned(), parse.file, library);
         let uses: Vec<Use> = unit
             .ast
             .items
@@ -102,19 +151,24 @@ impl Loader<'_> {
             self.import(index, path, &import);
         }
         self.open.pop();
-        Some(index)
+        index
     }
 
     fn import(&mut self, index: usize, from: &str, import: &Use) {
         let written = &import.from.text;
-        let target = target(from, written);
-        if !written.starts_with("std/") && !inside(&self.root, &target) {
-            self.sink.push(LeavesProject { path: written.clone(), at: import.from.span });
-            return;
-        }
-        let with_ending = format!("{target}.llmp");
-        let found = if self.vfs.exists(&target) && target.ends_with(".llmp") { target } else { with_ending };
-        match self.unit(&found) {
+        let found = if written.starts_with("std/") {
+            self.library(&normal(written), import)
+        } else {
+            let target = join(folder(from), written);
+            if !inside(&self.root, &target) {
+                self.sink.push(LeavesProject { path: written.clone(), at: import.from.span });
+                return;
+            }
+            let with_ending = format!("{target}.llmp");
+            let as_written = target.ends_with(".llmp") && self.vfs.exists(&target);
+            self.unit(if as_written { &target } else { &with_ending })
+        };
+        match found {
             Some(unit) if self.open.contains(&unit) => {
                 let start = self.open.iter().position(|u| *u == unit).unwrap_or(0);
                 let names: Vec<&str> = self.open[start..]
@@ -133,6 +187,16 @@ impl Loader<'_> {
     }
 }
 
+/// Whether a text defines a name: `model llama like …` at the start of a line.
+fn defines(text: &str, name: &str) -> bool {
+    let named = |line: &str| {
+        let (first, rest) = line.split_once(' ')?;
+        let (kind, after) = (!first.starts_with('#') && first != "use", rest.strip_prefix(name)?);
+        Some(kind && after.starts_with([' ', '(', '[', ':']))
+    };
+    text.lines().any(|line| named(line) == Some(true))
+}
+
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -149,10 +213,6 @@ pub(crate) fn join(folder: &str, path: &str) -> String {
     } else {
         normal(&format!("{folder}/{path}"))
     }
-}
-
-fn target(from: &str, written: &str) -> String {
-    if written.starts_with("std/") { normal(written) } else { join(folder(from), written) }
 }
 
 /// Without `.` and, where it can be, without `..`.
@@ -202,6 +262,35 @@ mod tests {
         assert_eq!(join("x/y", "../z.llmp"), "x/z.llmp");
         assert_eq!(join("x", "/abs"), "/abs");
         assert!(inside("", "a.llmp") && !inside("", "../a.llmp") && inside("p", "p/q") && !inside("p", "pq"));
+    }
+
+    #[test]
+    fn the_library_is_there_whatever_the_files() {
+        let files: BTreeMap<String, String> = [
+            ("main.llmp", "llmp 1\nuse { llama } from \"std/arch\"\nuse { gemma2 } from \"std/arch/gemma2\"\nuse { x } from \"./std/arch/llama.llmp\"\n"),
+            ("std/arch/llama.llmp", "llmp 1\nlet x = 1\n"),
+        ]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+        let (loaded, sink) = load(&files, "main.llmp");
+        assert!(sink.is_empty(), "{sink:?}");
+        let units: Vec<(&str, bool)> = loaded.units.iter().map(|u| (u.path.as_str(), u.library)).collect();
+        let expected = [
+            ("main.llmp", false),
+            ("std/arch", true),
+            ("std/arch/llama.llmp", true),
+            ("std/arch/gemma2.llmp", true),
+            ("std/arch/llama.llmp", false),
+        ];
+        assert_eq!(units, expected);
+        assert_eq!(loaded.units[1].offers, [2]);
+    }
+
+    #[test]
+    fn what_the_library_lacks_is_not_found() {
+        let main = "llmp 1\nuse { a } from \"std/nowhere\"\nuse { b } from \"std/arch/nothing\"\n";
+        let (_, sink) = load(&BTreeMap::from([("main.llmp".to_owned(), main.to_owned())]), "main.llmp");
+        assert_eq!(sink.iter().map(|d| d.code).collect::<Vec<_>>(), ["LLMP0109", "LLMP0109"]);
     }
 
     #[test]

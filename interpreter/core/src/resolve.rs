@@ -110,6 +110,14 @@ impl<'a> Template<'a> {
         }
     }
 
+    /// How many definitions one instance has.
+    pub(crate) fn size(&self) -> usize {
+        match self.what {
+            What::Family(..) => 1,
+            What::Rounds(rounds) => rounds.members.len().max(1),
+        }
+    }
+
     /// What a variant sets to change the values of the index.
     pub(crate) fn setting(&self) -> &'a str {
         match self.what {
@@ -134,7 +142,8 @@ pub(crate) struct Names<'a> {
     pub(crate) params: IndexMap<String, (usize, &'a ast::Param)>,
     pub(crate) templates: IndexMap<String, Template<'a>>,
     pub(crate) checks: Vec<(usize, &'a ast::Item, &'a ast::Check)>,
-    pub(crate) variants: IndexMap<String, (usize, &'a ast::Variant)>,
+    /// Variants of one name in several files are one.
+    pub(crate) variants: IndexMap<String, Vec<(usize, &'a ast::Variant)>>,
     /// Imported names of the main file: name, place.
     pub(crate) imports: Vec<(String, Span)>,
 }
@@ -172,6 +181,12 @@ pub(crate) fn resolve<'a>(loaded: &'a Loaded, registry: &Registry, diags: &mut V
             let order = item.name().map_or(0, |name| name.span.start);
             let mut definer = Definer { names: &mut names, registry, scope: unit, order, diags };
             definer.define(item, unique);
+        }
+    }
+    for (unit, file) in loaded.units.iter().enumerate() {
+        for other in &file.offers {
+            let offered = names.scopes[*other].names.clone();
+            names.scopes[unit].names.extend(offered);
         }
     }
     for (unit, file) in loaded.units.iter().enumerate() {
@@ -227,7 +242,7 @@ impl<'a> Definer<'_, 'a> {
                 Def::Let(unique)
             }
             ItemKind::Variant(variant) => {
-                self.names.variants.insert(name.text.clone(), (scope, variant));
+                self.names.variants.entry(name.text.clone()).or_default().push((scope, variant));
                 Def::Variant
             }
             ItemKind::Rounds(rounds) => {

@@ -15,21 +15,31 @@ use crate::resolve::{DeclRef, Def, Definer, Instance, LetRef, Scope, Template, W
 const MOST: usize = 1_000_000;
 
 impl<'a> Checker<'a> {
-    /// Makes the instances of all families and rounds.
-    pub(crate) fn expand(&mut self) {
+    /// Makes the instances of all families and rounds. False if there would be too many: then there are none.
+    pub(crate) fn expand(&mut self) -> bool {
         self.expanding = true;
         let mut done = 0;
-        // Rounds may hold further templates, which are added behind.
-        while let Some((name, template)) = self.names.templates.get_index(done) {
-            let (name, template) = (name.clone(), template.clone());
-            done += 1;
-            self.hides(&template);
-            self.within(
-                |ctx| ctx.node.clone_from(&name),
-                |c| c.index_used(template.scope, template.index().span),
-            );
-            let keys = self.keys(&name, &template).unwrap_or_default();
-            self.instances(&name, template, keys);
+        // Rounds may hold further templates, which are added behind; all of one depth are counted before any is made.
+        while done < self.names.templates.len() && self.made <= MOST {
+            let mut known = Vec::new();
+            while let Some((name, template)) = self.names.templates.get_index(done) {
+                let (name, template) = (name.clone(), template.clone());
+                done += 1;
+                self.hides(&template);
+                self.within(
+                    |ctx| ctx.node.clone_from(&name),
+                    |c| c.index_used(template.scope, template.index().span),
+                );
+                let keys = self.keys(&name, &template).unwrap_or_default();
+                if self.count(keys.len().saturating_mul(template.size()), template.index().span) {
+                    known.push((name, template, keys));
+                }
+            }
+            for (name, template, keys) in known {
+                if self.made <= MOST {
+                    self.instances(&name, template, keys);
+                }
+            }
         }
         self.expanding = false;
         if done > 0 {
@@ -37,6 +47,7 @@ impl<'a> Checker<'a> {
             let units: Vec<usize> = names.scopes.iter().map(|scope| scope.unit).collect();
             names.decls.sort_by_cached_key(|_, decl| (units.get(decl.scope).copied(), decl.order));
         }
+        self.made <= MOST
     }
 
     /// Names inside that are defined outside too.
@@ -98,8 +109,8 @@ impl<'a> Checker<'a> {
     fn index_set(&self, name: &str, template: &Template<'a>) -> Option<(usize, &'a Expr)> {
         let wanted = template.setting();
         let mut found = None;
-        for variant in &self.variants {
-            let Some((scope, variant)) = self.names.variants.get(variant) else { continue };
+        let chosen = self.variants.iter().filter_map(|variant| self.names.variants.get(variant));
+        for (scope, variant) in chosen.flatten() {
             for member in &variant.block.members {
                 if let [Segment::Name(first), Segment::Name(second)] = member.target.as_slice()
                     && second.text == wanted
@@ -172,15 +183,13 @@ impl<'a> Checker<'a> {
         self.made <= MOST
     }
 
+    /// Whether there are more elements than there may be.
+    pub(crate) fn too_many(&self) -> bool {
+        self.made > MOST
+    }
+
     fn instances(&mut self, name: &str, template: Template<'a>, keys: Vec<Value>) {
-        let size = match template.what {
-            What::Family(..) => 1,
-            What::Rounds(rounds) => rounds.members.len().max(1),
-        };
         let index = template.index();
-        if !self.count(keys.len().saturating_mul(size), index.span) {
-            return;
-        }
         let registry = self.registry;
         let names = Rc::make_mut(&mut self.names);
         let unit = names.unit(template.scope).unwrap_or_default();

@@ -407,23 +407,22 @@ impl<'a> Checker<'a> {
         let fits = self.count(items.len(), list.list.span);
         let mut values = Vec::new();
         for item in if fits { items } else { Vec::new() } {
-            let name = list.var.text.clone();
             self.ctx.path.push(values.len().to_string());
-            let one = self.within(
-                |ctx| ctx.locals.push((name, Val::Known(item))),
-                |c| {
-                    let taken = list.condition.as_ref().map(|condition| c.check(condition, &Ty::Bool));
-                    match taken {
-                        Some(Val::Known(Value::Bool(false))) => None,
-                        Some(Val::Error) => Some(Val::Error),
-                        Some(Val::Unknown) => Some(Val::Unknown),
-                        _ => Some(look(c, &list.value)),
-                    }
-                },
-            );
+            self.ctx.locals.push((list.var.text.clone(), Val::Known(item)));
+            let taken = list.condition.as_ref().map(|condition| self.check(condition, &Ty::Bool));
+            values.extend(match taken {
+                Some(Val::Known(Value::Bool(false))) => None,
+                Some(Val::Error) => Some(Val::Error),
+                Some(Val::Unknown) => Some(Val::Unknown),
+                _ => Some(look(self, &list.value)),
+            });
+            self.ctx.locals.pop();
             self.ctx.path.pop();
-            values.extend(one);
+            if self.too_many() {
+                break;
+            }
         }
+        let fits = fits && !self.too_many();
         if self.ctx.locals.is_empty() {
             // Lists inside of lists count together; one after the other they do not.
             self.made = before;

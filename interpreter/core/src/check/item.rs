@@ -439,9 +439,15 @@ impl<'a> Checker<'a> {
                 .find(|t| t.0 == name.text)
                 .map(|t| *t.1)
                 .or_else(|| self.named_family(&name.text)),
-            [inner] if name.text == "List" => {
+            [inner] => {
+                let outer = name.text.as_str();
                 let ast::TypeBase::Named { name, args } = &inner.base else { return None };
-                TYPES.iter().find(|t| t.0 == name.text && args.is_empty()).map(|t| Ty::List(t.1))
+                let inner = TYPES.iter().find(|t| t.0 == name.text && args.is_empty())?.1;
+                match outer {
+                    "List" => Some(Ty::List(inner)),
+                    "Range" => Some(Ty::Range(inner)),
+                    _ => None,
+                }
             }
             _ => None,
         }

@@ -30,22 +30,24 @@ pub(crate) struct Override<'a> {
 #[derive(Default)]
 pub(crate) struct Layers<'a> {
     pub(crate) values: BTreeMap<Vec<String>, Override<'a>>,
-    /// First names in the order in which they were written.
-    pub(crate) order: Vec<String>,
+    /// Paths in the order in which they were written.
+    pub(crate) order: Vec<Vec<String>>,
     pub(crate) history: Histories,
+    /// Paths are keys of an open block: `clean` and `clean.heldout` are two.
+    pub(crate) keyed: bool,
     /// Something could not be read: what seems absent may be there.
     pub(crate) broken: bool,
 }
 
 impl<'a> Layers<'a> {
     fn put(&mut self, path: Vec<String>, value: Override<'a>) {
-        self.values.retain(|known, _| !(known.len() > path.len() && known.starts_with(&path)));
+        if !self.keyed {
+            self.values.retain(|known, _| !(known.len() > path.len() && known.starts_with(&path)));
+        }
         let layer = Layer { origin: value.origin.clone(), at: value.expr.span };
         self.history.entry(path.clone()).or_default().push(layer);
-        if let Some(first) = path.first()
-            && !self.order.contains(first)
-        {
-            self.order.push(first.clone());
+        if self.keyed && !self.values.contains_key(&path) {
+            self.order.push(path.clone());
         }
         self.values.insert(path, value);
     }
@@ -104,6 +106,8 @@ impl<'a> Checker<'a> {
 
     fn declared(&mut self, unit: usize, decl: &'a Decl, depth: usize) -> Layers<'a> {
         let mut layers = self.copied(unit, decl, depth);
+        let form = self.registry.kind(&decl.kind.text).map(|kind| kind.form);
+        layers.keyed = matches!(form, Some(llmp_stdlib::Form::Open(_)));
         match &decl.body {
             Body::Value(expr) => {
                 let value =

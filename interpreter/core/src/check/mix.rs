@@ -1,5 +1,7 @@
 //! Open blocks: keys name items; the shares of a mixture add up.
 
+use std::collections::BTreeMap;
+
 use llmp_grammar::ast::{Expr, ExprKind, Segment};
 use llmp_grammar::{Diag, Span};
 use llmp_stdlib::{Dim, ItemRef, Quantity, Rational, Record, Ty, Value, Yields, number};
@@ -25,23 +27,28 @@ impl<'a> Checker<'a> {
         let mut members = Record::new();
         let mut complete = true;
         let mut shares = Vec::new();
-        let mut seen: Vec<(String, Span)> = Vec::new();
-        for name in &layers.order {
-            let path = vec![name.clone()];
-            let Some(layer) = layers.values.get(&path) else { continue };
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        for path in &layers.order {
+            let Some(layer) = layers.values.get(path) else { continue };
+            // `human.max_epochs = 2` of a variant sets a field of what stands under `human`.
+            let around = path.get(..1).filter(|_| path.len() > 1).and_then(|first| layers.values.get(first));
+            if around.is_some_and(|layer| matches!(layer.expr.kind, ExprKind::Record(_))) {
+                continue;
+            }
             self.ctx.scope = Some(layer.unit);
             let key = self.key(&layer.key, layer.at);
             self.percent = false;
-            let value = self.member(&path, layer.unit, layer.expr, &ty, false);
+            let value = self.member(path, layer.unit, layer.expr, &ty, false);
             let percent = self.percent;
             let (Some(key), Val::Known(value)) = (key, value) else {
                 complete = false;
                 continue;
             };
-            if let Some((_, first)) = seen.iter().find(|(known, _)| *known == self.origin(&key)) {
+            let origin = self.origin(&key);
+            if let Some(first) = seen.get(&origin) {
                 self.report(PartTwice { name: key.clone(), at: layer.at, first: *first });
             }
-            seen.push((self.origin(&key), layer.at));
+            seen.insert(origin, layer.at);
             shares.extend(share(&key, layer.expr.span, &value, percent));
             members.insert(key, value);
         }

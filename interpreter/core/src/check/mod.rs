@@ -200,7 +200,9 @@ impl<'a> Checker<'a> {
 
     /// Evaluates everything and applies all rules.
     pub(crate) fn run(&mut self) {
-        self.expand();
+        if !self.expand() {
+            return;
+        }
         self.settle();
         let names = Rc::clone(&self.names);
         for name in names.params.keys() {

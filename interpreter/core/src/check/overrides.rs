@@ -83,14 +83,14 @@ pub(crate) fn others(
     sets: &BTreeMap<String, Expr>,
     diags: &mut Vec<Diag>,
 ) {
-    for (name, (_, variant)) in &names.variants {
+    for (name, files) in &names.variants {
         if chosen.contains(name) {
             continue;
         }
         let mut checker =
             Checker::new(loaded, registry, Rc::clone(names), vec![name.clone()], sets, Vec::new());
         checker.run();
-        let inside = |d: &Diag| d.span().is_some_and(|at| variant.span.contains(at));
+        let inside = |d: &Diag| d.span().is_some_and(|at| files.iter().any(|(_, v)| v.span.contains(at)));
         diags.extend(checker.diags.into_iter().filter(inside));
     }
 }
@@ -117,8 +117,9 @@ impl<'a> Checker<'a> {
         let names = Rc::clone(&self.names);
         let mut targets: BTreeMap<String, Vec<Target<'a>>> = BTreeMap::new();
         for chosen in self.variants.clone() {
-            let Some((scope, variant)) = names.variants.get(&chosen).copied() else { continue };
-            for member in &variant.block.members {
+            let files = names.variants.get(&chosen).into_iter().flatten();
+            let members = files.flat_map(|(scope, v)| v.block.members.iter().map(|m| (*scope, m)));
+            for (scope, member) in members {
                 let Some(Segment::Name(first)) = member.target.first() else { continue };
                 let mut named = Named::new();
                 match self.named(scope, &member.target, 0, false, &mut named) {
@@ -207,8 +208,8 @@ impl<'a> Checker<'a> {
     /// What a chosen variant makes of a param.
     pub(crate) fn param_set(&self, name: &str) -> Option<(usize, &'a Member)> {
         let mut found = None;
-        for variant in &self.variants {
-            let Some((scope, variant)) = self.names.variants.get(variant).copied() else { continue };
+        let chosen = self.variants.iter().filter_map(|variant| self.names.variants.get(variant));
+        for (scope, variant) in chosen.flatten().copied() {
             let named = |member: &&Member| {
                 let [Segment::Name(first)] = member.target.as_slice() else { return false };
                 let def = self.names.get(scope, &first.text).map(|(def, _)| def);

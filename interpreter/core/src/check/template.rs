@@ -84,6 +84,12 @@ impl<'a> Checker<'a> {
         self.instance_of(name, &key, index.span).ok_or(Val::Error)
     }
 
+    /// A template without instances: its index is wrong, which was said, or it is asked for before there are any.
+    fn no_instance(&mut self) -> Val {
+        self.dynamic |= self.expanding;
+        Val::Error
+    }
+
     /// The instance of a computed key, or a word on which there are.
     pub(crate) fn instance_of(&mut self, name: &str, key: &Value, at: Span) -> Option<(String, usize)> {
         let names = std::rc::Rc::clone(&self.names);
@@ -91,8 +97,10 @@ impl<'a> Checker<'a> {
         if let Some(found) = template.instance(key) {
             return Some((found.name.clone(), found.scope));
         }
-        // The index itself is wrong, and that was said.
-        let first = template.instances.first()?;
+        let Some(first) = template.instances.first() else {
+            self.no_instance();
+            return None;
+        };
         let keys = || template.keys.keys().map(String::as_str);
         let few: Vec<&str> = template
             .instances
@@ -161,7 +169,7 @@ impl<'a> Checker<'a> {
         let names = std::rc::Rc::clone(&self.names);
         let Some(of) = names.templates.get(template) else { return Val::Error };
         let What::Rounds(rounds) = of.what else { return self.not_one(template, base.span) };
-        let Some(last) = of.instances.last() else { return Val::Error };
+        let Some(last) = of.instances.last() else { return self.no_instance() };
         if name.text == "count" {
             return Val::Known(Value::number(of.instances.len() as i128));
         }
@@ -188,7 +196,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn not_one(&mut self, template: &str, at: Span) -> Val {
         let names = std::rc::Rc::clone(&self.names);
         let Some(of) = names.templates.get(template) else { return Val::Error };
-        let Some(first) = of.instances.first() else { return Val::Error };
+        let Some(first) = of.instances.first() else { return self.no_instance() };
         let written = self.loaded.sources.slice(at).to_owned();
         let (found, help, data) = match of.what {
             What::Family(_, _, kind) if kind.yields == Yields::Data => {
@@ -240,7 +248,7 @@ impl<'a> Checker<'a> {
             return (Val::Error, None);
         };
         if template.instances.is_empty() {
-            return (Val::Error, None);
+            return (self.no_instance(), None);
         }
         let joins = self.source("concat").and_then(|s| Some((s, s.params.iter().find_map(list_of_data)?)));
         let Some((signature, (param, inner))) = joins else {

@@ -326,6 +326,8 @@ impl Maker<'_> {
         }
         self.plan.steps =
             std::mem::take(&mut self.steps).into_values().filter(|s| needed.contains(&s.id)).collect();
+        self.plan.order =
+            self.plan.steps.iter().enumerate().map(|(at, step)| (step.id.clone(), at)).collect();
         self.planned();
         self.plan.names.retain(|id, _| needed.contains(id));
         self.plan.spans.retain(|id, _| needed.contains(id));

@@ -158,10 +158,7 @@ fn presets_are_copied_and_nothing_else() {
     assert_eq!(said(&text), Vec::<String>::new());
     assert_eq!(planned(&text).hash(), planned(NEWCOMER).hash());
     assert_eq!(said(&text.replace("model  = tiny", "model  = shape")), ["0201 21:12"]);
-    assert_eq!(
-        said(&text.replace("heads     = 6", "hads     = 6")),
-        ["0102 13:3", "0103 18:7"][..1].to_vec()
-    );
+    assert_eq!(said(&text.replace("heads     = 6", "hads     = 6")), ["0102 13:3"]);
     let keep = NEWCOMER.replace("pretrain run", "@keep\npretrain run");
     assert_eq!(planned(&keep).kept, ["run"]);
     assert_eq!(planned(&keep).hash(), planned(NEWCOMER).hash());
@@ -216,4 +213,68 @@ fn revisions_of_nested_constructors_are_part_of_a_step() {
     assert_eq!(run.revs.get("rope"), Some(&2), "{:?}", run.revs);
     let without = llmp_stdlib::Step::new(&run.op, run.rev, run.args.clone(), run.inputs.clone());
     assert_ne!(without.id, run.id);
+}
+
+#[test]
+fn any_kind_may_be_a_family_and_files_share_them() {
+    let data = "llmp 1\nsource wiki[lang in [\"de\", \"fr\"]] = text(\"w/{lang}/*.txt\")\nchain pick[n in 1..3] = gopher_quality(min_words = n) |> dedup_minhash()\nrounds clean for r in 1..2 {\n  carry best = wiki[\"de\"]\n  source part[k in [\"a\", \"b\"]] = text(\"p/{r}/{k}.txt\")\n  dataset kept = concat([best, part[\"a\"], part[\"b\"]]) |> dedup_minhash(bands = r)\n  next best = kept\n}\n";
+    let main = "llmp 1\nuse { wiki as pages, pick } from \"./lib/data.llmp\"\nuse data from \"./lib/data.llmp\"\nsource books = text(\"books/*.txt\")\ntokenizer tok = bpe(train_on = books, vocab = 4096)\nmodel m[layers in [2, 4]] { tokenizer = tok, layers = layers, width = 192, heads = 6, context = 256 }\nmix blend { pages[\"de\"] = 1, data.wiki[\"fr\"] = 1, picked = 2, data.clean[1].part[\"a\"] = 1 }\ndataset picked = concat([all(pages), data.clean.best]) |> pick[2]\npretrain run[layers in [2, 4]] { model = m[layers], data = blend, tokens = 4M }\ncheck data.clean.count == 2 and m[4].layers == 4 else \"two\"\n";
+    let files = [("main.llmp", main), ("lib/data.llmp", data)];
+    let checked = checked(&files, &Options::default());
+    assert_eq!(super::places(&checked, false), Vec::<String>::new(), "{:#?}", checked.diags);
+    let (plan, sink) = crate::plan(&checked.program, &crate::test_registry::registry());
+    assert!(sink.is_empty(), "{sink:?}");
+    assert_eq!(plan.roots, ["run[2]", "run[4]"]);
+    assert!(plan.named("wiki[\"de\"]").is_some(), "{:?}", plan.names);
+    assert_eq!(plan.named("picked.gopher_quality").unwrap().args["min_words"].to_string(), "2");
+    assert_eq!(plan.named("clean[2].kept").unwrap().args["bands"].to_string(), "2");
+    let glob = |name: &str| plan.named(name).unwrap().args["glob"].to_string();
+    assert_eq!(glob("clean[1].part[\"a\"]"), "\"lib/p/1/a.txt\"");
+    assert_eq!(plan.models["m[4]"].parameters, 4 * 12 * 192 * 192 + 4096 * 192);
+}
+
+#[test]
+fn a_part_of_an_instance_may_be_a_key() {
+    let text = NEWCOMER
+        .replace("dataset clean = books", "dataset clean[k in [1, 2]] = books")
+        .replace("split(heldout = 2%)", "split(heldout = 2% * k)")
+        .replace("train_on = clean", "train_on = books")
+        .replace("data   = clean", "data   = blend")
+        .replace("clean.heldout", "clean[2].heldout");
+    let text = format!("{text}mix blend {{ clean[1] = 3, clean[1].heldout = 1 }}\n");
+    let plan = planned(&text);
+    let parts: Vec<_> = plan.steps.iter().filter(|s| s.op == "tokenize").map(|s| &s.inputs[0].part).collect();
+    assert_eq!(parts.iter().filter(|part| part.is_some()).count(), 1, "{parts:?}");
+}
+
+#[test]
+fn lets_that_double_and_indices_without_end_are_stopped() {
+    let mut text = String::from("let a0: Num = 1\n");
+    for n in 1..60 {
+        text.push_str(&format!("let a{n} = a{} + a{}\n", n - 1, n - 1));
+    }
+    assert_eq!(said(&format!("{text}check a59 > 1 else \"small\"\n")), Vec::<String>::new());
+    let together = "source b[i in 1..600_000] = text(\"b\")\nsource c[i in 1..600_000] = text(\"c\")\n";
+    assert_eq!(said(together), ["0209 3:10"]);
+    assert_eq!(said("let n = [[i for i in 1..999_000] for j in 1..2000]\n"), ["0209 2:22"]);
+}
+
+#[test]
+fn no_edit_makes_the_checker_panic_or_pass_over_an_error() {
+    let words: Vec<&str> = ROUNDS.split_inclusive([' ', '\n', '(', ')', '=', '.', ',', '[', ']']).collect();
+    for (options, replacements) in [(Options::default(), ["", "wiki"]), (laptop(), ["post.", "r"])] {
+        for index in (0..words.len()).step_by(2) {
+            for replacement in replacements {
+                let mut text = words[..index].concat();
+                text.push_str(replacement);
+                text.push_str(&words[index + 1..].concat());
+                let checked = checked(&[("main.llmp", &text)], &options);
+                let (plan, sink) = crate::plan(&checked.program, &crate::test_registry::registry());
+                if !checked.diags.iter().any(llmp_grammar::Diag::is_error) {
+                    assert!(sink.is_empty(), "{text}\n{sink:?}");
+                    assert!(plan.roots.iter().all(|root| plan.items.contains_key(root)), "{text}");
+                }
+            }
+        }
+    }
 }

@@ -182,6 +182,22 @@ fn a_let_keeps_its_written_type() {
     assert_eq!(said("let n: Int = 4\ncheck n + 1 == 5 else \"n\"\n"), Vec::<String>::new());
     assert_eq!(said("let n: Int = 4.5\ncheck n > 1 else \"n\"\n"), ["0201 2:14"]);
     assert_eq!(said("let n: Int in 1..3 = 4\ncheck n > 1 else \"n\"\n"), ["0209 2:22"]);
+    assert_eq!(
+        said("let n: List[Int] = [i for i in 1..3]\ncheck n[0] == 1 else \"n\"\n"),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        said("let n: List[Int] = [i / 2 for i in 1..3]\ncheck n[0] == 1 else \"n\"\n"),
+        ["0201 2:21", "0201 2:21"]
+    );
+    assert_eq!(
+        said("let n: Range[Steps] = 1 steps..3 steps\ncheck 2 steps in n else \"n\"\n"),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        said("let n: Range[Steps] = 1 tokens..3 steps\ncheck 2 steps in n else \"n\"\n"),
+        ["0202 2:23"]
+    );
     assert_eq!(said("let n: Integer = 4\ncheck n > 1 else \"n\"\n"), ["0101 2:8"]);
 }
 
