@@ -1,7 +1,9 @@
 //! `merge name = …`: one model out of several with the same shapes.
 
 use llmp_stdlib::arg::ModelRef;
-use llmp_stdlib::{Arg, Call, Form, ItemRef, Kind, Output, Planner, Problem, Settings, Value, View, Yields};
+use llmp_stdlib::{
+    Arg, Call, Form, ItemRef, Kind, Output, Planner, Problem, Settings, Ty, Value, View, Yields,
+};
 
 use super::chain::{self, Known};
 
@@ -139,11 +141,15 @@ fn weights(models: &[ModelRef], weights: &[f64]) -> Vec<Problem> {
     problems
 }
 
+/// Not the family itself: its constructors share names with those of other families (`linear`) and stand for models
+/// only here.
+const METHOD: Ty = Ty::OneOf(&[<MergeMethod as Arg>::TY]);
+
 /// The kind.
 pub(super) static KIND: Kind = Kind {
     fields: chain::FIELDS,
     check,
-    ..Kind::new(Merge::SIGNATURE, Form::Value(<MergeMethod as Arg>::TY), Yields::Model, elaborate)
+    ..Kind::new(Merge::SIGNATURE, Form::Value(METHOD), Yields::Model, elaborate)
 };
 
 /// Every item that the method names, with the argument that names it.

@@ -73,7 +73,9 @@ fn last_rate(stage: &View<'_>, depth: usize) -> Option<f64> {
     let at = resolve(stage, depth)?;
     let course = training::course(stage)?;
     let (warmup, over) = lengths(&at.schedule, &course)?;
-    Some(at.schedule.rate(at.done + course.steps(), warmup, over)).filter(|rate| *rate > 0.0)
+    let rate = at.schedule.rate(at.done + course.steps(), warmup, over);
+    // Seven digits: a wave's last bits differ between machines, and the rate is part of the plan.
+    format!("{rate:.6e}").parse().ok().filter(|rate| *rate > 0.0)
 }
 
 fn default(view: &View<'_>) -> Option<Value> {
