@@ -88,12 +88,10 @@ mod tests {
             ("glob", Value::text("*.jsonl")),
             ("text", Value::text("text")),
             ("on_error", Value::Choice("count".into())),
-            ("license", Value::None),
         ]
         .map(|(k, v)| (k.to_owned(), v))
         .into();
-        let defaults = super::super::reader("jsonl", &args);
-        let Ok(Some(reader)) = defaults else { return };
+        let reader = super::super::reader("jsonl", &args).unwrap().unwrap();
         let found = measure(reader.as_ref(), &files).unwrap();
         assert_eq!((found.rows, found.documents, found.text_bytes), (4, 3, 5));
         let columns: Vec<_> = found.columns.iter().map(|(k, v)| format!("{k}: {v}")).collect();
@@ -107,7 +105,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.txt"), "abc").unwrap();
         std::fs::write(folder.path().join("b.txt"), b"\xff").unwrap();
-        let reader = Text { glob: FilePath("*.txt".into()), on_error: OnError::Count, license: None };
+        let reader = Text { glob: FilePath("*.txt".into()), on_error: OnError::Count };
         let found = measure(&reader, &Roots::project(folder.path()).files("*.txt").unwrap()).unwrap();
         assert_eq!((found.rows, found.documents, found.text_bytes), (2, 1, 3));
         assert!(found.columns.is_empty());

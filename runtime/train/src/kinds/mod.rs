@@ -17,8 +17,6 @@ pub mod reward_model;
 pub mod rl;
 mod schedule;
 pub mod sft;
-#[cfg(test)]
-mod tests;
 mod training;
 
 use llmp_stdlib::{ItemRef, Output, Planner, Problem, Settings, Value, View};
