@@ -322,7 +322,7 @@ impl<'a> Checker<'a> {
         source: Span,
     ) -> Result<Vec<Call>, Val> {
         self.mention(name, at);
-        if !self.item(name) {
+        if self.too_often(at) || !self.item(name) {
             *row = anything();
             return Err(Val::Error);
         }
@@ -601,7 +601,8 @@ impl<'a> Checker<'a> {
     pub(crate) fn bridge(&self, from: State, to: State) -> Option<&'static str> {
         let leads = |s: &&'static Signature| {
             let free = s.params.iter().all(|p| p.default.is_some());
-            let leads = |f: Flow| f.from.contains(&from) && f.to.is_some_and(|give| give(&Record::new()) == to);
+            let leads =
+                |f: Flow| f.from.contains(&from) && f.to.is_some_and(|give| give(&Record::new()) == to);
             free && s.flow.is_some_and(leads)
         };
         self.registry.all_steps().find(leads).map(|s| s.name)
