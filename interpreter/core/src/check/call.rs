@@ -271,13 +271,7 @@ impl<'a> Checker<'a> {
         super::coerce::all(values, Value::List)
     }
 
-    fn unknown_argument(
-        &mut self,
-        callee: &str,
-        params: &'static [Param],
-        written: &[&Ident],
-        name: &Ident,
-    ) {
+    fn unknown_argument(&mut self, callee: &str, params: &'static [Param], written: &[&Ident], name: &Ident) {
         let message = format!("{callee} has no argument `{}`", name.text);
         let mut names: Vec<&str> = params.iter().map(|p| p.name).collect();
         if self.source(callee.trim_matches('`')).is_some_and(llmp_stdlib::source::is_reader) {

@@ -87,6 +87,8 @@ mod tests {
         let args: Arguments = [
             ("glob", Value::text("*.jsonl")),
             ("text", Value::text("text")),
+            ("as", Value::Choice("Docs".into())),
+            ("columns", Value::None),
             ("on_error", Value::Choice("count".into())),
         ]
         .map(|(k, v)| (k.to_owned(), v))
