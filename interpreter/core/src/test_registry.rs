@@ -57,7 +57,7 @@ def! { /** Joins. */ Concat = "concat", rev 1, source Docs { /** Data. */ data: 
 def! { /** HTML to text. */ ExtractText = "extract_text", rev 1, rows Html -> Docs {} }
 def! { /** Language. */ DetectLanguage = "detect_language", rev 1, rows Docs -> Docs, adds [lang: Text, lang_score: Num] {} }
 def! { /** Keeps. */ KeepIf = "keep_if", rev 1, rows Docs -> Docs { /** Which. */ condition: Formula } }
-def! { /** Quality. */ GopherQuality = "gopher_quality", rev 3, rows Docs -> Docs, check ordered { /** Fewest words. */ min_words: u64 = "50", /** Most words. */ max_words: u64 = "100_000" } }
+def! { /** Quality. */ GopherQuality = "gopher_quality", rev 3, rows Docs -> Docs, check ordered { /** Fewest words. */ min_doc_words: u64 = "50", /** Most words. */ max_doc_words: u64 = "100_000" } }
 def! { /** Near duplicates. */ DedupMinhash = "dedup_minhash", rev 1, whole Docs -> Docs { /** Bands. */ bands: u64 = "14" } }
 def! { /** Scores. */ TokenKl = "token_kl", rev 1, rows Docs -> Docs, needs ["lang"], adds [kl: Num] {} }
 def! { /** Some of them. */ Sample = "sample", rev 1, rows Docs -> Docs { /** Share. */ share: f64 } }
@@ -66,12 +66,12 @@ def! { /** Overlap out. */ Decontaminate = "decontaminate", rev 1, whole Docs ->
 def! { /** Held out. */ Split = "split", rev 1, whole Docs -> Docs, parts ["heldout"] { /** Share. */ heldout: f64 } }
 
 fn ordered(it: &GopherQuality) -> Vec<Problem> {
-    if it.min_words <= it.max_words {
+    if it.min_doc_words <= it.max_doc_words {
         return Vec::new();
     }
-    vec![Problem::error("LLMP0209", "min_words", "min_words is above max_words").fix(
+    vec![Problem::error("LLMP0209", "min_doc_words", "min_doc_words is above max_doc_words").fix(
         "use 10",
-        "max_words",
+        "max_doc_words",
         "10",
     )]
 }

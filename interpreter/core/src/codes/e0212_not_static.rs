@@ -9,14 +9,14 @@ llmp_grammar::diagnostic! {
     /// ```llmp
     /// llmp 1
     /// source books = text("books/*.txt")
-    /// dataset part[i in 1..books.documents] = books |> gopher_quality(min_words = i) # error[LLMP0212]
+    /// dataset part[i in 1..books.documents] = books |> gopher_quality(min_doc_words = i) # error[LLMP0212]
     /// ```
     ///
     /// ```llmp
     /// llmp 1
     /// param parts: Int = 3
     /// source books = text("books/*.txt")
-    /// dataset part[i in 1..parts] = books |> gopher_quality(min_words = i)
+    /// dataset part[i in 1..parts] = books |> gopher_quality(min_doc_words = i)
     /// dataset all_parts = all(part)
     /// ```
     "LLMP0212" NotStatic "{what} is not known before the run",

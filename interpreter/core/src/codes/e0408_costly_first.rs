@@ -13,7 +13,7 @@ llmp_grammar::diagnostic! {
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
     /// pretrain small { model = m, data = books, tokens = 1M }
     /// dataset clean = books
-    ///   |> perplexity(by = small) # warning[LLMP0408]
+    ///   |> judge(small, rubric = "Is it worth reading?") # warning[LLMP0408]
     ///   |> gopher_quality()
     /// pretrain run { model = m, data = clean, tokens = 4M }
     /// ```
@@ -24,7 +24,7 @@ llmp_grammar::diagnostic! {
     /// tokenizer tok = bpe(train_on = books, vocab = 4096)
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
     /// pretrain small { model = m, data = books, tokens = 1M }
-    /// dataset clean = books |> gopher_quality() |> perplexity(by = small)
+    /// dataset clean = books |> gopher_quality() |> judge(small, rubric = "Is it worth reading?")
     /// pretrain run { model = m, data = clean, tokens = 4M }
     /// ```
     "LLMP0408" CostlyFirst warning "`{costly}` runs a model on documents that `{cheap}` drops right after it";

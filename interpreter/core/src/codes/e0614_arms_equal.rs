@@ -12,7 +12,7 @@ llmp_grammar::diagnostic! {
     /// source exam = text("exam/*.txt")
     /// tokenizer tok = bpe(train_on = books, vocab = 4096)
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
-    /// dataset clean = books |> gopher_quality(min_words = least)
+    /// dataset clean = books |> gopher_quality(min_doc_words = least)
     /// pretrain run { model = m, data = books, tokens = 4M }
     /// pretrain other { model = m, data = clean, tokens = 4M }
     /// compare filter {
@@ -30,7 +30,7 @@ llmp_grammar::diagnostic! {
     /// source exam = text("exam/*.txt")
     /// tokenizer tok = bpe(train_on = books, vocab = 4096)
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
-    /// dataset clean = books |> gopher_quality(min_words = least)
+    /// dataset clean = books |> gopher_quality(min_doc_words = least)
     /// pretrain run { model = m, data = clean, tokens = 4M }
     /// compare filter {
     ///   of = run

@@ -66,7 +66,7 @@ fn cheap(step: &Written<'_>, costly: &Written<'_>) -> bool {
     let Some(before) = costly.signature.flow else { return false };
     let filter =
         ["gopher_", "c4_", "fineweb_", "word_count"].iter().any(|n| step.signature.name.starts_with(n));
-    let same = flow.from == [State::Docs] && before.from == [State::Docs];
+    let same = flow.from == [State::Docs] && before.from.contains(&State::Docs);
     let reads = flow.needs.iter().any(|need| before.adds.iter().any(|(name, _)| name == need));
     filter && same && flow.row_wise && !reads
 }

@@ -11,7 +11,7 @@ use crate::program::{Item, Program};
 /// One value before and after; `None` where it was or is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Path of the value: `schedule.peak`, `tokens`, `|> gopher_quality.min_words`.
+    /// Path of the value: `schedule.peak`, `tokens`, `|> gopher_quality.min_doc_words`.
     pub path: String,
     /// As it was.
     pub before: Option<String>,

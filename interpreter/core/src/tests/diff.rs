@@ -47,12 +47,12 @@ fn a_member_is_named_with_both_values_and_what_it_costs() {
 #[test]
 fn steps_of_a_pipe_are_compared_by_name() {
     let before =
-        NEWCOMER.replace("|> dedup_minhash()", "|> gopher_quality(min_words = 40) |> dedup_minhash()");
-    let diff = compare(&before, &before.replace("min_words = 40", "min_words = 41"));
+        NEWCOMER.replace("|> dedup_minhash()", "|> gopher_quality(min_doc_words = 40) |> dedup_minhash()");
+    let diff = compare(&before, &before.replace("min_doc_words = 40", "min_doc_words = 41"));
     let paths: Vec<&str> = changed(&diff, "clean").iter().map(|c| c.path.as_str()).collect();
-    assert_eq!(paths, ["|> gopher_quality.min_words"]);
+    assert_eq!(paths, ["|> gopher_quality.min_doc_words"]);
     assert_eq!(diff.again[0].step, "clean.gopher_quality");
-    assert_eq!(diff.again[0].because, ["min_words 40 → 41"]);
+    assert_eq!(diff.again[0].because, ["min_doc_words 40 → 41"]);
     let dropped = compare(&before, NEWCOMER);
     assert!(changed(&dropped, "clean").iter().any(|c| c.path == "|> gopher_quality" && c.after.is_none()));
     assert_eq!(dropped.gone, ["clean.gopher_quality"]);
@@ -62,11 +62,11 @@ fn steps_of_a_pipe_are_compared_by_name() {
 fn steps_of_a_chain_are_compared_by_name() {
     let before = NEWCOMER.replace(
         "dataset clean = books |> detect_language()",
-        "chain good = gopher_quality(min_words = 40)\ndataset clean = books |> good |> detect_language()",
+        "chain good = gopher_quality(min_doc_words = 40)\ndataset clean = books |> good |> detect_language()",
     );
-    let diff = compare(&before, &before.replace("min_words = 40", "min_words = 41"));
+    let diff = compare(&before, &before.replace("min_doc_words = 40", "min_doc_words = 41"));
     let change = &changed(&diff, "good")[0];
-    assert_eq!((change.path.as_str(), changed(&diff, "good").len()), ("|> gopher_quality.min_words", 1));
+    assert_eq!((change.path.as_str(), changed(&diff, "good").len()), ("|> gopher_quality.min_doc_words", 1));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn estimates_have_three_values_and_their_places() {
 #[test]
 fn runs_of_a_comparison_share_their_steps() {
     let sources = "param least: Int = 50\nsource books = text(\"b/*.txt\")\nsource exam = text(\"e/*.txt\")";
-    let rest = "dataset clean = books |> gopher_quality(min_words = least) |> dedup_minhash()\npretrain run { model = m, data = clean, tokens = 4M }\ncompare filter {\n  of = run\n  vary = { least = [20, 50] }\n  hold = tokens\n  measure = [bits_per_byte(exam)]\n}";
+    let rest = "dataset clean = books |> gopher_quality(min_doc_words = least) |> dedup_minhash()\npretrain run { model = m, data = clean, tokens = 4M }\ncompare filter {\n  of = run\n  vary = { least = [20, 50] }\n  hold = tokens\n  measure = [bits_per_byte(exam)]\n}";
     let plan = planned(&program(sources, rest));
     let size = &plan.comparisons["filter"];
     assert_eq!((size.runs, size.arms.len()), (6, 2));

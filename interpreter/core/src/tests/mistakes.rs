@@ -103,8 +103,8 @@ fn fixes_can_be_applied() {
         ("  tokenizer = tok\n", "", Some("context   = 256\n  tokenizer = tok")),
         (
             "dedup_minhash()",
-            "gopher_quality(min_words = 200_000)",
-            Some("gopher_quality(min_words = 200_000, max_words = 10)"),
+            "gopher_quality(min_doc_words = 200_000)",
+            Some("gopher_quality(min_doc_words = 200_000, max_doc_words = 10)"),
         ),
     ];
     for (from, to, wanted) in cases {
@@ -158,7 +158,7 @@ fn mixtures_add_up() {
 
 #[test]
 fn imports_are_followed() {
-    let data = "llmp 1\nsource crawl = text(\"c/*.txt\")\nchain tidy(least: Int = 3) = gopher_quality(min_words = least)\n";
+    let data = "llmp 1\nsource crawl = text(\"c/*.txt\")\nchain tidy(least: Int = 3) = gopher_quality(min_doc_words = least)\n";
     let tail = "tokenizer tok = bpe(train_on = clean, vocab = 64)\ndataset clean = ";
     let run = |head: &str, value: &str| {
         let text = format!("llmp 1\n{head}\n{tail}{value}\n");

@@ -102,12 +102,19 @@ pub enum Against {
     Sets(EvaluationSet),
     /// Data.
     Data(AnyData),
+    /// Several of them.
+    All(Vec<AnyData>),
 }
 
 impl Arg for Against {
-    const TY: Ty = Ty::OneOf(&[EvaluationSet::TY, Ty::Data(State::ALL)]);
+    const TY: Ty = Ty::OneOf(&[EvaluationSet::TY, Ty::Data(State::ALL), Ty::List(&Ty::Data(State::ALL))]);
     fn read(value: &Value) -> Result<Self, String> {
-        EvaluationSet::read(value).map(Against::Sets).or_else(|_| AnyData::read(value).map(Against::Data))
+        match value {
+            Value::List(_) => Vec::read(value).map(Against::All),
+            _ => EvaluationSet::read(value)
+                .map(Against::Sets)
+                .or_else(|_| AnyData::read(value).map(Against::Data)),
+        }
     }
 }
 
