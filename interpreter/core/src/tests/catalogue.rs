@@ -7,7 +7,7 @@ use crate::{Options, codes};
 const ELSEWHERE: &[&str] = &[
     "LLMP0111", "LLMP0112", "LLMP0208", "LLMP0410", "LLMP0503", "LLMP0504", "LLMP0505", "LLMP0506",
     "LLMP0508", "LLMP0509", "LLMP0511", "LLMP0603", "LLMP0606", "LLMP0607", "LLMP0610", "LLMP0611",
-    "LLMP0616", "LLMP0617", "LLMP0618", "LLMP0620", "LLMP0621", "LLMP0622", "LLMP0903",
+    "LLMP0612", "LLMP0616", "LLMP0617", "LLMP0618", "LLMP0620", "LLMP0621", "LLMP0622", "LLMP0903",
 ];
 
 /// Options that an example asks for: `with --set sed=3`, `with --variant smal`.
