@@ -2,7 +2,8 @@
 
 use crate::codes::e0015_too_deep::TooDeep;
 use crate::codes::e0016_control_character::ControlCharacter;
-use crate::scan::Token;
+use crate::kind::SyntaxKind;
+use crate::scan::{Token, scan};
 use crate::{FileId, Sink, Span, split};
 
 /// Deepest nesting of brackets and `if`.
@@ -14,6 +15,14 @@ const SIZE: usize = 4 << 20;
 
 /// Nesting is too deep or the file is too large.
 pub(crate) struct Exceeded;
+
+/// The tokens of a text; of one that is too large, a single one that holds all of it.
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
+    if text.len() > SIZE {
+        return vec![Token { kind: SyntaxKind::Bad, start: 0, end: text.len(), in_text: false }];
+    }
+    scan(text)
+}
 
 /// Reports a text that is too large or nests too deeply to be read.
 pub(crate) fn check(file: FileId, text: &str, tokens: &[Token], sink: &mut Sink) -> Result<(), Exceeded> {

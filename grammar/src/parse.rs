@@ -2,7 +2,6 @@
 
 use crate::attempt::Attempt;
 use crate::kind::{SyntaxKind, SyntaxNode};
-use crate::scan::scan;
 use crate::span::FileId;
 use crate::tree::Builder;
 use crate::{Sink, ast, limits, lower, mistakes, split};
@@ -39,7 +38,7 @@ pub fn parse(file: FileId, text: &str) -> (Parse, Sink) {
 /// Reads one value, as in `--set lr=3e-4`.
 pub fn parse_expr(file: FileId, text: &str) -> (Option<ast::Expr>, Sink) {
     let mut sink = Sink::new();
-    let tokens = scan(text);
+    let tokens = limits::tokens(text);
     if limits::check(file, text, &tokens, &mut sink).is_err()
         || !limits::clean(file, text, &mut sink).is_empty()
     {
@@ -65,7 +64,7 @@ pub fn parse_expr(file: FileId, text: &str) -> (Option<ast::Expr>, Sink) {
 
 /// Builds the lossless tree and reports what cannot be read.
 pub(crate) fn tree(file: FileId, text: &str, sink: &mut Sink) -> rowan::GreenNode {
-    let tokens = scan(text);
+    let tokens = limits::tokens(text);
     let mut builder = Builder::new(text, &tokens);
     if limits::check(file, text, &tokens, sink).is_err() {
         builder.error(0, text.len());

@@ -128,3 +128,21 @@ fn mistakes_are_reported_once_and_at_their_place() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n---\n"));
 }
+
+#[test]
+fn misspelt_keywords_are_restored() {
+    for (wrong, right) in [
+        ("llmp 1\ncehck a.b in 1..2 else \"c\"\n", "llmp 1\ncheck a.b in 1..2 else \"c\"\n"),
+        ("llmp 1\nues { a } from \"./b.llmp\"\n", "llmp 1\nuse { a } from \"./b.llmp\"\n"),
+        ("llmp 1\nsue a from \"./b.llmp\"\n", "llmp 1\nuse a from \"./b.llmp\"\n"),
+        (
+            "llmp 1\nround p for r in 1..2 {\n  carry a = b\n}\n",
+            "llmp 1\nrounds p for r in 1..2 {\n  carry a = b\n}\n",
+        ),
+    ] {
+        let diags = run(wrong);
+        assert_eq!(diags.len(), 1, "{diags:#?}");
+        assert_eq!(apply(wrong, &diags[0]).as_deref(), Some(right));
+        assert_eq!(run(right), []);
+    }
+}

@@ -27,7 +27,9 @@ impl Format<'_> {
     pub(super) fn items(&self, chunks: &[Chunk], docs: &mut Vec<Doc>, top: bool) {
         let chunks = self.sort_imports(chunks);
         let leads: Vec<bool> = chunks.iter().map(|chunk| self.separated(chunk)).collect();
+        let done = self.done.get();
         let parts: Vec<Option<Parts>> = chunks.iter().map(|chunk| self.parts(chunk)).collect();
+        self.done.set(done);
         let pads = self.pads(&parts, &leads);
         for (at, (chunk, parts)) in chunks.iter().zip(parts).enumerate() {
             self.before_chunk(chunk, top && at == 0, !top && at == 0, docs);

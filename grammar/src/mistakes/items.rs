@@ -7,7 +7,7 @@ use crate::codes::e0005_value_missing::ValueMissing;
 use crate::codes::e0006_equals_missing::EqualsMissing;
 use crate::codes::e0007_separator::Separator;
 use crate::codes::e0010_member_outside::MemberOutside;
-use crate::{Diag, Edit, Span};
+use crate::{Diag, Edit, Span, nearest};
 use std::ops::Range;
 
 impl<'a> Explain<'a, '_> {
@@ -70,9 +70,18 @@ impl<'a> Explain<'a, '_> {
         match (first.sort, first.text, self.sort(at + 1)) {
             (Sort::Key, "let" | "param", _) => self.named_value(at + 1, range.end, first.text == "param"),
             (Sort::Key, "check", _) => self.check(at, range.end),
-            (Sort::Key, "variant" | "rounds", _) => self.body(at, range.end),
+            (Sort::Key, "variant" | "rounds", _) => self.body(at, range.end, first.text == "rounds"),
             (Sort::Key, "use", _) => {}
             (Sort::Word, "carry" | "next", Some(Sort::Word)) => self.named_value(at + 1, range.end, false),
+            (Sort::Word, word, _) if self.keyword(word, at, range.end).is_some() => {
+                let keyword = self.keyword(word, at, range.end).unwrap_or_default();
+                self.misspelt(keyword, at);
+                match keyword {
+                    "check" => self.check(at, range.end),
+                    "rounds" | "variant" => self.body(at, range.end, keyword == "rounds"),
+                    _ => {}
+                }
+            }
             (Sort::Word, _, Some(Sort::Word)) => self.decl(at, range.end),
             (Sort::Word, _, _) => self.stray(at, range),
             _ => {
@@ -81,6 +90,29 @@ impl<'a> Explain<'a, '_> {
                 self.hide(range, false);
             }
         }
+    }
+
+    /// The keyword that a word probably is, if what follows looks like it.
+    fn keyword(&self, word: &str, at: usize, to: usize) -> Option<&'static str> {
+        let near = nearest(word, &["check", "use", "rounds", "variant"]);
+        let keyword = ["check", "use", "rounds", "variant"].into_iter().find(|known| Some(*known) == near)?;
+        let has = |text: &str| (at..to).any(|at| self.is(at, text) && view::depth(&self.view, 0, at) == 0);
+        let fits = match keyword {
+            "check" => has("else"),
+            "use" => has("from"),
+            "rounds" => self.is(at + 2, "for"),
+            _ => self.is(at + 2, "{"),
+        };
+        fits.then_some(keyword)
+    }
+
+    /// Reports a misspelt keyword; pest sees the right one.
+    fn misspelt(&mut self, keyword: &str, at: usize) {
+        let Some(token) = self.token(at) else { return };
+        let diag = unexpected(self.span(at), &named(&token), "an item begins with its kind or a keyword");
+        let help = format!("did you mean `{keyword}`?");
+        self.sink.push(diag.help(help).fix(format!("write `{keyword}`"), self.span(at), keyword));
+        self.attempt.replace(token.start, token.end, keyword);
     }
 
     /// A line that begins like a member but stands in no item.
@@ -139,8 +171,7 @@ impl<'a> Explain<'a, '_> {
     }
 
     /// `variant name { … }`, `rounds name for … { … }`.
-    fn body(&mut self, at: usize, to: usize) {
-        let rounds = self.is(at, "rounds");
+    fn body(&mut self, at: usize, to: usize, rounds: bool) {
         let Some(open) = (at..to).find(|at| self.is(*at, "{")) else { return };
         let close = partner(&self.view, open);
         if rounds {

@@ -206,6 +206,7 @@ impl<'a> Checker<'a> {
         let mut slots: Vec<Slot<'e>> = params.iter().map(|_| Slot::Empty).collect();
         let mut state = Val::Known(Value::None);
         let mut position = 0;
+        let written: Vec<&Ident> = given.iter().filter_map(|arg| arg.name).collect();
         for arg in given {
             let index = match arg.name {
                 Some(name) => match params.iter().position(|p| p.name == name.text) {
@@ -221,7 +222,7 @@ impl<'a> Checker<'a> {
                         continue;
                     }
                     None => {
-                        self.unknown_argument(callee, params, name);
+                        self.unknown_argument(callee, params, &written, name);
                         state = Val::Error;
                         continue;
                     }
@@ -270,7 +271,7 @@ impl<'a> Checker<'a> {
         super::coerce::all(values, Value::List)
     }
 
-    fn unknown_argument(&mut self, callee: &str, params: &'static [Param], name: &Ident) {
+    fn unknown_argument(&mut self, callee: &str, params: &'static [Param], written: &[&Ident], name: &Ident) {
         let message = format!("{callee} has no argument `{}`", name.text);
         let mut names: Vec<&str> = params.iter().map(|p| p.name).collect();
         if self.source(callee.trim_matches('`')).is_some_and(llmp_stdlib::source::is_reader) {
@@ -282,7 +283,10 @@ impl<'a> Checker<'a> {
         } else {
             format!("it takes: {}", names.join(", "))
         };
-        let near = llmp_grammar::nearest(&name.text, names.iter().copied());
+        // What is given already is hardly meant.
+        let free = |known: &&str| !written.iter().any(|name| name.text == *known);
+        let near = llmp_grammar::nearest(&name.text, names.iter().copied().filter(free))
+            .or_else(|| llmp_grammar::nearest(&name.text, names.iter().copied()));
         self.report(suggest(diag.note(has), near, name.span));
     }
 

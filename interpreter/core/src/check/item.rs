@@ -313,18 +313,29 @@ impl<'a> Checker<'a> {
                 }
                 // It was reported where it was written.
                 Origin::Like(_) => {}
-                Origin::Written => self.unknown_member(name, decl, path, layer.at),
+                Origin::Written => self.unknown_member(name, decl, layers, path, layer.at),
             }
         }
         clean
     }
 
-    fn unknown_member(&mut self, name: &str, decl: &DeclRef<'a>, path: &[String], at: Span) {
+    fn unknown_member(
+        &mut self,
+        name: &str,
+        decl: &DeclRef<'a>,
+        layers: &Layers<'a>,
+        path: &[String],
+        at: Span,
+    ) {
         let kind = decl.kind.signature;
         let written = path.join(".");
         let owner = format!("the {} `{name}`", kind.name);
         let other = self.registry.all_kinds().find(|k| k.signature.param(&written).is_some());
-        let near = llmp_grammar::nearest(&written, kind.params.iter().map(|p| p.name));
+        // What is written already is hardly meant.
+        let free = |name: &&str| !layers.values.contains_key(&[(*name).to_owned()][..]);
+        let names = || kind.params.iter().map(|p| p.name);
+        let near = llmp_grammar::nearest(&written, names().filter(free))
+            .or_else(|| llmp_grammar::nearest(&written, names()));
         let diag = Diag::from(crate::codes::UnknownMember { owner, name: written, at });
         let diag = match (near, other) {
             (None, Some(other)) => diag.help(format!("it belongs to `{}`", other.signature.name)),

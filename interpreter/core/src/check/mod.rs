@@ -126,6 +126,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) dynamic: bool,
     /// Elements of families and rounds so far.
     pub(crate) made: usize,
+    /// Uses of `let`s and chains inside of others.
+    pub(crate) followed: usize,
     /// Items of which all that they need is evaluated too.
     pub(crate) deep: BTreeSet<String>,
     /// Conditions that only the run can decide.
@@ -192,6 +194,7 @@ impl<'a> Checker<'a> {
             expanding: false,
             dynamic: false,
             made: 0,
+            followed: 0,
             deep: BTreeSet::new(),
             guards: Vec::new(),
             plain: BTreeMap::new(),
@@ -262,7 +265,10 @@ impl<'a> Checker<'a> {
         {
             diag = diag.label(at, "used here");
         }
-        self.diags.push(diag);
+        // What a `let` is used for many times is said once.
+        if self.diags.last() != Some(&diag) {
+            self.diags.push(diag);
+        }
     }
 
     /// Runs `work` without letting it say anything; tells whether it found an error.

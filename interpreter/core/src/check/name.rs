@@ -11,6 +11,9 @@ use crate::resolve::{Def, LetRef, suggest};
 /// How deeply definitions may nest while they are evaluated; chains of items are evaluated in order and do not.
 const DEEPEST: usize = 64;
 
+/// Most uses of `let`s and chains inside of others.
+const MOST_FOLLOWED: usize = 50_000;
+
 impl<'a> Checker<'a> {
     /// What a name of the current file stands for.
     pub(crate) fn lookup(&mut self, name: &str, at: Span) -> Option<Def> {
@@ -43,6 +46,20 @@ impl<'a> Checker<'a> {
             self.report(crate::codes::OutOfRange { message, at });
         }
         deep
+    }
+
+    /// Whether `let`s and chains use each other so often that the value would never end: said once, and not followed.
+    pub(crate) fn too_often(&mut self, at: Span) -> bool {
+        // A use that stands in an item itself costs what its line costs.
+        if self.ctx.used_at.is_none() {
+            return false;
+        }
+        self.followed = self.followed.saturating_add(1);
+        if self.followed == MOST_FOLLOWED {
+            let message = format!("definitions use each other more than {MOST_FOLLOWED} times");
+            self.report(crate::codes::OutOfRange { message, at });
+        }
+        self.followed >= MOST_FOLLOWED
     }
 
     /// A parameter of a chain or the name of a comprehension.
@@ -159,6 +176,15 @@ impl<'a> Checker<'a> {
             self.report(suggest(diag, nearest(name, names.iter().copied()), at));
             return Val::Error;
         }
+        // One of several types takes names: `rest` in a mixture.
+        if let Some(set) = Self::choices(ty) {
+            let scope = self.ctx.scope.unwrap_or(usize::MAX);
+            let values = set.values.iter().map(|(value, _)| *value);
+            let near = nearest(name, values.chain(self.names.known(scope)));
+            let diag = Diag::from(UnknownName { what: "value".into(), name: name.to_owned(), at });
+            self.report(suggest(diag, near, at));
+            return Val::Error;
+        }
         self.unknown_name("value", name, at)
     }
 
@@ -232,7 +258,7 @@ impl<'a> Checker<'a> {
         let Some(LetRef { scope, value, .. }) = self.names.lets.get(name).copied() else {
             return Val::Error.into();
         };
-        if self.busy.contains(name) || self.too_deep(at) {
+        if self.busy.contains(name) || self.too_deep(at) || self.too_often(at) {
             return Val::Error.into();
         }
         self.busy.insert(name.to_owned());

@@ -322,7 +322,7 @@ impl<'a> Checker<'a> {
         source: Span,
     ) -> Result<Vec<Call>, Val> {
         self.mention(name, at);
-        if !self.item(name) {
+        if self.too_often(at) || !self.item(name) {
             *row = anything();
             return Err(Val::Error);
         }

@@ -10,6 +10,9 @@ use crate::load::{folder, join};
 use crate::program::{Insert, Meaning, Place};
 use crate::resolve::suggest;
 
+/// Most bytes of a text that is put together.
+const LONGEST: usize = 1 << 20;
+
 impl<'a> Checker<'a> {
     /// Checks a value against the type of its place and computes it.
     pub(crate) fn check(&mut self, expr: &Expr, ty: &Ty) -> Val {
@@ -188,6 +191,11 @@ impl<'a> Checker<'a> {
                     Val::Unknown => {}
                     Val::Error => state = Val::Error,
                 },
+            }
+            if whole.len() > LONGEST {
+                let at = if let TextPart::Value(expr) = part { expr.span } else { Span::default() };
+                self.report(crate::codes::OutOfRange { message: "a text has at most 1 MiB".into(), at });
+                return Val::Error;
             }
         }
         if matches!(state, Val::Known(_)) { Val::Known(Value::Text(whole)) } else { state }

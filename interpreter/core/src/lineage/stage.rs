@@ -133,9 +133,7 @@ impl Lineage<'_> {
     /// Models that a value names; data are not looked into.
     pub(crate) fn models(&self, value: &Value, found: &mut Vec<String>) {
         match value {
-            Value::Item(item)
-                if self.program.view(&item.item).is_some_and(|v| weights(v.kind.yields)) =>
-            {
+            Value::Item(item) if self.program.view(&item.item).is_some_and(|v| weights(v.kind.yields)) => {
                 found.push(item.item.clone());
             }
             Value::List(items) => items.iter().for_each(|v| self.models(v, found)),

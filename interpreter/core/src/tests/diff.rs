@@ -110,7 +110,8 @@ fn a_plan_is_drawn_in_three_forms() {
     let mermaid = graph.mermaid();
     assert!(mermaid.starts_with("flowchart TD\n") && mermaid.matches(" -->").count() == edges, "{mermaid}");
     assert!(
-        mermaid.contains("|heldout|") && mermaid.contains("[\"run<br/><small>pretrain, 4M tokens</small>\"]:::model"),
+        mermaid.contains("|heldout|")
+            && mermaid.contains("[\"run<br/><small>pretrain, 4M tokens</small>\"]:::model"),
         "{mermaid}"
     );
     let dot = graph.dot();

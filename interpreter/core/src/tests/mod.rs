@@ -2,8 +2,8 @@
 
 mod catalogue;
 mod diff;
-mod locked;
 mod lineage;
+mod locked;
 mod mistakes;
 mod plans;
 mod same_plan;

@@ -1,0 +1,12 @@
+//! Programs, random edits and large generated files for the tests that look for what nobody thought of.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::disallowed_methods, reason = "tests measure time and read the folder of the repository")]
+
+pub mod corpus;
+pub mod edits;
+pub mod judge;
+pub mod large;
+pub mod random;
+pub mod session;
+pub mod slips;
+pub mod targets;

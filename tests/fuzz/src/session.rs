@@ -1,0 +1,257 @@
+//! A run of one target: inputs are made, tried under limits of time and memory, and kept where they find something.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::corpus;
+use crate::edits::Pieces;
+use crate::judge::Judge;
+use crate::random::Random;
+use crate::targets::Target;
+
+/// Longest time for one input in an optimised build; ten times that in others.
+const SLOWEST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10_000 } else { 1_000 });
+/// Most resident memory of the whole process, in KiB.
+const LARGEST: u64 = 1 << 20;
+/// Most inputs that are kept to be edited further.
+const KEPT: usize = 2000;
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Inputs that were tried.
+    pub inputs: u64,
+    /// Inputs that made the target panic, with the first line of the panic.
+    pub findings: Vec<(PathBuf, String)>,
+    /// Longest time for one input.
+    pub slowest: Duration,
+    /// Different behaviours that were seen.
+    pub ways: usize,
+}
+
+/// Where inputs with a finding are put.
+fn folder() -> PathBuf {
+    corpus::root().join("target/fuzz")
+}
+
+/// Inputs of former findings, which stay here for ever.
+fn regressions() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).map(|all| all.flatten().map(|e| e.path()).collect()).unwrap_or_default();
+    paths.sort();
+    paths.iter().map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+}
+
+/// All texts that fuzzing starts from: programs, the examples in the documentation of every code, former findings.
+pub fn seeds() -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for program in corpus::everything() {
+        // Suites hold several programs.
+        texts.extend(program.text.split("\n--- ").map(|part| match part.split_once(" ---\n") {
+            Some((_, source)) => source.to_owned(),
+            None => part.to_owned(),
+        }));
+    }
+    texts.extend(llmp_exec::codes().iter().flat_map(|info| info.examples()));
+    texts.extend(regressions());
+    texts
+}
+
+/// Shared with the watchdog.
+struct Now {
+    text: Mutex<String>,
+    /// Number of the input; odd while it is tried.
+    turn: AtomicU64,
+}
+
+/// Tries all seeds.
+pub fn replay(target: Target) -> Report {
+    let judge = Judge::new();
+    let mut session = Session::new(target, &judge);
+    for text in seeds() {
+        session.attempt(&text);
+    }
+    session.done()
+}
+
+/// Tries seeds and what random edits make of them, for a time.
+pub fn run(target: Target, time: Duration, seed: u64) -> Report {
+    let judge = Judge::new();
+    let mut texts = seeds();
+    let pieces = Pieces::of(texts.iter().map(String::as_str));
+    let mut random = Random::new(seed);
+    let mut session = Session::new(target, &judge);
+    let end = Instant::now() + time;
+    for text in texts.clone() {
+        if Instant::now() >= end {
+            break;
+        }
+        session.attempt(&text);
+    }
+    let fixed = texts.len();
+    while Instant::now() < end {
+        let text = random.pick(&texts).map(|seed| pieces.edit(seed, &mut random)).unwrap_or_default();
+        if session.attempt(&text) {
+            if texts.len() < fixed + KEPT {
+                texts.push(text);
+            } else {
+                let at = fixed + random.below(KEPT);
+                texts[at] = text;
+            }
+        }
+    }
+    session.done()
+}
+
+struct Session<'a> {
+    target: Target,
+    judge: &'a Judge,
+    now: Arc<Now>,
+    seen: BTreeSet<String>,
+    report: Report,
+    said: BTreeSet<String>,
+}
+
+impl<'a> Session<'a> {
+    fn new(target: Target, judge: &'a Judge) -> Session<'a> {
+        std::fs::create_dir_all(folder()).unwrap();
+        let now = Arc::new(Now { text: Mutex::new(String::new()), turn: AtomicU64::new(0) });
+        let watched = Arc::clone(&now);
+        std::thread::spawn(move || watch(target, &watched));
+        Session {
+            target,
+            judge,
+            now,
+            seen: BTreeSet::new(),
+            report: Report::default(),
+            said: BTreeSet::new(),
+        }
+    }
+
+    /// Tries one input; whether it behaves in a way that was not seen before.
+    fn attempt(&mut self, text: &str) -> bool {
+        // A process that dies leaves its input behind.
+        std::fs::write(folder().join(format!("{}.current", self.target.name())), text).unwrap();
+        text.clone_into(&mut self.now.text.lock().unwrap());
+        self.now.turn.fetch_add(1, Ordering::SeqCst);
+        let start = Instant::now();
+        let (target, judge) = (self.target, self.judge);
+        let outcome = tried(target, judge, text);
+        self.now.turn.fetch_add(1, Ordering::SeqCst);
+        self.report.inputs += 1;
+        self.report.slowest = self.report.slowest.max(start.elapsed());
+        match outcome {
+            Ok(way) => self.seen.insert(way),
+            Err(words) => {
+                // One finding of each sort is enough.
+                if self.said.insert(sort(&words)) {
+                    let small = shrunk(target, judge, text, &sort(&words));
+                    self.report.findings.push((keep(target, &small), words));
+                }
+                false
+            }
+        }
+    }
+
+    fn done(mut self) -> Report {
+        // The watchdog ends when the number does not come back.
+        self.now.turn.store(u64::MAX, Ordering::SeqCst);
+        let _ = std::fs::remove_file(folder().join(format!("{}.current", self.target.name())));
+        self.report.ways = self.seen.len();
+        self.report
+    }
+}
+
+/// Runs a target; the first line of its panic.
+fn tried(target: Target, judge: &Judge, text: &str) -> Result<String, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| target.run(judge, text))).map_err(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+        words.unwrap_or_default().lines().next().unwrap_or_default().to_owned()
+    })
+}
+
+/// The beginning of a panic's words without numbers: the same for findings of one sort.
+fn sort(words: &str) -> String {
+    words.chars().filter(|c| !c.is_ascii_digit()).take(40).collect()
+}
+
+/// A smaller text with a finding of the same sort: lines, then tokens are left out as long as it stays.
+fn shrunk(target: Target, judge: &Judge, text: &str, wanted: &str) -> String {
+    let end = Instant::now() + Duration::from_secs(10);
+    let same = |text: &str| tried(target, judge, text).is_err_and(|words| sort(&words) == wanted);
+    let mut best = text.to_owned();
+    for lines in [true, false] {
+        let mut width = best.len();
+        while width > 0 && Instant::now() < end {
+            let pieces: Vec<&str> = if lines {
+                best.split_inclusive('\n').collect()
+            } else {
+                llmp_grammar::scan::scan(&best).iter().map(|token| &best[token.start..token.end]).collect()
+            };
+            width = width.min(pieces.len());
+            let starts = (0..pieces.len()).step_by(width.max(1));
+            let smaller = starts.map(|at| {
+                let rest = pieces.iter().enumerate().filter(|(n, _)| *n < at || *n >= at + width);
+                rest.map(|(_, piece)| *piece).collect::<String>()
+            });
+            match smaller.take_while(|_| Instant::now() < end).find(|text| same(text)) {
+                Some(text) => best = text,
+                None => width /= 2,
+            }
+        }
+    }
+    best
+}
+
+fn keep(target: Target, text: &str) -> PathBuf {
+    let sum =
+        text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let path = folder().join(format!("{}-{sum:016x}.llmp", target.name()));
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Ends the process when an input takes too long or too much.
+#[expect(clippy::print_stderr, reason = "the last words of a process")]
+fn watch(target: Target, now: &Now) {
+    let mut known = (0, Instant::now());
+    loop {
+        std::thread::sleep(Duration::from_millis(50));
+        let turn = now.turn.load(Ordering::SeqCst);
+        if turn == u64::MAX {
+            return;
+        }
+        if turn != known.0 {
+            known = (turn, Instant::now());
+        }
+        let slow = turn % 2 == 1 && known.1.elapsed() > SLOWEST;
+        let memory = resident();
+        if slow || memory > LARGEST {
+            let path = keep(target, &now.text.lock().unwrap());
+            let why = if slow { format!("more than {SLOWEST:?}") } else { format!("{memory} KiB of memory") };
+            eprintln!("{}: {why}: {}", target.name(), path.display());
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Resident memory of this process in KiB; 0 where the system does not say.
+pub fn resident() -> u64 {
+    status("VmRSS:")
+}
+
+/// Largest resident memory so far in KiB; 0 where the system does not say.
+pub fn peak() -> u64 {
+    status("VmHWM:")
+}
+
+fn status(name: &str) -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok()).unwrap_or(0)
+}
