@@ -75,7 +75,7 @@ pub(crate) fn variants(names: &Names<'_>, options: &Options, diags: &mut Vec<Dia
 }
 
 /// Checks each variant that was not chosen, alone; what is wrong inside of it is reported, and what it breaks elsewhere if
-/// nothing is wrong without it. Checks that fail are left to `llmp test`.
+/// nothing is wrong without it or in it. Checks that fail are left to `llmp test`.
 pub(crate) fn others(
     loaded: &Loaded,
     registry: &Registry,
@@ -93,6 +93,8 @@ pub(crate) fn others(
             Checker::new(loaded, registry, Rc::clone(names), vec![name.clone()], sets, Vec::new());
         checker.run();
         let inside = |d: &Diag| d.span().is_some_and(|at| files.iter().any(|(_, v)| v.span.contains(at)));
+        // A mistake in the variant has said enough of what follows from it.
+        let sound = sound && !checker.diags.iter().any(|diag| diag.is_error() && inside(diag));
         for diag in checker.diags {
             if inside(&diag) {
                 diags.push(diag);
