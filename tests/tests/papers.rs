@@ -157,16 +157,23 @@ fn plans_have_the_published_parameter_counts() {
     let registry = llmp_exec::registry();
     let mut plans = BTreeMap::new();
     for (paper, model, parameters) in COUNTS {
-        let plan = plans.entry(*paper).or_insert_with(|| {
-            judge(&registry, &format!("examples/papers/{paper}/main.llmp"), &[]).plan
-        });
+        let plan = plans
+            .entry(*paper)
+            .or_insert_with(|| judge(&registry, &format!("examples/papers/{paper}/main.llmp"), &[]).plan);
         let cost = plan.models.get(*model);
         assert_eq!(cost.map(|c| c.parameters), Some(*parameters), "{paper}: {model}");
     }
     let device = plans["afm"].models["on_device"];
-    assert_eq!((device.non_embedding, device.parameters - device.non_embedding), (2_586_744_320, 150_994_944));
+    assert_eq!(
+        (device.non_embedding, device.parameters - device.non_embedding),
+        (2_586_744_320, 150_994_944)
+    );
     let experts = plans["qwen2"].models["qwen2_57b_a14b"];
-    assert_eq!((experts.parameters, experts.active), (57_408_658_944, 14_249_270_784), "57.41B, 14.25B active");
+    assert_eq!(
+        (experts.parameters, experts.active),
+        (57_408_658_944, 14_249_270_784),
+        "57.41B, 14.25B active"
+    );
 }
 
 #[test]

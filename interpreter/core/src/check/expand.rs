@@ -109,8 +109,8 @@ impl<'a> Checker<'a> {
     fn index_set(&self, name: &str, template: &Template<'a>) -> Option<(usize, &'a Expr)> {
         let wanted = template.setting();
         let mut found = None;
-        let chosen = self.variants.iter().filter_map(|variant| self.names.variants.get(variant));
-        for (scope, variant) in chosen.flatten() {
+        let files = self.variants.iter().filter_map(|variant| self.names.variants.get(variant));
+        for (scope, variant) in files.flatten() {
             for member in &variant.block.members {
                 if let [Segment::Name(first), Segment::Name(second)] = member.target.as_slice()
                     && second.text == wanted

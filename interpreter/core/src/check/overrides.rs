@@ -74,7 +74,8 @@ pub(crate) fn variants(names: &Names<'_>, options: &Options, diags: &mut Vec<Dia
     known
 }
 
-/// Checks each variant that was not chosen, alone; what is wrong inside of it is reported.
+/// Checks each variant that was not chosen, alone; what is wrong inside of it is reported, and what it breaks elsewhere if
+/// nothing is wrong without it or in it. Checks that fail are left to `llmp test`.
 pub(crate) fn others(
     loaded: &Loaded,
     registry: &Registry,
@@ -83,6 +84,7 @@ pub(crate) fn others(
     sets: &BTreeMap<String, Expr>,
     diags: &mut Vec<Diag>,
 ) {
+    let sound = !diags.iter().any(Diag::is_error);
     for (name, files) in &names.variants {
         if chosen.contains(name) {
             continue;
@@ -91,7 +93,16 @@ pub(crate) fn others(
             Checker::new(loaded, registry, Rc::clone(names), vec![name.clone()], sets, Vec::new());
         checker.run();
         let inside = |d: &Diag| d.span().is_some_and(|at| files.iter().any(|(_, v)| v.span.contains(at)));
-        diags.extend(checker.diags.into_iter().filter(inside));
+        // A mistake in the variant has said enough of what follows from it.
+        let sound = sound && !checker.diags.iter().any(|diag| diag.is_error() && inside(diag));
+        for diag in checker.diags {
+            if inside(&diag) {
+                diags.push(diag);
+            } else if sound && diag.is_error() && diag.code != "LLMP0805" {
+                let place = files.first().map_or_else(Span::default, |(_, variant)| variant.name.span);
+                diags.push(diag.label(place, format!("with the variant `{name}`")));
+            }
+        }
     }
 }
 
