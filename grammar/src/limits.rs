@@ -81,7 +81,7 @@ pub(crate) fn clean(file: FileId, text: &str, sink: &mut Sink) -> Vec<(usize, us
         let end = at + c.len_utf8();
         let order_mark = at == 0 && c == '\u{feff}';
         let control = c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-        let direction = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}');
+        let direction = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{feff}');
         if order_mark {
             hidden.push((at, end));
         } else if control || direction {
