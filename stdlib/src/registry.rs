@@ -92,7 +92,14 @@ impl Registry {
                 }
                 Some(_) => {}
             },
-            Ty::Bool | Ty::Text | Ty::Path | Ty::Int | Ty::Num | Ty::Quantity(_) | Ty::Estimate(_) | Ty::Choice(_) => {}
+            Ty::Bool
+            | Ty::Text
+            | Ty::Path
+            | Ty::Int
+            | Ty::Num
+            | Ty::Quantity(_)
+            | Ty::Estimate(_)
+            | Ty::Choice(_) => {}
             Ty::Item(_) | Ty::Data(_) | Ty::Predicate | Ty::Formula => {}
         }
     }

@@ -15,7 +15,10 @@ fn nothing_is_started_when_the_last_step_cannot_run() {
     let output = project.llmp(&["run", "main.llmp"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("LLMP0703") && said.contains("GGUF") && said.contains("nothing was started"), "{said}");
+    assert!(
+        said.contains("LLMP0703") && said.contains("GGUF") && said.contains("nothing was started"),
+        "{said}"
+    );
     assert!(!project.path(".llmp").exists());
     let events = common::events(&project.llmp(&["run", "main.llmp", "--format", "json"]));
     assert_eq!((events.len(), events[0]["code"].as_str()), (1, Some("LLMP0703")));

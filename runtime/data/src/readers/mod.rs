@@ -40,17 +40,16 @@ llmp_stdlib::choices! {
 }
 
 /// The signatures of all readers, sorted by name.
-pub const SIGNATURES: &[&Signature] =
-    &[
-        Arrow::SIGNATURE,
-        Code::SIGNATURE,
-        Csv::SIGNATURE,
-        HfData::SIGNATURE,
-        Jsonl::SIGNATURE,
-        Parquet::SIGNATURE,
-        Text::SIGNATURE,
-        Warc::SIGNATURE,
-    ];
+pub const SIGNATURES: &[&Signature] = &[
+    Arrow::SIGNATURE,
+    Code::SIGNATURE,
+    Csv::SIGNATURE,
+    HfData::SIGNATURE,
+    Jsonl::SIGNATURE,
+    Parquet::SIGNATURE,
+    Text::SIGNATURE,
+    Warc::SIGNATURE,
+];
 
 /// The reader called `name` with complete arguments (defaults filled in); `None`: no such reader.
 ///

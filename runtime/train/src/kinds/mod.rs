@@ -21,8 +21,8 @@ mod training;
 
 use llmp_stdlib::{ItemRef, Output, Planner, Problem, Settings, Value, View};
 
-pub use eval::{Eval, Evaluation, Measured};
 pub use distill::Distill;
+pub use eval::{Eval, Evaluation, Measured};
 pub use merge::Merge;
 pub use pretrain::Pretrain;
 pub use prune::Prune;

@@ -171,7 +171,8 @@ pub(super) fn cost(view: &View<'_>) -> Option<Cost> {
     // An adapter trains a sliver of the weights: no gradients or states for the rest.
     let whole = view.get("adapter").is_none();
     let weights = sizes.parameters() * if whole { 8 } else { 4 };
-    let state = || view.read::<Optimizer>("optimizer").map_or(8 * sizes.parameters(), |o| o.state_bytes(sizes));
+    let state =
+        || view.read::<Optimizer>("optimizer").map_or(8 * sizes.parameters(), |o| o.state_bytes(sizes));
     let optimizer = if whole { state() } else { 0 };
     let activations = sizes.activation_bytes(Pass { rows: 1, length: context, bytes: 4, recompute: false });
     Some(Cost::Stage(StageCost {
