@@ -167,7 +167,7 @@ fn what_cannot_be_meant_is_said_with_both_sides() {
     gives("sft a { from = m, data = chats, epochs = 1 }", "LLMP0201", "no weights");
     gives("sft a { from = tuned, data = chats }", "LLMP0601", "epochs");
     gives(
-        "source closed = jsonl(\"closed.jsonl\", as = Prompt, columns = { lang = Text })\ndataset d = closed |> generate(tuned) |> keep_best(1)\nsft a { from = tuned, data = d, epochs = 1 }",
+        "source closed = jsonl(\"closed.jsonl\", as = Prompt, columns = { prompt = Text })\ndataset d = closed |> generate(tuned) |> keep_best(1)\nsft a { from = tuned, data = d, epochs = 1 }",
         "LLMP0105",
         "score()",
     );

@@ -475,6 +475,8 @@ impl<'a> Checker<'a> {
         let fits = self.enter(signature, flow, row, parts.callee.span, source);
         let callee = format!("`{}`", signature.name);
         let name = parts.callee.span;
+        // Columns of rows that the step cannot take are not judged.
+        row.quiet |= !fits;
         let here = row.clone();
         // Steps of one pipe may have arguments of the same name: each has a path of its own.
         self.ctx.path.push(format!("step {}", at.start));

@@ -14,7 +14,7 @@ source wiki[lang in LANGS] = text("wiki/{lang}/*.txt")
 source notes[r in 1..3] = text("notes/{r}/*.txt")
 source exam = text("exam/*.txt")
 dataset foreign = all(wiki) |> dedup_minhash()
-dataset few = wiki["de"] |> gopher_quality(min_words = 20)
+dataset few = wiki["de"] |> gopher_quality(min_doc_words = 20)
 
 tokenizer tok = bpe(train_on = books, vocab = 4096)
 model tiny { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
@@ -217,7 +217,7 @@ fn revisions_of_nested_constructors_are_part_of_a_step() {
 
 #[test]
 fn any_kind_may_be_a_family_and_files_share_them() {
-    let data = "llmp 1\nsource wiki[lang in [\"de\", \"fr\"]] = text(\"w/{lang}/*.txt\")\nchain pick[n in 1..3] = gopher_quality(min_words = n) |> dedup_minhash()\nrounds clean for r in 1..2 {\n  carry best = wiki[\"de\"]\n  source part[k in [\"a\", \"b\"]] = text(\"p/{r}/{k}.txt\")\n  dataset kept = concat([best, part[\"a\"], part[\"b\"]]) |> dedup_minhash(bands = r)\n  next best = kept\n}\n";
+    let data = "llmp 1\nsource wiki[lang in [\"de\", \"fr\"]] = text(\"w/{lang}/*.txt\")\nchain pick[n in 1..3] = gopher_quality(min_doc_words = n) |> dedup_minhash()\nrounds clean for r in 1..2 {\n  carry best = wiki[\"de\"]\n  source part[k in [\"a\", \"b\"]] = text(\"p/{r}/{k}.txt\")\n  dataset kept = concat([best, part[\"a\"], part[\"b\"]]) |> dedup_minhash(bands = r)\n  next best = kept\n}\n";
     let main = "llmp 1\nuse { wiki as pages, pick } from \"./lib/data.llmp\"\nuse data from \"./lib/data.llmp\"\nsource books = text(\"books/*.txt\")\ntokenizer tok = bpe(train_on = books, vocab = 4096)\nmodel m[layers in [2, 4]] { tokenizer = tok, layers = layers, width = 192, heads = 6, context = 256 }\nmix blend { pages[\"de\"] = 1, data.wiki[\"fr\"] = 1, picked = 2, data.clean[1].part[\"a\"] = 1 }\ndataset picked = concat([all(pages), data.clean.best]) |> pick[2]\npretrain run[layers in [2, 4]] { model = m[layers], data = blend, tokens = 4M }\ncheck data.clean.count == 2 and m[4].layers == 4 else \"two\"\n";
     let files = [("main.llmp", main), ("lib/data.llmp", data)];
     let checked = checked(&files, &Options::default());
@@ -226,7 +226,7 @@ fn any_kind_may_be_a_family_and_files_share_them() {
     assert!(sink.is_empty(), "{sink:?}");
     assert_eq!(plan.roots, ["run[2]", "run[4]"]);
     assert!(plan.named("wiki[\"de\"]").is_some(), "{:?}", plan.names);
-    assert_eq!(plan.named("picked.gopher_quality").unwrap().args["min_words"].to_string(), "2");
+    assert_eq!(plan.named("picked.gopher_quality").unwrap().args["min_doc_words"].to_string(), "2");
     assert_eq!(plan.named("clean[2].kept").unwrap().args["bands"].to_string(), "2");
     let glob = |name: &str| plan.named(name).unwrap().args["glob"].to_string();
     assert_eq!(glob("clean[1].part[\"a\"]"), "\"lib/p/1/a.txt\"");
