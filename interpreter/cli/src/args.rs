@@ -154,6 +154,9 @@ pub(crate) enum Format {
 pub(crate) struct New {
     /// Folder to make.
     pub(crate) folder: PathBuf,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +190,9 @@ pub(crate) struct Fmt {
     /// Write nothing; exit with 1 if a file is not in the one layout.
     #[arg(long)]
     pub(crate) check: bool,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -342,6 +348,9 @@ pub(crate) struct Why {
     pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) roots: Roots,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -367,6 +376,9 @@ pub(crate) struct Generate {
     /// Same seed, same text.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -386,6 +398,9 @@ pub(crate) struct Score {
 pub(crate) struct Explain {
     /// Code such as LLMP0501; every code when left out.
     pub(crate) code: Option<String>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -395,4 +410,7 @@ pub(crate) struct Doc {
     /// Write the reference pages and error pages below this folder (used by the project's own docs check).
     #[arg(long, hide = true)]
     pub(crate) write: Option<PathBuf>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }

@@ -185,8 +185,8 @@ pub(crate) fn resolve<'a>(loaded: &'a Loaded, registry: &Registry, diags: &mut V
     }
     for (unit, file) in loaded.units.iter().enumerate() {
         for other in &file.offers {
-            let offered = names.scopes[*other].clone();
-            names.scopes[unit].names.extend(offered.names);
+            let offered = names.scopes[*other].names.clone();
+            names.scopes[unit].names.extend(offered);
         }
     }
     for (unit, file) in loaded.units.iter().enumerate() {

@@ -10,6 +10,7 @@ pub mod settings;
 pub mod suites;
 
 pub mod budget;
+pub mod course;
 pub mod kinds;
 pub mod require;
 pub mod stage;

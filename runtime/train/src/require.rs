@@ -18,7 +18,11 @@ pub fn unmet(requirement: &Formula, metrics: &Metrics) -> Vec<String> {
         }
         Formula::Binary(Operator::Or, l, r) => {
             let (left, right) = (unmet(l, metrics), unmet(r, metrics));
-            if left.is_empty() || right.is_empty() { Vec::new() } else { left.into_iter().chain(right).collect() }
+            if left.is_empty() || right.is_empty() {
+                Vec::new()
+            } else {
+                left.into_iter().chain(right).collect()
+            }
         }
         _ if holds(requirement, metrics) == Some(true) => Vec::new(),
         _ => vec![words(requirement, metrics)],

@@ -119,19 +119,60 @@ impl Times {
 }
 
 llmp_stdlib::def! {
+    /// Moments of a stage whose weights are kept: at a distance in tokens, or the last ones.
+    Checkpoints = "checkpoints", rev 1, check check_checkpoints {
+        /// Distance between two of them.
+        every: Option<Tokens> = "none",
+        /// How many of the last ones.
+        last: Option<u64> = "none",
+    }
+}
+
+fn check_checkpoints(it: &Checkpoints) -> Vec<Problem> {
+    if it.every.is_none() && it.last.is_none() {
+        let message = "which checkpoints? give `every` in tokens, or `last`";
+        return vec![Problem::error("LLMP0103", "every", message)];
+    }
+    if it.every == Some(Tokens(0)) || it.last == Some(0) {
+        return vec![Problem::error(
+            "LLMP0209",
+            if it.last == Some(0) { "last" } else { "every" },
+            "at least 1",
+        )];
+    }
+    Vec::new()
+}
+
+llmp_stdlib::family! {
+    /// Moments of a stage.
+    Moments = "moments" { Checkpoints }
+}
+
+llmp_stdlib::def! {
     /// The mean of the weights of several moments of the stage (Polyak averaging).
-    Average = "average", rev 1 {
-        /// Distance between the moments.
-        every: Tokens,
+    ///
+    /// ```llmp
+    /// publish = average(checkpoints(every = 16M tokens))
+    /// ```
+    @planned Average = "average", rev 1 {
+        /// The moments.
+        of: Moments,
     }
 }
 
 llmp_stdlib::def! {
     /// An exponential moving average of the weights.
-    Ema = "ema", rev 1 {
+    @planned Ema = "ema", rev 1, check check_ema {
         /// What the average keeps at each step.
         decay: f64 = "0.999",
     }
+}
+
+fn check_ema(it: &Ema) -> Vec<Problem> {
+    let outside = !(it.decay > 0.0 && it.decay < 1.0);
+    let problem =
+        || Problem::error("LLMP0209", "decay", format!("decay is above 0 and below 1, not {}", it.decay));
+    outside.then(problem).into_iter().collect()
 }
 
 llmp_stdlib::family! {

@@ -48,6 +48,8 @@ pub struct Stage {
     pub optimizer: Optimizer,
     /// The learning rate.
     pub schedule: Schedule,
+    /// Steps of the schedule that earlier stages have done.
+    pub schedule_done: u64,
     /// Largest gradient norm.
     pub clip: Option<f64>,
     /// What a token sees of its row.
@@ -82,6 +84,7 @@ impl Stage {
             batch: field(args, "batch")?,
             optimizer: field(args, "optimizer")?,
             schedule: field(args, "schedule")?,
+            schedule_done: if args.contains_key("schedule_done") { field(args, "schedule_done")? } else { 0 },
             clip: field(args, "clip")?,
             attention: field(args, "attention")?,
             accumulate: field(args, "accumulate")?,

@@ -42,7 +42,7 @@ fn ten_steps_equal_those_of_pytorch() {
     (stage.goal, stage.batch) = (Goal::Steps(10), Some(BatchSize::Sequences(4)));
     (stage.clip, stage.attention) = (golden["clip"].as_f64(), Attention::Across);
     let (warmup, over) = (Length::Steps(3), Over::Stage);
-    let Optimizer::AdamW(adamw) = &mut stage.optimizer;
+    let Optimizer::AdamW(adamw) = &mut stage.optimizer else { panic!("another optimizer") };
     adamw.eps = 1e-3;
     stage.schedule = Schedule::Cosine(Cosine { peak: 1e-2, warmup, floor: 0.1, over });
 

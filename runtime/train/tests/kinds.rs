@@ -63,8 +63,11 @@ fn program(stage: &[(&str, Value)]) -> Items {
         ("context", number("256", "")),
         ("vocab", number("4096", "")),
         ("ffn", call("swiglu", &[("hidden", Value::None), ("ratio", ratio), ("multiple", number("64", ""))])),
-        ("norm", call("rms", &[("eps", number("1e-5", ""))])),
-        ("position", call("rope", &[("base", number("10000", ""))])),
+        ("norm", call("rms", &[("eps", number("1e-5", "")), ("offset", Value::Bool(false))])),
+        (
+            "position",
+            call("rope", &[("base", number("10000", "")), ("scaling", Value::None), ("chunks", Value::None)]),
+        ),
         ("embedding", choice("tied")),
         ("init", call("normal", &[("std", number("0.02", ""))])),
     ]);
@@ -133,19 +136,21 @@ fn contexts_are_compared_with_positions() {
 }
 
 #[test]
-fn what_has_no_runtime_is_never_ignored() {
+fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
     let stage = |name, value| {
-        codes(&[("model", item("tiny")), ("tokens", number("4000000", "tokens")), (name, value)])
+        let members = [("model", item("tiny")), ("tokens", number("4000000", "tokens")), (name, value)];
+        assert_eq!(codes(&members), [], "{name}");
+        let program = program(&members);
+        let view = program.view("run").unwrap();
+        (view.kind.lacks)(&view).into_iter().map(|p| (p.code, p.path.join("."))).collect::<Vec<_>>()
     };
     let every = call("every", &[("distance", number("100", "steps"))]);
-    let averaged = call("ema", &[("decay", number("0.999", ""))]);
     let late = [
         ("precision", choice("bf16")),
         ("z_loss", number("1e-4", "")),
         ("recompute", choice("blocks")),
         ("evaluate", every.clone()),
         ("sample", every),
-        ("publish", averaged),
         ("on_spike", choice("skip")),
     ];
     for (name, value) in late {
@@ -156,6 +161,18 @@ fn what_has_no_runtime_is_never_ignored() {
     {
         assert_eq!(stage(name, value), []);
     }
+    for (family, names) in [
+        (llmp_train::optimizers::Optimizer::FAMILY, vec!["adamw"]),
+        (llmp_train::settings::Averaging::FAMILY, vec![]),
+        (llmp_train::schedules::Schedule::FAMILY, family_names(llmp_train::schedules::Schedule::FAMILY)),
+    ] {
+        let ready: Vec<&str> = family.members.iter().filter(|s| !s.planned).map(|s| s.name).collect();
+        assert_eq!(ready, names, "what the training loop has of {}", family.name);
+    }
+}
+
+fn family_names(family: &llmp_stdlib::Family) -> Vec<&'static str> {
+    family.members.iter().map(|s| s.name).collect()
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use llmp_stdlib::{Registry, Signature, docs};
+use serde_json::json;
 
 use crate::Exit;
-use crate::args::Doc;
+use crate::args::{Doc, Format};
 use crate::load::codes;
 use crate::output;
 
@@ -13,6 +14,7 @@ pub(crate) fn doc(args: &Doc) -> Exit {
     let registry = llmp_exec::registry();
     match (&args.write, &args.name) {
         (Some(folder), _) => write(&registry, folder),
+        (None, name) if args.format == Format::Json => objects(&registry, name.as_deref()),
         (None, Some(name)) => one(&registry, name),
         (None, None) => {
             all(&registry);
@@ -37,6 +39,29 @@ fn one(registry: &Registry, name: &str) -> Exit {
         output::note(&format!("error: no built-in is called `{name}`{hint}"));
         return Exit::Usage;
     }
+    Exit::Clean
+}
+
+/// Everything, or what has this name, for programs.
+fn objects(registry: &Registry, name: Option<&str>) -> Exit {
+    let object = |what: &str, s: &Signature| {
+        let param = |p: &llmp_stdlib::Param| json!({ "name": p.name, "type": p.ty.show(), "default": p.default, "doc": docs::undent(p.doc).trim() });
+        let params: Vec<_> = s.params.iter().map(param).collect();
+        json!({ "name": s.name, "what": what, "doc": docs::undent(s.doc).trim(), "params": params })
+    };
+    let kinds = registry.all_kinds().map(|k| object("kind", k.signature));
+    let steps = registry.all_steps().map(|s| object("step", s));
+    let families = registry.all_families();
+    let constructors = families.flat_map(|f| f.members.iter().map(|s| object(f.name, s)).collect::<Vec<_>>());
+    let functions = registry.all_functions().map(
+        |f| json!({ "name": f.name, "what": "function", "doc": docs::undent(f.doc).trim(), "params": [] }),
+    );
+    let all = kinds.chain(steps).chain(constructors).chain(functions);
+    let found: Vec<_> = all.filter(|o| name.is_none_or(|name| o["name"] == name)).collect();
+    if let (Some(name), true) = (name, found.is_empty()) {
+        return one(registry, name);
+    }
+    output::print(&format!("{:#}\n", serde_json::Value::Array(found)));
     Exit::Clean
 }
 

@@ -6,16 +6,24 @@ use std::path::Path;
 use llmp_grammar::{Sources, render};
 
 use crate::Exit;
-use crate::args::{Color, Fmt};
+use crate::args::{Color, Fmt, Format};
 use crate::output;
 
 pub(crate) fn fmt(args: &Fmt, color: Color) -> Exit {
     let mut exit = Exit::Clean;
+    let mut objects = Vec::new();
     for path in &args.files {
         let outcome = if path.as_os_str() == "-" { standard_input() } else { one(path, args.check) };
         match outcome {
-            Ok(true) => {}
-            Ok(false) => exit = Exit::Failed,
+            Ok(changed) => {
+                objects.push(serde_json::json!({ "file": path, "changed": changed }));
+                if changed && args.check {
+                    exit = Exit::Failed;
+                    if args.format == Format::Human {
+                        output::print(&format!("{}\n", path.display()));
+                    }
+                }
+            }
             Err(Trouble::Io(text)) => {
                 output::note(&format!("error: {text}"));
                 exit = Exit::Failed;
@@ -27,6 +35,9 @@ pub(crate) fn fmt(args: &Fmt, color: Color) -> Exit {
                 exit = Exit::Failed;
             }
         }
+    }
+    if args.format == Format::Json {
+        output::print(&format!("{:#}\n", serde_json::Value::Array(objects)));
     }
     exit
 }
@@ -44,20 +55,16 @@ fn standard_input() -> Result<bool, Trouble> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|e| Trouble::Io(format!("standard input: {e}")))?;
     output::print(&formatted(&text)?);
-    Ok(true)
+    Ok(false)
 }
 
-/// `Ok(false)`: the file is not in the one layout and `--check` was given.
+/// Whether the file was not in the one layout; with `check` it stays as it is.
 fn one(path: &Path, check: bool) -> Result<bool, Trouble> {
     let io = |e: std::io::Error| Trouble::Io(format!("{}: {e}", path.display()));
     let text = std::fs::read_to_string(path).map_err(io)?;
     let new = formatted(&text)?;
-    if new == text {
-        return Ok(true);
-    }
-    if check {
-        output::print(&format!("{}\n", path.display()));
-        return Ok(false);
+    if new == text || check {
+        return Ok(new != text);
     }
     llmp_exec::durable::write(path, new.as_bytes(), &llmp_exec::durable::no_hook)
         .map_err(|failure| Trouble::Io(failure.to_string()))?;

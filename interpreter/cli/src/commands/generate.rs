@@ -5,7 +5,7 @@ use std::io::Read;
 use llmp_exec::Sampling;
 
 use crate::Exit;
-use crate::args::Generate;
+use crate::args::{Format, Generate};
 use crate::output;
 
 pub(crate) fn generate(args: &Generate) -> Exit {
@@ -28,6 +28,10 @@ pub(crate) fn generate(args: &Generate) -> Exit {
         seed: args.seed,
     };
     match llmp_exec::generate(&args.model, &prompt, &sampling) {
+        Ok(text) if args.format == Format::Json => {
+            output::print(&format!("{:#}\n", serde_json::json!({ "prompt": prompt, "text": text })));
+            Exit::Clean
+        }
         Ok(text) => {
             output::print(&format!("{text}\n"));
             Exit::Clean

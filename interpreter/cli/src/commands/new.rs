@@ -1,7 +1,7 @@
 //! `llmp new FOLDER`: a commented first program and a place for texts.
 
 use crate::Exit;
-use crate::args::New;
+use crate::args::{Format, New};
 use crate::output;
 
 const PROGRAM: &str = include_str!("new.llmp");
@@ -17,6 +17,11 @@ pub(crate) fn new(args: &New) -> Exit {
     if let Err(error) = made {
         output::note(&format!("error: cannot make {}: {error}", args.folder.display()));
         return Exit::Failed;
+    }
+    if args.format == Format::Json {
+        let books = args.folder.join("books");
+        output::print(&format!("{:#}\n", serde_json::json!({ "made": [main, books] })));
+        return Exit::Clean;
     }
     let folder = args.folder.display();
     output::print(&format!(

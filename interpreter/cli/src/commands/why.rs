@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use llmp_exec::{State, Status};
 
 use crate::Exit;
-use crate::args::{Color, Why};
+use crate::args::{Color, Format, Why};
 use crate::load::{self, Planned};
 use crate::output;
 
@@ -38,7 +38,12 @@ pub(crate) fn why(args: &Why, color: Color) -> Exit {
     match llmp_exec::status(&planned.plan, &planned.checked.registry, &options) {
         Ok(states) => {
             let found = states.iter().find(|s| s.steps.contains(&step.id));
-            found.iter().for_each(|status| explain(&planned, &states, status));
+            if let Some(status) = found {
+                match args.format {
+                    Format::Human => explain(&planned, &states, status),
+                    Format::Json => output::print(&format!("{:#}\n", object(&planned, status))),
+                }
+            }
             Exit::Clean
         }
         Err(failure) => {
@@ -51,6 +56,18 @@ pub(crate) fn why(args: &Why, color: Color) -> Exit {
 /// The step that makes an item's result.
 fn item<'p>(planned: &'p Planned, name: &str) -> Option<&'p llmp_stdlib::Step> {
     planned.plan.items.get(name).and_then(|port| planned.plan.step(&port.step))
+}
+
+fn object(planned: &Planned, status: &Status) -> serde_json::Value {
+    let (state, because) = match &status.state {
+        State::Cached => ("cached", Vec::new()),
+        State::Runs(reasons) => ("runs", reasons.clone()),
+        State::Waits(on) => ("waits", vec![planned.plan.name(on)]),
+    };
+    let steps: Vec<String> = status.steps.iter().map(|s| planned.plan.name(s)).collect();
+    serde_json::json!({
+        "step": status.name, "steps": steps, "state": state, "because": because, "last": status.last,
+    })
 }
 
 fn explain(planned: &Planned, states: &[Status], status: &Status) {

@@ -1,32 +1,25 @@
-//! LLMP0208: A training stage starts from a model that another stage usually comes before.
+//! LLMP0208: The order of two training stages is unusual: what the earlier one taught is likely lost.
 
 use llmp_grammar::Span;
 
 llmp_grammar::diagnostic! {
-    /// A training stage starts from a model that another stage usually comes before.
+    /// The order of two training stages is unusual: what the earlier one taught is likely lost, or what the later one builds on was not
+    /// taught (preferences or rewards on a base model).
     ///
     /// ```llmp
     /// llmp 1
     /// source books = text("books/*.txt")
-    /// tokenizer tok = bpe(train_on = books, vocab = 4096)
-    /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
-    /// pretrain base { model = m, data = books, tokens = 4M }
-    /// source pairs = jsonl("pairs.jsonl", as = Preference)
-    /// prefer aligned { from = base, data = pairs } # error[LLMP0208]
+    /// model chat = hf("models/chat", stage = aligned)
+    /// pretrain a { from = chat, data = books, tokens = 4M } # warning[LLMP0208]
     /// ```
     ///
     /// ```llmp
     /// llmp 1
     /// source books = text("books/*.txt")
-    /// tokenizer tok = bpe(train_on = books, vocab = 4096)
-    /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
-    /// pretrain base { model = m, data = books, tokens = 4M }
-    /// source chats = jsonl("chats.jsonl", as = Chat)
-    /// source pairs = jsonl("pairs.jsonl", as = Preference)
-    /// sft tuned { from = base, data = chats, epochs = 1 }
-    /// prefer aligned { from = tuned, data = pairs }
+    /// model plain = hf("models/plain", stage = base)
+    /// pretrain a { from = plain, data = books, tokens = 4M }
     /// ```
-    "LLMP0208" UnusualOrder "{message}";
+    "LLMP0208" UnusualOrder warning "{message}";
     {
         /// What is wrong, with both sides.
         pub message: String,

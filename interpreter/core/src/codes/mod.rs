@@ -53,24 +53,33 @@ mod e0415_synthetic_only;
 mod e0501_heads_divide_width;
 mod e0502_kv_heads_divide_heads;
 mod e0503_vocab_too_small;
-mod e0504_other_tokenizer;
+mod e0504_tokenizers_differ;
+mod e0505_teacher_tokenizer;
 mod e0506_context_beyond_positions;
 mod e0507_odd_head_dim;
+mod e0508_shapes_differ;
 mod e0509_odd_size;
+mod e0511_unlikely_size;
 mod e0601_none_given;
 mod e0602_both_given;
+mod e0603_out_of_order;
 mod e0604_longer_than_stage;
 mod e0606_old_policy;
 mod e0607_own_reference;
 mod e0608_carry_without_next;
 mod e0609_result_unused;
+mod e0610_average_too_close;
+mod e0611_not_an_ancestor;
 mod e0612_own_pairs;
 mod e0613_held_out_varies;
 mod e0614_arms_equal;
 mod e0615_not_held;
 mod e0616_reference_unfit;
 mod e0617_policy_unheld;
-mod e0620_beta_form;
+mod e0618_beta_form;
+mod e0620_rate_for_mup;
+mod e0621_switch_in_warmup;
+mod e0622_few_steps;
 mod e0701_does_not_fit;
 mod e0703_not_available;
 mod e0704_disk_full;
@@ -140,24 +149,33 @@ pub use e0415_synthetic_only::SyntheticOnly;
 pub use e0501_heads_divide_width::HeadsDivideWidth;
 pub use e0502_kv_heads_divide_heads::KvHeadsDivideHeads;
 pub use e0503_vocab_too_small::VocabTooSmall;
-pub use e0504_other_tokenizer::OtherTokenizer;
+pub use e0504_tokenizers_differ::TokenizersDiffer;
+pub use e0505_teacher_tokenizer::TeacherTokenizer;
 pub use e0506_context_beyond_positions::ContextBeyondPositions;
 pub use e0507_odd_head_dim::OddHeadDim;
+pub use e0508_shapes_differ::ShapesDiffer;
 pub use e0509_odd_size::OddSize;
+pub use e0511_unlikely_size::UnlikelySize;
 pub use e0601_none_given::NoneGiven;
 pub use e0602_both_given::BothGiven;
+pub use e0603_out_of_order::OutOfOrder;
 pub use e0604_longer_than_stage::LongerThanStage;
 pub use e0606_old_policy::OldPolicy;
 pub use e0607_own_reference::OwnReference;
 pub use e0608_carry_without_next::CarryWithoutNext;
 pub use e0609_result_unused::ResultUnused;
+pub use e0610_average_too_close::AverageTooClose;
+pub use e0611_not_an_ancestor::NotAnAncestor;
 pub use e0612_own_pairs::OwnPairs;
 pub use e0613_held_out_varies::HeldOutVaries;
 pub use e0614_arms_equal::ArmsEqual;
 pub use e0615_not_held::NotHeld;
 pub use e0616_reference_unfit::ReferenceUnfit;
 pub use e0617_policy_unheld::PolicyUnheld;
-pub use e0620_beta_form::BetaForm;
+pub use e0618_beta_form::BetaForm;
+pub use e0620_rate_for_mup::RateForMup;
+pub use e0621_switch_in_warmup::SwitchInWarmup;
+pub use e0622_few_steps::FewSteps;
 pub use e0701_does_not_fit::DoesNotFit;
 pub use e0703_not_available::NotAvailable;
 pub use e0704_disk_full::DiskFull;
@@ -227,17 +245,23 @@ pub const ALL: &[&Info] = &[
     &HeadsDivideWidth::INFO,
     &KvHeadsDivideHeads::INFO,
     &VocabTooSmall::INFO,
-    &OtherTokenizer::INFO,
+    &TokenizersDiffer::INFO,
+    &TeacherTokenizer::INFO,
     &ContextBeyondPositions::INFO,
     &OddHeadDim::INFO,
+    &ShapesDiffer::INFO,
     &OddSize::INFO,
+    &UnlikelySize::INFO,
     &NoneGiven::INFO,
     &BothGiven::INFO,
+    &OutOfOrder::INFO,
     &LongerThanStage::INFO,
     &OldPolicy::INFO,
     &OwnReference::INFO,
     &CarryWithoutNext::INFO,
     &ResultUnused::INFO,
+    &AverageTooClose::INFO,
+    &NotAnAncestor::INFO,
     &OwnPairs::INFO,
     &HeldOutVaries::INFO,
     &ArmsEqual::INFO,
@@ -245,6 +269,9 @@ pub const ALL: &[&Info] = &[
     &ReferenceUnfit::INFO,
     &PolicyUnheld::INFO,
     &BetaForm::INFO,
+    &RateForMup::INFO,
+    &SwitchInWarmup::INFO,
+    &FewSteps::INFO,
     &DoesNotFit::INFO,
     &NotAvailable::INFO,
     &DiskFull::INFO,

@@ -223,21 +223,33 @@ fn flatten(path: &str, value: &Value, out: &mut Flat) {
         }
         Value::Pipe(head, calls) => {
             flatten(path, head, out);
-            let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-            for call in calls {
-                let count = seen.entry(&call.name).or_default();
-                *count += 1;
-                let number = if *count == 1 { String::new() } else { format!("#{count}") };
-                let before = if path.is_empty() { String::new() } else { format!("{path} ") };
-                let at = format!("{before}|> {}{number}", call.name);
-                out.insert(at.clone(), format!("{}(…)", call.name));
-                fields(&at, &call.args, out);
-            }
+            steps_of(path, calls.iter(), out);
+        }
+        // A chain is a pipe without a head.
+        Value::List(items) if path.is_empty() && items.iter().all(|v| matches!(v, Value::Call(_))) => {
+            let call =
+                |value: &'_ Value| if let Value::Call(call) = value { Some(call.clone()) } else { None };
+            let calls: Vec<Call> = items.iter().filter_map(call).collect();
+            steps_of(path, calls.iter(), out);
         }
         other => {
             let at = if path.is_empty() { "=" } else { path };
             out.insert(at.to_owned(), show(other));
         }
+    }
+}
+
+/// Steps of a pipe, those of one name numbered from the second on.
+fn steps_of<'c>(path: &str, calls: impl Iterator<Item = &'c Call>, out: &mut Flat) {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for call in calls {
+        let count = seen.entry(&call.name).or_default();
+        *count += 1;
+        let number = if *count == 1 { String::new() } else { format!("#{count}") };
+        let before = if path.is_empty() { String::new() } else { format!("{path} ") };
+        let at = format!("{before}|> {}{number}", call.name);
+        out.insert(at.clone(), format!("{}(…)", call.name));
+        fields(&at, &call.args, out);
     }
 }
 

@@ -290,6 +290,14 @@ impl Maker<'_> {
         step.or_else(|| self.registry.constructors(name).first().map(|(_, s)| *s))
     }
 
+    /// The built-in that a call means: of several with one name (`hf`) the one whose parameters its arguments fill.
+    fn meant(&self, name: &str, args: &Record) -> Option<&'static Signature> {
+        let constructors = self.registry.constructors(name).into_iter().map(|(_, s)| s);
+        let all = self.registry.step(name).into_iter().chain(constructors);
+        let filled = all.filter(|s| s.params.iter().all(|p| args.contains_key(p.name)));
+        filled.max_by_key(|s| s.params.len()).or_else(|| self.signature(name))
+    }
+
     /// Sizes of models and stages, for those that are right.
     fn costs(&mut self) {
         for item in self.program.items.values().filter(|item| item.complete && !item.preset) {
@@ -332,22 +340,22 @@ impl Maker<'_> {
         let mut said: BTreeSet<String> = BTreeSet::new();
         let mut lacks = Vec::new();
         for step in &self.plan.steps {
-            let mut names = vec![step.op.clone()];
+            let mut names = vec![(step.op.clone(), self.meant(&step.op, &step.args))];
             llmp_stdlib::value::map_record(step.args.clone(), &mut |value| {
                 if let Value::Call(call) = &value {
-                    names.push(call.name.clone());
+                    names.push((call.name.clone(), self.meant(&call.name, &call.args)));
                 }
                 value
             });
-            if let Some(signature) = self.signature(&step.op) {
+            if let Some(signature) = self.meant(&step.op, &step.args) {
                 let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
                 for problem in (signature.lacks)(&step.args) {
                     lacks.push(crate::check::place_problem(problem, &[], &BTreeMap::new(), at));
                 }
             }
-            for name in names {
+            for (name, meant) in names {
                 let kind = || self.registry.kind(&name).map(|k| k.signature);
-                let planned = self.signature(&name).or_else(kind).is_some_and(|s| s.planned);
+                let planned = meant.or_else(kind).is_some_and(|s| s.planned);
                 if planned && said.insert(name.clone()) {
                     let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
                     lacks.push(crate::codes::NotAvailable { what: format!("`{name}`"), at }.into());

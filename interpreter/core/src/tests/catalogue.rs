@@ -5,8 +5,9 @@ use crate::{Options, codes};
 
 /// Codes whose rule lives in the runtime's kinds; their examples run with the real registry.
 const ELSEWHERE: &[&str] = &[
-    "LLMP0111", "LLMP0112", "LLMP0208", "LLMP0410", "LLMP0503", "LLMP0504", "LLMP0506", "LLMP0509",
-    "LLMP0606", "LLMP0607", "LLMP0616", "LLMP0617", "LLMP0620", "LLMP0903",
+    "LLMP0111", "LLMP0112", "LLMP0208", "LLMP0410", "LLMP0503", "LLMP0504", "LLMP0505", "LLMP0506",
+    "LLMP0508", "LLMP0509", "LLMP0511", "LLMP0603", "LLMP0606", "LLMP0607", "LLMP0610", "LLMP0611",
+    "LLMP0612", "LLMP0616", "LLMP0617", "LLMP0618", "LLMP0620", "LLMP0621", "LLMP0622", "LLMP0903",
 ];
 
 /// Options that an example asks for: `with --set sed=3`, `with --variant smal`.

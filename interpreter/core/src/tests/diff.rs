@@ -59,6 +59,17 @@ fn steps_of_a_pipe_are_compared_by_name() {
 }
 
 #[test]
+fn steps_of_a_chain_are_compared_by_name() {
+    let before = NEWCOMER.replace(
+        "dataset clean = books |> detect_language()",
+        "chain good = gopher_quality(min_words = 40)\ndataset clean = books |> good |> detect_language()",
+    );
+    let diff = compare(&before, &before.replace("min_words = 40", "min_words = 41"));
+    let change = &changed(&diff, "good")[0];
+    assert_eq!((change.path.as_str(), changed(&diff, "good").len()), ("|> gopher_quality.min_words", 1));
+}
+
+#[test]
 fn renames_are_found_and_change_no_plan() {
     let after = NEWCOMER.replace("tiny", "small").replace("clean", "tidy");
     let diff = compare(NEWCOMER, &after);

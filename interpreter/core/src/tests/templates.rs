@@ -240,8 +240,10 @@ fn a_part_of_an_instance_may_be_a_key() {
         .replace("split(heldout = 2%)", "split(heldout = 2% * k)")
         .replace("train_on = clean", "train_on = books")
         .replace("data   = clean", "data   = blend")
-        .replace("clean.heldout", "clean[2].heldout");
-    let text = format!("{text}mix blend {{ clean[1] = 3, clean[1].heldout = 1 }}\n");
+        .replace("clean.heldout", "other");
+    let text = format!(
+        "{text}source other = text(\"other/*.txt\")\nmix blend {{ clean[1] = 3, clean[1].heldout = 1 }}\n"
+    );
     let plan = planned(&text);
     let parts: Vec<_> = plan.steps.iter().filter(|s| s.op == "tokenize").map(|s| &s.inputs[0].part).collect();
     assert_eq!(parts.iter().filter(|part| part.is_some()).count(), 1, "{parts:?}");
@@ -277,4 +279,19 @@ fn no_edit_makes_the_checker_panic_or_pass_over_an_error() {
             }
         }
     }
+}
+
+#[test]
+fn variants_of_one_name_in_several_files_are_one() {
+    let sizes = "llmp 1\nparam budget: Tokens = 4M\nvariant laptop { budget = 1M }\n";
+    let main = super::NEWCOMER
+        .replace("llmp 1\n", "llmp 1\nuse { budget } from \"./sizes.llmp\"\n")
+        .replace("tokens = 4M", "tokens = budget");
+    let main = format!("{main}\nvariant laptop {{ tiny.layers = 2 }}\n");
+    let options = Options { variants: vec!["laptop".into()], sets: vec![] };
+    let checked = super::checked(&[("main.llmp", &main), ("sizes.llmp", sizes)], &options);
+    assert_eq!(super::places(&checked, false), Vec::<String>::new());
+    let (layers, budget) =
+        (&checked.program.items["tiny"].members["layers"], &checked.program.params["budget"]);
+    assert_eq!((layers.to_string(), budget.to_string()), ("2".to_owned(), "1000000 tokens".to_owned()));
 }

@@ -74,8 +74,12 @@ pub fn fields(records: Records, columns: Option<&DeclaredColumns>) -> Vec<Proble
     if lack.is_empty() {
         return Vec::new();
     }
-    let message = format!("{} records need {}; the columns declared here lack it", records.name(), lack.join(", "));
-    vec![Problem::error("LLMP0410", "columns", message).help("declare the column, or read the records as another state")]
+    let message =
+        format!("{} records need {}; the columns declared here lack it", records.name(), lack.join(", "));
+    vec![
+        Problem::error("LLMP0410", "columns", message)
+            .help("declare the column, or read the records as another state"),
+    ]
 }
 
 /// What the readers of this version cannot do yet.
@@ -101,7 +105,9 @@ mod tests {
         assert_eq!(problems[0].code, "LLMP0410");
         assert!(problems[0].message.contains("`rejected`"), "{}", problems[0].message);
         assert!(fields(Records::Preference, Some(&columns(&["prompt", "chosen", "rejected"]))).is_empty());
-        assert!(fields(Records::Preference, None).is_empty() && fields(Records::Docs, Some(&lacking)).is_empty());
+        assert!(
+            fields(Records::Preference, None).is_empty() && fields(Records::Docs, Some(&lacking)).is_empty()
+        );
     }
 
     #[test]

@@ -85,3 +85,24 @@ fn inode(meta: &std::fs::Metadata) -> u64 {
 fn inode(_: &std::fs::Metadata) -> u64 {
     0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_only_knows_reads_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, file) = (Store::at(folder.path()), folder.path().join("a.txt"));
+        std::fs::write(&file, "text").unwrap();
+        let known = || Index::open(&store).only_known().hash(&file).unwrap();
+        let unread = known();
+        let mut index = Index::open(&store);
+        let hash = index.hash(&file).unwrap();
+        index.save(&durable::no_hook).unwrap();
+        assert_ne!(unread, hash);
+        assert_eq!(known(), hash);
+        std::fs::write(&file, "longer text").unwrap();
+        assert_eq!(known(), unread);
+    }
+}

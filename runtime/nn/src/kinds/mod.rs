@@ -11,8 +11,8 @@ use llmp_stdlib::Kind;
 
 pub use families::{
     AttentionReach, BaseLaw, Chunks, DualChunk, Embedding, Experts, Ffn, Geglu, Gelu, GeluForm, Hf, Init,
-    LayerNorm, Learned, Llama3, ModelSource, Moe, Norm, NormPlace, Normal, Ntk, Position, QkPlace, Relu2, Rms,
-    Rope, Scaling, Stage, Swiglu, Upcycle, Window, Yarn,
+    LayerNorm, Learned, Llama3, ModelSource, Moe, Norm, NormPlace, Normal, Ntk, Position, QkPlace, Relu2,
+    Rms, Rope, Scaling, Stage, Swiglu, Upcycle, Window, Yarn,
 };
 pub use model::ModelKind;
 pub use sizes::{architecture, decoder_spec, of_model, tokenizer_size};

@@ -3,8 +3,8 @@
 use llmp_stdlib::arg::{ModelRef, TokenizerRef};
 use llmp_stdlib::kind::{Cost, Field};
 use llmp_stdlib::{
-    Arg, Call, Form, Kind, ModelCost, Output, Planner, Port, Problem, Rational, Record, Settings, Value, View,
-    Yields,
+    Arg, Call, Form, Kind, ModelCost, Output, Planner, Port, Problem, Rational, Record, Settings, Value,
+    View, Yields,
 };
 
 use super::families::*;
@@ -159,7 +159,8 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
 
 /// `model m = hf("…")`: a step that opens the folder; its tokenizer is a part of the result.
 fn open(call: &Call, planner: &mut dyn Planner) -> Result<Output, Problem> {
-    let hf = Hf::read(&call.args).map_err(|_| Problem::error("LLMP0201", "", "this is not a model folder"))?;
+    let hf =
+        Hf::read(&call.args).map_err(|_| Problem::error("LLMP0201", "", "this is not a model folder"))?;
     let spec = match &hf.sizes {
         Some(ModelRef(Value::Item(item))) => match planner.item(item)? {
             Output::Model { spec, .. } => spec,

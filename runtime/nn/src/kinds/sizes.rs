@@ -2,9 +2,7 @@
 
 use llmp_stdlib::{Arg, Rational, Record, Value, View, number};
 
-use super::families::{
-    AttentionReach, Embedding, Experts, Ffn, Init, Norm, NormPlace, Position, Scaling,
-};
+use super::families::{AttentionReach, Embedding, Experts, Ffn, Init, Norm, NormPlace, Position, Scaling};
 use crate::spec::{Activation, Architecture, ExpertForm, FeedForward, NormForm, Order, Reach};
 use crate::{DecoderSpec, NnError};
 

@@ -206,7 +206,10 @@ fn what_this_version_cannot_do_is_said_before_a_run_and_only_then() {
         let found = with_view(&members, |view| (kind().lacks)(view));
         assert_eq!(found.len(), 1, "{member} = {text}: {found:?}");
         assert_eq!((found[0].code, found[0].path.join(".").as_str()), ("LLMP0703", place));
-        assert!(decoder_spec(&members, Some(4096)).is_err(), "{member} = {text} is not run as if it were not there");
+        assert!(
+            decoder_spec(&members, Some(4096)).is_err(),
+            "{member} = {text} is not run as if it were not there"
+        );
         assert!(super::architecture(&members, Some(4096)).is_ok(), "{member} = {text} can be counted");
     }
     let known: BTreeSet<&str> = asked.iter().map(|(name, ..)| *name).collect();

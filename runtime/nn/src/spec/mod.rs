@@ -8,10 +8,10 @@ mod params;
 mod published;
 mod tensors;
 
-#[cfg(feature = "kernels")]
-pub(crate) use cost::head_rows;
 pub use architecture::{Activation, Architecture, ExpertForm, FeedForward, NormForm, Order, Reach};
 pub use cost::Pass;
+#[cfg(feature = "kernels")]
+pub(crate) use cost::head_rows;
 pub use foreign::Family;
 pub use params::ParamInfo;
 pub use tensors::{Part, Role, Tensor};

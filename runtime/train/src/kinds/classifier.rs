@@ -109,7 +109,11 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems = super::post::check_numbers(view);
     if view.read::<Vec<String>>("columns").is_some_and(|c| c.is_empty()) {
         let message = "a classifier reads at least one column";
-        problems.push(Problem::error("LLMP0209", "columns", message).fix("read the text", "columns", "[\"text\"]"));
+        problems.push(Problem::error("LLMP0209", "columns", message).fix(
+            "read the text",
+            "columns",
+            "[\"text\"]",
+        ));
     }
     if view.read::<f64>("heldout").is_some_and(|h| !(0.0..1.0).contains(&h)) {
         problems.push(Problem::error("LLMP0209", "heldout", "the held-out share lies from 0% to below 100%"));

@@ -115,6 +115,7 @@ mod tests {
     fn members(heads: i128) -> Record {
         let n = |n: i128| Value::number(n);
         let ratio = Value::number(llmp_stdlib::Rational::new(8, 3));
+        let rope = call("rope", &[("base", n(10_000)), ("scaling", Value::None), ("chunks", Value::None)]);
         [
             ("layers", n(4)),
             ("width", n(192)),
@@ -122,8 +123,8 @@ mod tests {
             ("kv_heads", n(2)),
             ("context", n(256)),
             ("ffn", call("swiglu", &[("hidden", Value::None), ("ratio", ratio), ("multiple", n(64))])),
-            ("norm", call("rms", &[("eps", real(1e-5))])),
-            ("position", call("rope", &[("base", n(10_000))])),
+            ("norm", call("rms", &[("eps", real(1e-5)), ("offset", Value::Bool(false))])),
+            ("position", rope),
             ("embedding", Value::Choice("tied".into())),
             ("init", call("normal", &[("std", real(0.02))])),
         ]

@@ -60,7 +60,8 @@ fn written<'a>(view: &View<'a>) -> Vec<(usize, &'a llmp_stdlib::Call)> {
 /// A requirement speaks of metrics that a suite of the list gives.
 fn check_require(view: &View<'_>) -> Vec<Problem> {
     let Some(Value::Formula(formula)) = view.get("require") else { return Vec::new() };
-    let known: Vec<&str> = written(view).into_iter().flat_map(|(_, call)| suites::metrics(&call.name)).collect();
+    let known: Vec<&str> =
+        written(view).into_iter().flat_map(|(_, call)| suites::metrics(&call.name)).collect();
     if known.is_empty() {
         return Vec::new();
     }
@@ -81,12 +82,15 @@ fn check_require(view: &View<'_>) -> Vec<Problem> {
 
 /// A reward model orders answers and writes none.
 fn check_reward(view: &View<'_>) -> Vec<Problem> {
-    let Some(target) = view.follow("model").filter(|t| t.kind.yields == Yields::Reward) else { return Vec::new() };
+    let Some(target) = view.follow("model").filter(|t| t.kind.yields == Yields::Reward) else {
+        return Vec::new();
+    };
     let mut problems = Vec::new();
     for (index, call) in written(view) {
         let path = format!("suites.{index}");
         if call.name != suites::Accuracy::SIGNATURE.name {
-            let message = format!("`{}` is a reward model: `{}` measures models that write", target.name, call.name);
+            let message =
+                format!("`{}` is a reward model: `{}` measures models that write", target.name, call.name);
             problems.push(Problem::error("LLMP0201", &path, message).help("measure it with `accuracy(…)`"));
         }
     }
@@ -154,15 +158,16 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
         return Err(Problem::error("LLMP0103", "suites", "`suites` is missing"));
     };
     for value in written {
-        let (name, data) = match Suite::read(value).map_err(|words| Problem::error("LLMP0201", "suites", words))? {
-            Suite::BitsPerByte(suite) => (suites::BitsPerByte::SIGNATURE.name, suite.data),
-            Suite::Perplexity(suite) => (suites::Perplexity::SIGNATURE.name, suite.data),
-            // The runtime of later versions takes the suite as it is written.
-            _ => {
-                measured.push(value.clone());
-                continue;
-            }
-        };
+        let (name, data) =
+            match Suite::read(value).map_err(|words| Problem::error("LLMP0201", "suites", words))? {
+                Suite::BitsPerByte(suite) => (suites::BitsPerByte::SIGNATURE.name, suite.data),
+                Suite::Perplexity(suite) => (suites::Perplexity::SIGNATURE.name, suite.data),
+                // The runtime of later versions takes the suite as it is written.
+                _ => {
+                    measured.push(value.clone());
+                    continue;
+                }
+            };
         let Output::Port(documents) = planner.data(&data.0)? else {
             return Err(Problem::error("LLMP0201", "suites", "a suite is measured on documents"));
         };

@@ -1,47 +1,54 @@
 //! Kinds of training: pre-training stages, evaluations, releases.
 
+mod chain;
 pub mod classifier;
 mod compare;
 pub mod decoder;
+mod distill;
 mod eval;
+mod merge;
 pub mod post;
 pub mod prefer;
 mod pretrain;
+mod prune;
+mod quantize;
 mod release;
 pub mod reward_model;
 pub mod rl;
+mod schedule;
 pub mod sft;
+mod training;
 
 use llmp_stdlib::{ItemRef, Output, Planner, Problem, Settings, Value, View};
 
 pub use eval::{Eval, Evaluation, Measured};
+pub use distill::Distill;
+pub use merge::Merge;
 pub use pretrain::Pretrain;
+pub use prune::Prune;
+pub use quantize::Quantize;
 pub use release::{Release, Releasing};
 
 /// All kinds of this crate, sorted by name.
 pub static ALL: &[&llmp_stdlib::Kind] = &[
     &classifier::KIND,
     &compare::KIND,
+    &distill::KIND,
     &eval::KIND,
+    &merge::KIND,
     &prefer::KIND,
     &pretrain::KIND,
+    &prune::KIND,
+    &quantize::KIND,
     &release::KIND,
     &reward_model::KIND,
     &rl::KIND,
     &sft::KIND,
 ];
 
-/// The item that describes the model of a stage: through `from` and `model` back to a `model` item.
+/// The item that describes the model of a stage: back along its stages to a `model` item.
 fn described<'a>(view: &View<'a>) -> Option<View<'a>> {
-    let mut at = *view;
-    // No chain of items is longer than a program; a cycle is reported elsewhere.
-    for _ in 0..1000 {
-        if at.kind.signature.name == "model" {
-            return Some(at);
-        }
-        at = at.follow("model").or_else(|| at.follow("from"))?;
-    }
-    None
+    chain::ancestry(view).into_iter().last().filter(|root| root.kind.signature.name == "model")
 }
 
 /// What a reference to a model became.
@@ -101,4 +108,35 @@ fn item_name(value: &Value) -> Option<&ItemRef> {
 fn unavailable(member: &str, what: &str, default: &str) -> Problem {
     let message = format!("{what} is not available yet");
     Problem::error("LLMP0703", member, message).fix(format!("use `{default}`"), member, default)
+}
+
+/// A description where a model with weights is needed.
+fn check_weights(view: &View<'_>, member: &str) -> Option<Problem> {
+    let target = view.follow(member)?;
+    let described = target.kind.signature.name == "model" && target.value.is_none();
+    let message = || format!("`{}` describes a model; it has no weights yet", target.name);
+    described.then(|| Problem::error("LLMP0201", member, message()).help("name the stage that trains it"))
+}
+
+/// A value with every model in it replaced by the step that gives its weights.
+fn ported(value: &Value, member: &str, planner: &mut dyn Planner) -> Result<Value, Problem> {
+    Ok(match value {
+        Value::Item(item) => match planner.item(item)? {
+            Output::Model { weights: Some(weights), .. } => Value::Port(weights),
+            _ => {
+                let message = format!("`{}` has no weights", item.item);
+                return Err(Problem::error("LLMP0201", member, message));
+            }
+        },
+        Value::List(items) => {
+            Value::List(items.iter().map(|v| ported(v, member, planner)).collect::<Result<_, _>>()?)
+        }
+        Value::Call(call) => {
+            let mut arg =
+                |(name, value): (&String, &Value)| Ok((name.clone(), ported(value, member, planner)?));
+            let args = call.args.iter().map(&mut arg).collect::<Result<_, Problem>>()?;
+            Value::Call(llmp_stdlib::Call { name: call.name.clone(), args })
+        }
+        other => other.clone(),
+    })
 }

@@ -75,7 +75,8 @@ fn levels(it: &SoftLabels) -> Vec<Problem> {
     if !it.levels.is_empty() && falls && it.levels.iter().all(|p| (0.5..=1.0).contains(p)) {
         return Vec::new();
     }
-    let message = "soft_labels: `levels` fall from the strongest preference to the weakest, each from 0.5 to 1";
+    let message =
+        "soft_labels: `levels` fall from the strongest preference to the weakest, each from 0.5 to 1";
     vec![Problem::error("LLMP0209", "levels", message)]
 }
 
@@ -142,7 +143,8 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     problems.extend(post::check_numbers(view));
     let state = view.get("data").and_then(|data| post::state_of(view, data));
     if let Some(state) = state.filter(|s| *s != State::Preference) {
-        let message = format!("a reward model learns from pairs of answers; {} records have none", state.show());
+        let message =
+            format!("a reward model learns from pairs of answers; {} records have none", state.show());
         problems.push(Problem::error("LLMP0410", "data", message).help("pairs have `chosen` and `rejected`"));
     }
     problems

@@ -53,7 +53,10 @@ llmp_stdlib::def! {
 fn pulls(it: &Kl) -> Vec<Problem> {
     let message = format!("a weight of {} rewards the policy for leaving the other model", it.weight);
     let problem = Problem::warning("LLMP0617", "weight", message).help("the weight of a KL term is negative");
-    (it.weight > 0.0).then(|| problem.fix("turn the sign", "weight", format!("-{}", it.weight))).into_iter().collect()
+    (it.weight > 0.0)
+        .then(|| problem.fix("turn the sign", "weight", format!("-{}", it.weight)))
+        .into_iter()
+        .collect()
 }
 
 llmp_stdlib::def! {
@@ -108,7 +111,10 @@ llmp_stdlib::def! {
 
 fn some(it: &Sum) -> Vec<Problem> {
     let empty = it.terms.is_empty();
-    empty.then(|| Problem::error("LLMP0209", "terms", "a sum of no rewards is always 0")).into_iter().collect()
+    empty
+        .then(|| Problem::error("LLMP0209", "terms", "a sum of no rewards is always 0"))
+        .into_iter()
+        .collect()
 }
 
 llmp_stdlib::family! {
@@ -327,7 +333,8 @@ fn check(view: &View<'_>) -> Vec<Problem> {
                 held = true;
                 let other = call.args.get("to").and_then(|to| view.target(to));
                 let path = format!("{path}.to");
-                problems.extend(other.and_then(|other| post::check_tokenizer(view, &path, &other, "the model")));
+                problems
+                    .extend(other.and_then(|other| post::check_tokenizer(view, &path, &other, "the model")));
             }
             Value::Call(call) => {
                 let judge = call.args.get("of").and_then(|of| view.target(of));
@@ -358,7 +365,8 @@ pub(super) fn other_tokenizer(view: &View<'_>, path: &str, judge: &View<'_>) -> 
     }
     let message =
         format!("the reward model `{}` reads the tokens of `{its}`, the policy those of `{own}`", judge.name);
-    let help = "its scores are those of text that is tokenised again; rewards of single tokens are not possible";
+    let help =
+        "its scores are those of text that is tokenised again; rewards of single tokens are not possible";
     Some(Problem::warning("LLMP0504", path, message).help(help))
 }
 

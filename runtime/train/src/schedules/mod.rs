@@ -1,21 +1,27 @@
 //! Learning-rate schedules: a rate for every optimizer step, keyed by the number of steps done before it.
 
 mod constant;
+mod continue_from;
 mod cosine;
+mod inverse_root;
 mod linear;
+mod piecewise;
 mod wsd;
 
 use llmp_stdlib::arg::Length;
 use llmp_stdlib::{Arg, Problem, Ty, Value};
 
 pub use constant::Constant;
+pub use continue_from::ContinueFrom;
 pub use cosine::Cosine;
+pub use inverse_root::InverseRoot;
 pub use linear::Linear;
+pub use piecewise::{Piece, PieceShape, Piecewise};
 pub use wsd::{Decay, Wsd};
 
 llmp_stdlib::family! {
     /// How the learning rate moves during a stage.
-    Schedule = "schedule" { Constant, Cosine, Linear, Wsd }
+    Schedule = "schedule" { Constant, ContinueFrom, Cosine, InverseRoot, Linear, Piecewise, Wsd }
 }
 
 llmp_stdlib::choices! {
@@ -71,8 +77,11 @@ impl Schedule {
     pub fn shape(&self) -> &dyn Shape {
         match self {
             Schedule::Constant(it) => it,
+            Schedule::ContinueFrom(it) => it,
             Schedule::Cosine(it) => it,
+            Schedule::InverseRoot(it) => it,
             Schedule::Linear(it) => it,
+            Schedule::Piecewise(it) => it,
             Schedule::Wsd(it) => it,
         }
     }
@@ -121,7 +130,7 @@ mod tests {
         vec![
             Schedule::Constant(Constant { peak, warmup }),
             Schedule::Cosine(Cosine { peak, warmup, floor, over }),
-            Schedule::Linear(Linear { peak, warmup, floor, over }),
+            Schedule::Linear(Linear { peak: Some(peak), warmup, floor, over }),
             Schedule::Wsd(wsd(Decay::Line)),
             Schedule::Wsd(wsd(Decay::Sqrt)),
         ]
@@ -160,5 +169,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn pieces_follow_each_other() {
+        let piece = |length, to, shape| Piece { length, to, shape };
+        let pieces = vec![
+            piece(Length::Steps(100), None, PieceShape::Line),
+            piece(Length::Steps(50), Some(0.1), PieceShape::Cosine),
+            piece(Length::Share(0.1), None, PieceShape::Line),
+            piece(Length::Steps(10), Some(0.03), PieceShape::Jump),
+        ];
+        let it =
+            Schedule::Piecewise(Piecewise { peak: 2.0, pieces, warmup: Length::Steps(4), over: Over::Stage });
+        let rate = |done: u64| it.rate(done, 4, 204);
+        assert_eq!([rate(0), rate(4), rate(103)], [0.5, 2.0, 2.0]);
+        assert!((rate(129) - 1.1).abs() < 1e-12, "half way down the wave");
+        assert!([154, 173].iter().all(|&s| (rate(s) - 0.2).abs() < 1e-12));
+        assert!([174, 190, 500].iter().all(|&s| (rate(s) - 0.06).abs() < 1e-12));
+    }
+
+    #[test]
+    fn an_inverse_root_halves_after_three_time_scales() {
+        let (warmup, over) = (Length::Steps(10), Over::Stage);
+        let it = Schedule::InverseRoot(InverseRoot { peak: 1.0, warmup, timescale: 100, over });
+        assert_eq!([it.rate(9, 10, 1000), it.rate(10, 10, 1000), it.rate(310, 10, 1000)], [1.0, 1.0, 0.5]);
     }
 }

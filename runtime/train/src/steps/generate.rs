@@ -86,7 +86,11 @@ fn sampling(it: &Generate) -> Vec<Problem> {
         }
     }
     if it.temperature < 0.0 {
-        problems.push(Problem::error("LLMP0209", "temperature", "generate: `temperature` must not be below 0"));
+        problems.push(Problem::error(
+            "LLMP0209",
+            "temperature",
+            "generate: `temperature` must not be below 0",
+        ));
     }
     if it.top_p <= 0.0 || it.top_p > 1.0 {
         problems.push(Problem::error("LLMP0209", "top_p", "generate: `top_p` lies above 0% and up to 100%"));
@@ -94,7 +98,8 @@ fn sampling(it: &Generate) -> Vec<Problem> {
     if it.temperature == 0.0 && it.n > 1 {
         let message = format!("{} answers at temperature 0 are one answer {} times", it.n, it.n);
         problems.push(
-            Problem::error("LLMP0209", "temperature", message).help("raise the temperature, or sample one answer"),
+            Problem::error("LLMP0209", "temperature", message)
+                .help("raise the temperature, or sample one answer"),
         );
     }
     problems

@@ -102,7 +102,8 @@ mod tests {
     fn a_verifier_reads_the_column_that_it_names() {
         let call = |name: &str, column: &str| {
             let args = [(name.to_owned(), Value::text(column))].into();
-            let record: Record = [("by".to_owned(), Value::Call(Call { name: "number".into(), args }))].into();
+            let record: Record =
+                [("by".to_owned(), Value::Call(Call { name: "number".into(), args }))].into();
             (Verify::SIGNATURE.flow.unwrap().reads)(&record)
         };
         assert_eq!(call("truth", "answer_key"), ["answer_key"]);

@@ -1,7 +1,7 @@
 //! Models that write data: new texts, other wordings, harder tasks, judgements.
 
-use llmp_stdlib::arg::ModelRef;
 use llmp_stdlib::Problem;
+use llmp_stdlib::arg::ModelRef;
 
 fn at_least_one(name: &str, value: u64) -> Option<Problem> {
     (value == 0).then(|| Problem::error("LLMP0209", name, format!("`{name}` must be at least 1")))
@@ -35,7 +35,8 @@ fn asks(it: &Synthesize) -> Vec<Problem> {
     let mut problems: Vec<Problem> = at_least_one("per_doc", it.per_doc).into_iter().collect();
     if !it.prompt.contains("{text}") {
         let message = "the prompt does not hold `{text}`: every document would be asked the same";
-        let help = "write it as a raw string, r\"… {text} …\": in a plain string braces are filled in by llmp";
+        let help =
+            "write it as a raw string, r\"… {text} …\": in a plain string braces are filled in by llmp";
         problems.push(Problem::error("LLMP0209", "prompt", message).help(help));
     }
     problems

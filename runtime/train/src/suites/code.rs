@@ -57,7 +57,11 @@ fn needle(it: &Needle) -> Vec<Problem> {
         problems.push(Problem::error("LLMP0209", "length", message));
     }
     if it.needles == 0 || it.depths == 0 {
-        problems.push(Problem::error("LLMP0209", "needles", "needle: at least one fact at one place is hidden"));
+        problems.push(Problem::error(
+            "LLMP0209",
+            "needles",
+            "needle: at least one fact at one place is hidden",
+        ));
     }
     problems
 }

@@ -6,9 +6,7 @@ mod published;
 
 pub use bits_per_byte::{BitsPerByte, Perplexity};
 pub use code::{Accuracy, Humaneval, Ifeval, Mbpp, Needle, Pairs, Prompts, WinRate};
-pub use published::{
-    Arc, Bbh, Gpqa, Gsm8k, Hellaswag, Math, Mmlu, MmluPro, Truthfulqa, Winogrande,
-};
+pub use published::{Arc, Bbh, Gpqa, Gsm8k, Hellaswag, Math, Mmlu, MmluPro, Truthfulqa, Winogrande};
 
 llmp_stdlib::family! {
     /// What a model is measured on.

@@ -155,7 +155,7 @@ fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: 
         optim::scale(grads.flat_mut(), factor as f32);
     }
 
-    let lr = stage.schedule.rate(state.done, plan.warmup, plan.over);
+    let lr = stage.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
     update(&stage.optimizer, lr, state, grads)?;
     state.done += 1;
     state.loss = loss;
@@ -181,7 +181,9 @@ fn check_finite(state: &State, grads: &Grads, loss: f64, norm: f64, host: &Host<
 
 /// Moves every parameter; gains of norms are not decayed.
 fn update(optimizer: &Optimizer, lr: f64, state: &mut State, grads: &Grads) -> Result<()> {
-    let Optimizer::AdamW(settings) = optimizer;
+    let Optimizer::AdamW(settings) = optimizer else {
+        return Err(TrainError::Settings("this version trains with adamw only".to_owned()));
+    };
     let beta = |i: usize| settings.betas.get(i).copied().unwrap_or_default();
     let infos = state.model.spec().params();
     let (mut first, mut second) = (state.moments.0.as_mut_slice(), state.moments.1.as_mut_slice());

@@ -86,7 +86,7 @@ fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
     let unknown = || TrainError::Settings("the length of the stage is not known".to_owned());
     let budget: Budget = stage.budget(available).ok_or_else(unknown)?;
     let (warmup, over) = budget.schedule(&stage.schedule, Some(available)).ok_or_else(unknown)?;
-    if warmup > budget.steps() {
+    if warmup > stage.schedule_done + budget.steps() {
         let message = format!("the warm-up takes {warmup} steps, the stage has {}", budget.steps());
         return Err(TrainError::Settings(message));
     }

@@ -11,7 +11,7 @@ use llmp_stdlib::arg::{BatchSize, Length};
 use llmp_train::budget::Goal;
 use llmp_train::folder::Vocabulary;
 use llmp_train::kinds::decoder::Decoder;
-use llmp_train::optimizers::{AdamW, Optimizer};
+use llmp_train::optimizers::{AdamW, Coupling, Optimizer};
 use llmp_train::schedules::{Cosine, Over, Schedule};
 use llmp_train::settings::{Accumulate, Attention, Every, Interval, Times};
 use llmp_train::stage::{Source, Stage};
@@ -133,7 +133,14 @@ pub fn spec() -> DecoderSpec {
 /// Twelve short steps, the last batch being cut.
 pub fn stage() -> Stage {
     let cosine = Cosine { peak: 3e-3, warmup: Length::Steps(2), floor: 0.1, over: Over::Stage };
-    let adamw = AdamW { betas: vec![0.9, 0.95], eps: 1e-8, weight_decay: 0.1, on: Vec::new() };
+    let adamw = AdamW {
+        betas: vec![0.9, 0.95],
+        eps: 1e-8,
+        weight_decay: 0.1,
+        on: Vec::new(),
+        coupling: Coupling::Rate,
+        mup: None,
+    };
     Stage {
         model: Decoder { spec: spec() },
         from: None,
@@ -147,6 +154,7 @@ pub fn stage() -> Stage {
         batch: Some(BatchSize::Sequences(6)),
         optimizer: Optimizer::AdamW(adamw),
         schedule: Schedule::Cosine(cosine),
+        schedule_done: 0,
         clip: Some(1.0),
         attention: Attention::PerDocument,
         accumulate: Accumulate::Parts(2),

@@ -154,7 +154,10 @@ llmp_stdlib::def! {
 }
 
 fn code_shares(it: &CodeQuality) -> Vec<Problem> {
-    share("min_alphanumeric", it.min_alphanumeric).into_iter().chain(above_zero("max_line", it.max_line)).collect()
+    share("min_alphanumeric", it.min_alphanumeric)
+        .into_iter()
+        .chain(above_zero("max_line", it.max_line))
+        .collect()
 }
 
 llmp_stdlib::def! {

@@ -16,7 +16,9 @@ pub use external::External;
 pub use heuristics::{
     BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, QualityFilter, RefinedwebLines, StripMarkdown,
 };
-pub use protect::{Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii};
+pub use protect::{
+    Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
+};
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
 pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
@@ -119,8 +121,9 @@ mod tests {
         let flow = External::SIGNATURE.flow.unwrap();
         assert_eq!(flow.added(&args), [("toxicity".to_owned(), Column::Num)]);
         assert_eq!(flow.gives(&args, Some(State::Chat)), Some(State::Chat));
-        let chat: Record =
-            [("user", "question"), ("assistant", "answer")].map(|(k, v)| (k.to_owned(), Value::text(v))).into();
+        let chat: Record = [("user", "question"), ("assistant", "answer")]
+            .map(|(k, v)| (k.to_owned(), Value::text(v)))
+            .into();
         assert_eq!((AsChat::SIGNATURE.flow.unwrap().reads)(&chat), ["question", "answer"]);
     }
 }

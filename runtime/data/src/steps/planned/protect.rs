@@ -184,7 +184,11 @@ fn overlap(it: &Decontaminate) -> Vec<Problem> {
     }
     if it.method == Overlap::Lcs && it.common_above.is_some() {
         let message = "decontaminate: `common_above` speaks of n-grams, the method is `lcs`";
-        problems.push(Problem::error("LLMP0209", "common_above", message).fix("leave it out", "common_above", "none"));
+        problems.push(Problem::error("LLMP0209", "common_above", message).fix(
+            "leave it out",
+            "common_above",
+            "none",
+        ));
     }
     problems
 }

@@ -74,6 +74,7 @@ fn something(it: &BlockUrls) -> Vec<Problem> {
     if it.domains.is_some() || it.words.is_some() {
         return Vec::new();
     }
-    let problem = Problem::error("LLMP0209", "", "block_urls blocks nothing: neither `domains` nor `words` is given");
+    let problem =
+        Problem::error("LLMP0209", "", "block_urls blocks nothing: neither `domains` nor `words` is given");
     vec![problem.fix("use the list of Toulouse", "domains", "\"ut1\"")]
 }

@@ -105,7 +105,11 @@ pub(in crate::kinds) fn ancestors<'a>(view: &View<'a>) -> Vec<&'a str> {
 }
 
 /// The data of a stage as parts with their shares.
-pub(in crate::kinds) fn parts(view: &View<'_>, member: &str, planner: &mut dyn Planner) -> Result<Value, Problem> {
+pub(in crate::kinds) fn parts(
+    view: &View<'_>,
+    member: &str,
+    planner: &mut dyn Planner,
+) -> Result<Value, Problem> {
     let missing = || Problem::error("LLMP0103", member, format!("`{member}` is missing"));
     let data = planner.data(view.get(member).ok_or_else(missing)?)?;
     let parts: Vec<(Port, Rational, Option<Rational>)> = match data {

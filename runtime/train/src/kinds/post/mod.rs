@@ -3,10 +3,11 @@
 mod data;
 mod settings;
 
+use llmp_nn::spec::Pass;
 use llmp_stdlib::kind::Cost;
 use llmp_stdlib::{Output, Planner, Port, Problem, Record, StageCost, Value, View};
 
-use super::decoder::Decoder;
+use super::chain::Known;
 use crate::budget::{Budget, Goal};
 use crate::optimizers::Optimizer;
 use crate::settings::{Epochs, Steps};
@@ -148,34 +149,39 @@ pub(super) fn check_numbers(view: &View<'_>) -> Vec<Problem> {
         }
     }
     if view.read::<f64>("dropout").is_some_and(|d| !(0.0..1.0).contains(&d)) {
-        problems.push(Problem::error("LLMP0209", "dropout", "dropout lies between 0% and 100%, the end left out"));
+        problems.push(Problem::error(
+            "LLMP0209",
+            "dropout",
+            "dropout lies between 0% and 100%, the end left out",
+        ));
     }
     problems
 }
 
 /// Cost of a stage whose length is known before the run: a number of steps.
 pub(super) fn cost(view: &View<'_>) -> Option<Cost> {
-    let goal = view.read::<Steps>("steps").map(|s| Goal::Steps(s.0)).or_else(|| {
-        view.read::<Epochs>("epochs").map(|e| Goal::Epochs(e.0))
-    })?;
-    let decoder = Decoder::of(&super::described(view)?)?;
-    let spec = (decoder.spec.vocab > 0).then_some(decoder.spec)?;
-    let context = view.read::<u64>("context").unwrap_or(spec.context as u64);
+    let goal = view
+        .read::<Steps>("steps")
+        .map(|s| Goal::Steps(s.0))
+        .or_else(|| view.read::<Epochs>("epochs").map(|e| Goal::Epochs(e.0)))?;
+    let known = Known::of(view)?;
+    let sizes = known.counted()?;
+    let context = view.read::<u64>("context").or(known.context())?;
     let budget = Budget::new(goal, view.read("batch"), context, None)?;
-    let state = view.read::<Optimizer>("optimizer").map_or(8, |o| o.state_bytes());
     // An adapter trains a sliver of the weights: no gradients or states for the rest.
     let whole = view.get("adapter").is_none();
-    let weights = spec.parameters() * if whole { 8 } else { 4 };
-    let optimizer = if whole { spec.parameters() * state } else { 0 };
-    let activations = spec.activation_bytes(1, context);
+    let weights = sizes.parameters() * if whole { 8 } else { 4 };
+    let state = || view.read::<Optimizer>("optimizer").map_or(8 * sizes.parameters(), |o| o.state_bytes(sizes));
+    let optimizer = if whole { state() } else { 0 };
+    let activations = sizes.activation_bytes(Pass { rows: 1, length: context, bytes: 4, recompute: false });
     Some(Cost::Stage(StageCost {
         tokens: budget.tokens(),
         steps: budget.steps(),
-        flops: spec.flops_per_token(context as f64) * budget.tokens() as f64,
+        flops: sizes.flops_per_token(context as f64) * budget.tokens() as f64,
         memory_bytes: weights + optimizer + activations,
         weight_bytes: weights,
         optimizer_bytes: optimizer,
         activation_bytes: activations,
-        checkpoint_bytes: spec.parameters() * 4 * 2 + optimizer,
+        checkpoint_bytes: sizes.parameters() * 4 * 2 + optimizer,
     }))
 }

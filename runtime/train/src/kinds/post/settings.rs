@@ -26,7 +26,9 @@ pub enum AdapterTargets {
 impl Arg for AdapterTargets {
     const TY: Ty = Ty::OneOf(&[LinearLayers::TY, Ty::List(&Ty::Text)]);
     fn read(value: &Value) -> Result<Self, String> {
-        LinearLayers::read(value).map(AdapterTargets::Place).or_else(|_| Vec::read(value).map(AdapterTargets::Names))
+        LinearLayers::read(value)
+            .map(AdapterTargets::Place)
+            .or_else(|_| Vec::read(value).map(AdapterTargets::Names))
     }
 }
 
@@ -53,10 +55,16 @@ llmp_stdlib::def! {
 fn lora(it: &Lora) -> Vec<Problem> {
     let mut problems = Vec::new();
     if it.rank == 0 {
-        problems.push(Problem::error("LLMP0209", "rank", "an adapter has at least rank 1").fix("use 16", "rank", "16"));
+        problems.push(
+            Problem::error("LLMP0209", "rank", "an adapter has at least rank 1").fix("use 16", "rank", "16"),
+        );
     }
     if !(0.0..1.0).contains(&it.dropout) {
-        problems.push(Problem::error("LLMP0209", "dropout", "dropout lies between 0% and 100%, the end left out"));
+        problems.push(Problem::error(
+            "LLMP0209",
+            "dropout",
+            "dropout lies between 0% and 100%, the end left out",
+        ));
     }
     problems
 }

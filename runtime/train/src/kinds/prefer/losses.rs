@@ -51,17 +51,25 @@ fn dpo(it: &Dpo) -> Vec<Problem> {
         problems.push(Problem::error("LLMP0209", "smoothing", "dpo: `smoothing` lies from 0 to below 0.5"));
     }
     if it.length == Length::Mean && it.beta > 0.0 && it.beta <= 0.5 {
-        let message =
-            format!("beta {} belongs to summed log-probabilities; with `length = mean` it is about 5", it.beta);
-        let help = "divided by its length an answer's gain is some hundred times smaller (Tulu 3 uses beta 5)";
-        problems.push(Problem::warning("LLMP0620", "beta", message).help(help).fix("use 5", "beta", "5"));
+        let message = format!(
+            "beta {} belongs to summed log-probabilities; with `length = mean` it is about 5",
+            it.beta
+        );
+        let help =
+            "divided by its length an answer's gain is some hundred times smaller (Tulu 3 uses beta 5)";
+        problems.push(Problem::warning("LLMP0618", "beta", message).help(help).fix("use 5", "beta", "5"));
     }
     if it.length == Length::Sum && it.beta >= 2.0 {
-        let message = format!("beta {} belongs to `length = mean`; with summed log-probabilities it is about 0.1", it.beta);
-        let help = "a sum over some hundred tokens times such a beta saturates the loss";
-        problems.push(
-            Problem::warning("LLMP0620", "beta", message).help(help).fix("divide by the length", "length", "mean"),
+        let message = format!(
+            "beta {} belongs to `length = mean`; with summed log-probabilities it is about 0.1",
+            it.beta
         );
+        let help = "a sum over some hundred tokens times such a beta saturates the loss";
+        problems.push(Problem::warning("LLMP0618", "beta", message).help(help).fix(
+            "divide by the length",
+            "length",
+            "mean",
+        ));
     }
     problems
 }
@@ -140,14 +148,8 @@ fn orpo(it: &Orpo) -> Vec<Problem> {
 }
 
 /// Numbers of a pair that a written loss can read.
-const QUANTITIES: &[&str] = &[
-    "chosen",
-    "rejected",
-    "chosen_reference",
-    "rejected_reference",
-    "chosen_length",
-    "rejected_length",
-];
+const QUANTITIES: &[&str] =
+    &["chosen", "rejected", "chosen_reference", "rejected_reference", "chosen_length", "rejected_length"];
 
 /// A number over the quantities of a pair.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,7 +186,8 @@ fn quantities(it: &Written) -> Vec<Problem> {
     let message = format!("a pair has no quantity `.{name}`");
     let names: Vec<String> = QUANTITIES.iter().map(|q| format!("`.{q}`")).collect();
     let near = llmp_stdlib::nearest(name, QUANTITIES.iter().copied());
-    let help = near.map_or_else(|| format!("there are {}", names.join(", ")), |q| format!("did you mean `.{q}`?"));
+    let help =
+        near.map_or_else(|| format!("there are {}", names.join(", ")), |q| format!("did you mean `.{q}`?"));
     vec![Problem::error("LLMP0105", "expression", message).help(help)]
 }
 
@@ -232,15 +235,12 @@ mod tests {
 
     #[test]
     fn beta_belongs_to_the_form_of_the_loss() {
-        for (beta, length, said) in [
-            (0.1, Length::Sum, 0),
-            (5.0, Length::Mean, 0),
-            (0.1, Length::Mean, 1),
-            (5.0, Length::Sum, 1),
-        ] {
+        for (beta, length, said) in
+            [(0.1, Length::Sum, 0), (5.0, Length::Mean, 0), (0.1, Length::Mean, 1), (5.0, Length::Sum, 1)]
+        {
             let problems = dpo(&with(beta, length));
             assert_eq!(problems.len(), said, "beta {beta}, {length:?}");
-            assert!(problems.iter().all(|p| p.code == "LLMP0620"));
+            assert!(problems.iter().all(|p| p.code == "LLMP0618"));
         }
         assert_eq!(dpo(&with(0.0, Length::Sum))[0].code, "LLMP0209");
     }
@@ -254,6 +254,9 @@ mod tests {
         assert!(PreferLoss::Written(written("chosen_reference")).needs_reference());
         assert!(quantities(&written("chosen")).is_empty());
         let problems = quantities(&written("choosen"));
-        assert_eq!((problems[0].code, problems[0].help.as_deref()), ("LLMP0105", Some("did you mean `.chosen`?")));
+        assert_eq!(
+            (problems[0].code, problems[0].help.as_deref()),
+            ("LLMP0105", Some("did you mean `.chosen`?"))
+        );
     }
 }

@@ -34,7 +34,9 @@ pub enum Reference {
 impl Arg for Reference {
     const TY: Ty = Ty::OneOf(&[OwnReference::TY, ModelRef::TY]);
     fn read(value: &Value) -> Result<Self, String> {
-        OwnReference::read(value).map(|_| Reference::From).or_else(|_| ModelRef::read(value).map(Reference::Model))
+        OwnReference::read(value)
+            .map(|_| Reference::From)
+            .or_else(|_| ModelRef::read(value).map(Reference::Model))
     }
 }
 
@@ -162,11 +164,14 @@ fn check_reference(view: &View<'_>, loss: &PreferLoss) -> Option<Problem> {
         let message = format!("`{}` compares with a reference, and `reference` is none", loss.name());
         let help = "losses without a reference: simpo, orpo";
         let problem = Problem::error("LLMP0616", "reference", message).help(help);
-        return loss.needs_reference().then(|| problem.fix("take the model it starts from", "reference", "from"));
+        return loss
+            .needs_reference()
+            .then(|| problem.fix("take the model it starts from", "reference", "from"));
     }
     if !loss.needs_reference() {
         let message = format!("`{}` has no reference: this one is not read", loss.name());
-        let unread = Problem::warning("LLMP0616", "reference", message).fix("leave it out", "reference", "none");
+        let unread =
+            Problem::warning("LLMP0616", "reference", message).fix("leave it out", "reference", "none");
         return view.written("reference").then_some(unread);
     }
     let other = view.target(given)?;
@@ -182,9 +187,10 @@ fn check_data(view: &View<'_>, loss: &PreferLoss) -> Option<Problem> {
         Some(Problem::error("LLMP0410", "data", message).help(help.to_owned()))
     };
     match state {
-        State::Prompt if !online => {
-            lacks("answers", "let the policy answer: `online = sample(n = 8, by = …)`, or make pairs with `best_worst_pair()`")
-        }
+        State::Prompt if !online => lacks(
+            "answers",
+            "let the policy answer: `online = sample(n = 8, by = …)`, or make pairs with `best_worst_pair()`",
+        ),
         State::Labelled if loss.needs_pairs() => {
             lacks("a chosen and a rejected answer", "single labelled answers are what `kto` learns from")
         }
@@ -214,7 +220,8 @@ fn check_sampler(view: &View<'_>) -> Option<Problem> {
             continue;
         }
         if let Some(old) = models.iter().find(|m| older.contains(&m.name)) {
-            let message = format!("these pairs were sampled from `{}`, the policy is `{}`", old.name, from.name);
+            let message =
+                format!("these pairs were sampled from `{}`, the policy is `{}`", old.name, from.name);
             let help = "the further the policy has moved, the less its own errors are among the pairs: sample from the \
                         model that is trained, or use `online`";
             return Some(Problem::warning("LLMP0606", "data", message).help(help));

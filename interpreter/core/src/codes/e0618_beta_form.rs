@@ -1,9 +1,9 @@
-//! LLMP0504: Two models that are compared token by token read other tokens.
+//! LLMP0618: The strength of a preference loss belongs to its other form: sums and means of log-probabilities differ by the length.
 
 use llmp_grammar::Span;
 
 llmp_grammar::diagnostic! {
-    /// Two models that are compared token by token read other tokens.
+    /// The strength of a preference loss belongs to its other form: sums and means of log-probabilities differ by the length.
     ///
     /// ```llmp
     /// llmp 1
@@ -14,10 +14,7 @@ llmp_grammar::diagnostic! {
     /// source chats = jsonl("chats.jsonl", as = Chat)
     /// source pairs = jsonl("pairs.jsonl", as = Preference)
     /// sft tuned { from = base, data = chats, epochs = 1 }
-    /// tokenizer other = bpe(train_on = books, vocab = 8192)
-    /// model n { tokenizer = other, layers = 4, width = 192, heads = 6, context = 256 }
-    /// pretrain second { model = n, data = books, tokens = 4M }
-    /// prefer aligned { from = tuned, data = pairs, reference = second } # error[LLMP0504]
+    /// prefer aligned { from = tuned, data = pairs, loss = dpo(beta = 0.1, length = mean) } # error[LLMP0618]
     /// ```
     ///
     /// ```llmp
@@ -29,9 +26,9 @@ llmp_grammar::diagnostic! {
     /// source chats = jsonl("chats.jsonl", as = Chat)
     /// source pairs = jsonl("pairs.jsonl", as = Preference)
     /// sft tuned { from = base, data = chats, epochs = 1 }
-    /// prefer aligned { from = tuned, data = pairs, reference = tuned }
+    /// prefer aligned { from = tuned, data = pairs, loss = dpo(beta = 5, length = mean) }
     /// ```
-    "LLMP0504" OtherTokenizer "{message}";
+    "LLMP0618" BetaForm "{message}";
     {
         /// What is wrong, with both sides.
         pub message: String,

@@ -1,0 +1,216 @@
+//! `merge name = …`: one model out of several with the same shapes.
+
+use llmp_stdlib::arg::ModelRef;
+use llmp_stdlib::{
+    Arg, Call, Form, ItemRef, Kind, Output, Planner, Problem, Settings, Ty, Value, View, Yields,
+};
+
+use super::chain::{self, Known};
+
+llmp_stdlib::def! {
+    /// Models are merged by a formula over their weights, without training. All must have the same shapes and one tokenizer.
+    ///
+    /// ```llmp
+    /// merge soup = linear([seed_1, seed_2, seed_3])
+    /// ```
+    @planned Merge = "merge", rev 1 {}
+}
+
+llmp_stdlib::def! {
+    /// Task vectors with most entries dropped at random and the rest scaled up (Yu et al. 2023).
+    Dare = "dare", rev 1, check check_dare {
+        /// The models.
+        models: Vec<ModelRef>,
+        /// The model that all of them were trained from.
+        base: ModelRef,
+        /// Share of the entries that is dropped.
+        drop: f64 = "90%",
+        /// Weight of each task vector; empty: all alike.
+        weights: Vec<f64> = "[]",
+    }
+}
+
+fn check_dare(it: &Dare) -> Vec<Problem> {
+    share("drop", it.drop).into_iter().chain(weights(&it.models, &it.weights)).collect()
+}
+
+llmp_stdlib::def! {
+    /// The weighted mean (model soup, Wortsman et al. 2022; Llama 3.1 at every stage of post-training).
+    Mean = "linear", rev 1, check check_mean {
+        /// The models.
+        models: Vec<ModelRef>,
+        /// Weight of each; they are scaled to sum to one. Empty: all alike.
+        weights: Vec<f64> = "[]",
+    }
+}
+
+fn check_mean(it: &Mean) -> Vec<Problem> {
+    weights(&it.models, &it.weights)
+}
+
+llmp_stdlib::def! {
+    /// Along the arc between two models, parameter by parameter (Shoemake 1985). With `base` the arc is that of their task vectors.
+    Slerp = "slerp", rev 1, check check_slerp {
+        /// One model.
+        a: ModelRef,
+        /// The other.
+        b: ModelRef,
+        /// How far from the first to the second.
+        t: f64 = "50%",
+        /// The model that both were trained from.
+        base: Option<ModelRef> = "none",
+    }
+}
+
+fn check_slerp(it: &Slerp) -> Vec<Problem> {
+    share("t", it.t).into_iter().collect()
+}
+
+llmp_stdlib::def! {
+    /// The base plus the weighted sum of what each model changed (Ilharco et al. 2023).
+    TaskArithmetic = "task_arithmetic", rev 1, check check_task {
+        /// The models.
+        models: Vec<ModelRef>,
+        /// The model that all of them were trained from.
+        base: ModelRef,
+        /// Weight of each change; empty: 1 each.
+        weights: Vec<f64> = "[]",
+    }
+}
+
+fn check_task(it: &TaskArithmetic) -> Vec<Problem> {
+    weights(&it.models, &it.weights)
+}
+
+llmp_stdlib::def! {
+    /// Task vectors cut to their largest entries; where signs differ, the heavier side wins (Yadav et al. 2023).
+    Ties = "ties", rev 1, check check_ties {
+        /// The models.
+        models: Vec<ModelRef>,
+        /// The model that all of them were trained from.
+        base: ModelRef,
+        /// Share of the entries that is kept.
+        density: f64 = "20%",
+        /// Weight of each task vector; empty: all alike.
+        weights: Vec<f64> = "[]",
+    }
+}
+
+fn check_ties(it: &Ties) -> Vec<Problem> {
+    share("density", it.density).into_iter().chain(weights(&it.models, &it.weights)).collect()
+}
+
+llmp_stdlib::def! {
+    /// The arc between task vectors, then a part of the way from the base to it (WARP, Ramé et al. 2024; cited by Gemma 2).
+    Warp = "warp", rev 1, check check_warp {
+        /// The models.
+        models: Vec<ModelRef>,
+        /// The model that all of them were trained from.
+        base: ModelRef,
+        /// How far along the arc.
+        slerp: f64 = "50%",
+        /// How far from the base to the merged model; all of the way in the last round.
+        toward: f64 = "30%",
+    }
+}
+
+fn check_warp(it: &Warp) -> Vec<Problem> {
+    [share("slerp", it.slerp), share("toward", it.toward), many(&it.models)].into_iter().flatten().collect()
+}
+
+llmp_stdlib::family! {
+    /// How models become one.
+    MergeMethod = "merge method" { Dare, Mean, Slerp, TaskArithmetic, Ties, Warp }
+}
+
+fn share(name: &str, value: f64) -> Option<Problem> {
+    let message = || format!("`{name}` lies between 0% and 100%, not {value}");
+    (!(0.0..=1.0).contains(&value)).then(|| Problem::error("LLMP0209", name, message()))
+}
+
+fn many(models: &[ModelRef]) -> Option<Problem> {
+    models.is_empty().then(|| Problem::error("LLMP0209", "models", "at least one model is merged"))
+}
+
+fn weights(models: &[ModelRef], weights: &[f64]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = many(models).into_iter().collect();
+    if !weights.is_empty() && weights.len() != models.len() {
+        let message = format!("{} weights for {} models", weights.len(), models.len());
+        problems.push(Problem::error("LLMP0209", "weights", message));
+    }
+    problems
+}
+
+/// Not the family itself: its constructors share names with those of other families (`linear`) and stand for models
+/// only here.
+const METHOD: Ty = Ty::OneOf(&[<MergeMethod as Arg>::TY]);
+
+/// The kind.
+pub(super) static KIND: Kind = Kind {
+    fields: chain::FIELDS,
+    check,
+    ..Kind::new(Merge::SIGNATURE, Form::Value(METHOD), Yields::Model, elaborate)
+};
+
+/// Every item that the method names, with the argument that names it.
+fn named(call: &Call) -> Vec<(&str, &ItemRef)> {
+    let mut all = Vec::new();
+    for (name, value) in &call.args {
+        match value {
+            Value::Item(item) => all.push((name.as_str(), item)),
+            Value::List(items) => {
+                all.extend(items.iter().filter_map(super::item_name).map(|i| (name.as_str(), i)))
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+fn check(view: &View<'_>) -> Vec<Problem> {
+    let Some(Value::Call(call)) = view.value else { return Vec::new() };
+    let mut problems = Vec::new();
+    let views = named(call).into_iter().filter_map(|(at, item)| Some((at, view.program.view(&item.item)?)));
+    let mut first: Option<View<'_>> = None;
+    for (at, model) in views {
+        if model.kind.signature.name == "model" && model.value.is_none() {
+            let message = format!("`{}` describes a model; it has no weights to merge", model.name);
+            problems.push(Problem::error("LLMP0201", at, message).help("name the stage that trains it"));
+            continue;
+        }
+        let Some(one) = first else {
+            first = Some(model);
+            continue;
+        };
+        problems.extend(differ(at, &one, &model));
+    }
+    problems
+}
+
+fn differ(at: &str, one: &View<'_>, other: &View<'_>) -> Option<Problem> {
+    if chain::same_tokenizer(one, other) == Some(false) {
+        let (a, b) = chain::tokenizer_names(one, other);
+        let message = format!(
+            "`{}` reads tokens of `{a}`, `{}` tokens of `{b}`: their rows do not match",
+            one.name, other.name
+        );
+        return Some(Problem::error("LLMP0504", at, message).help("merge models that share a tokenizer"));
+    }
+    let (a, b) = (Known::of(one)?.sizes?, Known::of(other)?.sizes?);
+    let (what, left, right) = chain::difference(&a, &b)?;
+    let message =
+        format!("`{}` has {what} {left}, `{}` has {right}: they cannot be merged", one.name, other.name);
+    Some(Problem::error("LLMP0508", at, message).help("merge models with the same shapes"))
+}
+
+fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
+    let missing = || Problem::error("LLMP0103", "", "no models to merge");
+    let value = view.value.ok_or_else(missing)?;
+    let first = chain::first_item(value).ok_or_else(missing)?;
+    let Output::Model { spec, tokenizer, .. } = planner.item(first)? else {
+        return Err(Problem::error("LLMP0201", "", "this is not a model"));
+    };
+    let args = [("method".to_owned(), super::ported(value, "", planner)?)].into();
+    let weights = planner.step(Merge::SIGNATURE.name, Merge::SIGNATURE.rev, args);
+    Ok(Output::Model { spec, tokenizer, weights: Some(weights) })
+}
