@@ -1,5 +1,7 @@
 //! Calls: arguments against parameters, defaults, rules over several arguments.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use llmp_grammar::ast::{Arg, Block, Expr, ExprKind, Ident};
@@ -331,11 +333,7 @@ impl<'a> Checker<'a> {
 
     /// A default, as the literal that its declaration holds.
     pub(crate) fn default(&mut self, text: &'static str, ty: &Ty) -> Val {
-        let parsed = self.defaults.entry(text).or_insert_with(|| {
-            let (expr, sink) = llmp_grammar::parse_expr(FileId(u32::MAX), text);
-            expr.filter(|_| !sink.has_errors()).map(Rc::new)
-        });
-        let Some(expr) = parsed.clone() else { return Val::Error };
+        let Some(expr) = literal(text) else { return Val::Error };
         self.within(
             |ctx| {
                 ctx.scope = None;
@@ -389,6 +387,20 @@ impl<'a> Checker<'a> {
             _ => false,
         }
     }
+}
+
+/// The value of a default as the declaration holds it. Declarations do not change, so each is read once.
+fn literal(text: &'static str) -> Option<Rc<Expr>> {
+    thread_local! {
+        static KNOWN: RefCell<BTreeMap<&'static str, Option<Rc<Expr>>>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    KNOWN.with_borrow_mut(|known| {
+        let parsed = known.entry(text).or_insert_with(|| {
+            let (expr, sink) = llmp_grammar::parse_expr(FileId(u32::MAX), text);
+            expr.filter(|_| !sink.has_errors()).map(Rc::new)
+        });
+        parsed.clone()
+    })
 }
 
 /// Families inside a type.

@@ -111,7 +111,6 @@ pub(crate) struct Checker<'a> {
     pub(crate) consumed: BTreeSet<Vec<String>>,
     pub(crate) unpublished: Vec<Note>,
     pub(crate) meanings: Vec<(Span, Meaning)>,
-    pub(crate) defaults: BTreeMap<&'static str, Option<Rc<Expr>>>,
     /// What the first step of the chain at hand takes.
     pub(crate) takes: Option<llmp_stdlib::State>,
     /// Whether the numbers seen last were percentages.
@@ -186,7 +185,6 @@ impl<'a> Checker<'a> {
             consumed: BTreeSet::new(),
             unpublished: Vec::new(),
             meanings: Vec::new(),
-            defaults: BTreeMap::new(),
             takes: None,
             percent: false,
             used_names: BTreeSet::new(),
