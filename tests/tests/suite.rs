@@ -2,7 +2,7 @@
 //!
 //! A file holds several cases. `--- name check ---` opens one; lines `# error[CODE]: l:c-l:c message` (or `warning`, `info`)
 //! right behind it are what the checker must say of the rest, in order, and nothing else but information.
-//! `--- name plan ---` compares the plan's steps with the lines `# step op` behind it. `cargo suite -- --update` rewrites
+//! `--- name plan ---` compares the plan's steps with the lines `# step op` behind it. `LLMP_UPDATE=1 cargo suite` rewrites
 //! the expectations. Files under `pending/` wait for a feature: they are not judged until they are moved.
 #![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
 
@@ -90,7 +90,7 @@ fn found(case: &Case) -> Vec<String> {
 
 #[test]
 fn every_case_is_judged_as_expected() {
-    let update = std::env::args().any(|a| a == "--update") || std::env::var_os("LLMP_UPDATE").is_some();
+    let update = std::env::var_os("LLMP_UPDATE").is_some();
     let mut paths = Vec::new();
     files(&folder(), &mut paths);
     let mut names = BTreeSet::new();
