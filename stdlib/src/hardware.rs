@@ -73,7 +73,8 @@ crate::def! {
         price_per_hour: Option<Dollars> = "none",
         /// Share of the peak that training reaches. 40% is usual; large clusters report 25% to 45%.
         utilisation: Rational = "40%",
-        /// Hours of one device that stages are known to have taken, by stage: `{ core = 30.84M }`.
+        /// Hours of one device that training is known to have taken up to the end of a stage: `{ core = 30.84M }`. They count
+        /// from the start, or from the end of a stage before it whose hours are given as well.
         hours: Option<Hours> = "none",
         /// Room for checkpoints.
         disk: Option<Bytes> = "none",

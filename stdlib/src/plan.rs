@@ -114,8 +114,8 @@ pub struct Guard {
     pub condition: String,
     /// What to say where it does not hold.
     pub words: String,
-    /// The condition without names: `{0}` stands for the first of `reads`.
-    pub formula: String,
+    /// The condition without names: the column `0` stands for the first of `reads`. `None` where a run cannot decide it.
+    pub formula: Option<crate::Formula>,
     /// What the run gives: the item as people call it, its result, and what is read of it.
     pub reads: Vec<(String, Port, String)>,
     /// Where it is written; not part of the hash.
@@ -128,7 +128,8 @@ impl Guard {
         let read = |(_, port, field): &(String, Port, String)| {
             format!("{}.{}.{field}", port.step.0, port.part.as_deref().unwrap_or_default())
         };
-        json!({ "guard": self.formula, "reads": self.reads.iter().map(read).collect::<Vec<_>>() }).to_string()
+        let formula = self.formula.as_ref().map_or_else(|| json!(self.condition), crate::Formula::canonical);
+        json!({ "guard": formula, "reads": self.reads.iter().map(read).collect::<Vec<_>>() }).to_string()
     }
 }
 

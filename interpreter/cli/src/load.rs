@@ -200,9 +200,16 @@ impl Place {
 pub(crate) fn diagnose(failure: &Failure, planned: &Planned) -> Diag {
     let severity = if failure.stopped { Severity::Info } else { Severity::Error };
     let mut diag = Diag::new(failure.code, severity, failure.message.clone());
+    if let Some(span) = failure.span {
+        diag = diag.primary_label(span, "decided by the run");
+    }
     if let Some(step) = &failure.step {
         if let Some(span) = planned.plan.spans.get(step) {
-            diag = diag.primary_label(*span, "in this step");
+            diag = if failure.span.is_some() {
+                diag.label(*span, "by this step")
+            } else {
+                diag.primary_label(*span, "in this step")
+            };
         }
         diag = diag.note(format!("step `{}`", planned.plan.name(step)));
     }

@@ -129,14 +129,14 @@ pub struct Item {
 }
 
 /// A condition that only the run can decide.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Guard {
     /// As written.
     pub condition: String,
     /// What to say where it does not hold.
     pub words: String,
-    /// The condition without names: `{0}` stands for the first of `reads`.
-    pub formula: String,
+    /// The condition without names: the column `0` stands for the first of `reads`. `None` where a run cannot decide it.
+    pub formula: Option<llmp_stdlib::Formula>,
     /// Values that the run gives: an item and what is read of it.
     pub reads: Vec<(ItemRef, String)>,
     /// Where.

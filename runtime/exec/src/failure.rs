@@ -13,6 +13,8 @@ pub struct Failure {
     pub message: String,
     /// The step, once known.
     pub step: Option<StepId>,
+    /// Where it is written, if that is not the step's item.
+    pub span: Option<llmp_grammar::Span>,
     /// What to do about it.
     pub help: Option<String>,
     /// The run was asked to stop and what it had is kept; not an error of the program.
@@ -22,7 +24,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with its words.
     pub fn new(code: &'static str, message: impl Into<String>) -> Failure {
-        Failure { code, message: message.into(), step: None, help: None, stopped: false }
+        Failure { code, message: message.into(), step: None, span: None, help: None, stopped: false }
     }
 
     /// The operating system refused something.

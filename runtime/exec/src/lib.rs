@@ -5,6 +5,7 @@
 
 pub mod codes;
 mod failure;
+mod guards;
 pub mod hub;
 pub mod inputs;
 #[cfg(feature = "kernels")]

@@ -9,6 +9,7 @@ use llmp_data::readers::Roots;
 use llmp_stdlib::{Event, Plan, Registry, StepId};
 
 use crate::failure::Failure;
+use crate::guards;
 use crate::operations::{self, Work};
 use crate::place;
 use crate::resolve::{self, Finished, Results};
@@ -134,6 +135,7 @@ pub fn run(
         let (finished, ran) = runner.result(&journal, emit).map_err(|failure| failure.at(&task.last().id))?;
         journal.remember(&task.name, &definition, ran, options.hook)?;
         results.insert(task.last().id.clone(), finished);
+        guards::check(plan, &task.last().id, &results)?;
     }
     let _lock = store.lock_places()?;
     place::releases(plan, &results, options, &mut index, emit)?;

@@ -39,7 +39,9 @@ impl Task<'_> {
 /// Groups the steps of a plan, in an order in which they can run.
 pub fn tasks<'p>(plan: &'p Plan, registry: &Registry) -> Vec<Task<'p>> {
     let mut readers: BTreeMap<&StepId, Vec<&Port>> = BTreeMap::new();
-    for port in plan.steps.iter().flat_map(|s| &s.inputs) {
+    // What a guard reads is stored as if a step read it.
+    let guarded = plan.guards.iter().flat_map(|g| &g.reads).map(|(_, port, _)| port);
+    for port in plan.steps.iter().flat_map(|s| &s.inputs).chain(guarded) {
         readers.entry(&port.step).or_default().push(port);
     }
     let row_wise =

@@ -75,7 +75,7 @@ fn turned(op: Operator) -> Operator {
 }
 
 /// Whether a condition holds; `None` where a metric is missing or the condition is none.
-fn holds(condition: &Formula, metrics: &Metrics) -> Option<bool> {
+pub fn holds(condition: &Formula, metrics: &Metrics) -> Option<bool> {
     Some(match condition {
         Formula::Bool(b) => *b,
         Formula::Not(inner) => !holds(inner, metrics)?,

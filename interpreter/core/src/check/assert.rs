@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use llmp_grammar::ast::{BinaryOp, Check, Expr, ExprKind, Item};
+use llmp_grammar::ast::{BinaryOp, Check, Expr, ExprKind, Item, UnaryOp};
 use llmp_grammar::{Diag, Severity};
-use llmp_stdlib::{ItemRef, Value};
+use llmp_stdlib::{Formula, ItemRef, Value};
 
 use super::{Checker, Context, Val};
 use crate::codes::{CheckFailed, Mismatch, Undecided};
@@ -17,12 +17,12 @@ fn node(index: usize) -> String {
     format!(" check {index}")
 }
 
-/// A condition without names.
-struct Shape(String);
+/// A condition for the run, where it can be one.
+struct Shape(Option<Formula>);
 
 impl From<Val> for Shape {
     fn from(_: Val) -> Shape {
-        Shape(String::new())
+        Shape(None)
     }
 }
 
@@ -135,26 +135,23 @@ impl<'a> Checker<'a> {
         self.guards.push(Guard { condition, words, formula, reads, at: check.condition.span });
     }
 
-    /// A condition with values in place of what is known, and numbered reads in place of what is not.
+    /// A condition with values in place of what is known, and numbered reads, as columns, in place of what is not.
     fn shape(&mut self, expr: &Expr, reads: &mut Vec<(ItemRef, String)>) -> Shape {
         match self.infer(expr) {
-            Val::Known(value) if !matches!(value, Value::Item(_)) => {
-                return Shape(value.canonical().to_string());
-            }
+            Val::Known(value) if !matches!(value, Value::Item(_)) => return Shape(constant(&value)),
             _ => {}
         }
+        let mut of = |c: &mut Self, expr: &Expr| c.shape(expr, reads).0.map(Box::new);
         Shape(match &expr.kind {
             ExprKind::Binary { op, left, right, .. } => {
-                let (left, right) = (self.shape(left, reads).0, self.shape(right, reads).0);
-                format!("({left} {} {right})", op.symbol())
+                let (left, right) = (of(self, left), of(self, right));
+                match (super::formula::operator(*op), left, right) {
+                    (Some(op), Some(left), Some(right)) => Some(Formula::Binary(op, left, right)),
+                    _ => None,
+                }
             }
-            ExprKind::Unary { op, operand, .. } => {
-                format!("({} {})", op.symbol(), self.shape(operand, reads).0)
-            }
-            ExprKind::If { condition, then, otherwise } => {
-                let parts = [condition, then, otherwise].map(|part| self.shape(part, reads).0);
-                format!("(if {})", parts.join(" "))
-            }
+            ExprKind::Unary { op: UnaryOp::Not, operand, .. } => of(self, operand).map(Formula::Not),
+            ExprKind::Unary { op: UnaryOp::Neg, operand, .. } => of(self, operand).map(Formula::Negate),
             ExprKind::Field { base, name } => match self.infer(base) {
                 Val::Known(Value::Item(item)) => {
                     let read = (item, name.text.clone());
@@ -162,17 +159,17 @@ impl<'a> Checker<'a> {
                         reads.push(read);
                         reads.len() - 1
                     });
-                    format!("{{{index}}}")
+                    Some(Formula::Column(index.to_string()))
                 }
-                _ => format!("{}.{}", self.shape(base, reads).0, name.text),
+                _ => None,
             },
             ExprKind::Name(name) => match self.lookup(name, expr.span) {
                 Some(Def::Let(target)) => {
                     return self.in_let(&target, expr.span, |c, expr| c.shape(expr, reads));
                 }
-                _ => name.clone(),
+                _ => None,
             },
-            _ => self.loaded.sources.slice(expr.span).to_owned(),
+            _ => None,
         })
     }
 
@@ -209,4 +206,16 @@ impl<'a> Checker<'a> {
         }
         notes
     }
+}
+
+/// A value that is known before the run, as a part of a condition.
+fn constant(value: &Value) -> Option<Formula> {
+    Some(match value {
+        Value::Number(q) => Formula::Number(q.amount),
+        Value::Bool(b) => Formula::Bool(*b),
+        Value::Text(text) | Value::Choice(text) => Formula::Text(text.clone()),
+        Value::List(items) => Formula::List(items.iter().map(constant).collect::<Option<_>>()?),
+        Value::Range(low, high) => Formula::Range(Box::new(constant(low)?), Box::new(constant(high)?)),
+        _ => return None,
+    })
 }

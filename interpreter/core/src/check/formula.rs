@@ -323,7 +323,7 @@ fn sort_of(ty: &Ty) -> Sort {
     }
 }
 
-fn operator(op: BinaryOp) -> Option<Operator> {
+pub(super) fn operator(op: BinaryOp) -> Option<Operator> {
     Some(match op {
         BinaryOp::Or => Operator::Or,
         BinaryOp::And => Operator::And,

@@ -79,7 +79,7 @@ pub fn estimates(program: &Program, registry: &Registry, plan: &Plan) -> Vec<Sta
             synthetic: lineage.synthetic(&stage),
             on: Vec::new(),
         };
-        estimate.on = machines.iter().filter_map(|view| on(view, &estimate)).collect();
+        estimate.on = machines.iter().filter_map(|view| on(view, &estimate, program, plan)).collect();
         Some(estimate)
     };
     program.items.keys().filter_map(one).collect()
@@ -94,18 +94,20 @@ pub(crate) fn seconds(view: &View<'_>, flops: f64) -> Option<f64> {
     (rate > 0.0).then(|| flops / rate)
 }
 
-fn on(view: &View<'_>, stage: &StageEstimate) -> Option<OnHardware> {
+fn on(view: &View<'_>, stage: &StageEstimate, program: &Program, plan: &Plan) -> Option<OnHardware> {
     let devices = view.read::<u64>("devices")?;
     let peak = to_f64(view.read::<Rational>("flops")?);
     let share = to_f64(view.read::<Rational>("utilisation")?);
     let seconds = seconds(view, stage.cost.flops)?;
     let device_hours = seconds * devices as f64 / HOUR;
     let price = view.read::<Dollars>("price_per_hour").map(|d| device_hours * to_f64(d.0));
-    let hours =
-        view.read::<Hours>("hours").and_then(|h| h.0.into_iter().find(|(name, _)| *name == stage.name));
-    let published = hours.map(|(_, hours)| to_f64(hours)).filter(|hours| *hours > 0.0).map(|hours| {
-        let all = hours * HOUR * peak;
-        (hours, stage.six_pt().unwrap_or(stage.cost.flops) / all, stage.cost.flops / all)
+    let hours: BTreeMap<String, Rational> =
+        view.read::<Hours>("hours").map(|h| h.0.into_iter().collect()).unwrap_or_default();
+    let published = hours.get(&stage.name).map(|h| to_f64(*h)).filter(|h| *h > 0.0).map(|h| {
+        let all = h * HOUR * peak;
+        let (tokens, flops) = up_to(stage, &hours, program, plan);
+        let six = stage.model.map_or(flops, |model| 6.0 * model.parameters as f64 * tokens);
+        (h, six / all, flops / all)
     });
     Some(OnHardware {
         hardware: view.name.to_owned(),
@@ -117,6 +119,20 @@ fn on(view: &View<'_>, stage: &StageEstimate) -> Option<OnHardware> {
         formula: format!("{:.2e} FLOPs / ({devices} · {peak:.3e} · {:.0}%)", stage.cost.flops, share * 100.0),
         published,
     })
+}
+
+/// Tokens and FLOPs of a stage and of those that it goes on from, back to one whose hours are given besides.
+fn up_to(
+    stage: &StageEstimate,
+    hours: &BTreeMap<String, Rational>,
+    program: &Program,
+    plan: &Plan,
+) -> (f64, f64) {
+    let first = llmp_stdlib::Program::view(program, &stage.name);
+    let before = std::iter::successors(first, |view| view.follow("from")).take(plan.stages.len());
+    let own = before.take_while(|view| view.name == stage.name || !hours.contains_key(view.name));
+    let costs = own.filter_map(|view| plan.stages.get(view.name));
+    costs.fold((0.0, 0.0), |(tokens, flops), cost| (tokens + cost.tokens as f64, flops + cost.flops))
 }
 
 /// Memory of all devices of a machine.

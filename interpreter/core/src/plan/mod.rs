@@ -27,6 +27,9 @@ pub use estimate_text::{comparisons_text, estimates_text};
 pub use external::{External, externals, frozen};
 pub use graph::{Class, Edge, Graph, Node, graph};
 
+/// What a run can tell of data: how many documents they are.
+const DOCUMENTS: &str = "documents";
+
 /// Revision of the step that turns documents into tokens.
 const TOKENIZE_REV: u32 = 1;
 
@@ -207,6 +210,10 @@ impl Maker<'_> {
             reads.push((Value::Item(item.clone()).to_string(), port, field.clone()));
         }
         let needed = reads.iter().map(|(_, port, _)| port.step.clone()).collect();
+        if guard.formula.is_none() || reads.iter().any(|(_, _, field)| field != DOCUMENTS) {
+            let what = "a check that only the run can decide, of anything but a number of documents,".into();
+            self.plan.lacks.push(crate::codes::NotAvailable { what, at: guard.at }.into());
+        }
         self.plan.guards.push(Guard {
             condition: guard.condition.clone(),
             words: guard.words.clone(),
