@@ -2,6 +2,7 @@
 //!
 //! Each case runs in a process of its own, so that its memory can be seen.
 #![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
+#![allow(clippy::print_stdout, reason = "a table for those who ask for it")]
 #![allow(clippy::disallowed_methods, reason = "time and the environment are what is tested")]
 
 use std::fmt::Write as _;

@@ -3,6 +3,7 @@
 //! `cargo test -p llmp-fuzz --test mutants -- --nocapture` prints the table; `LLMP_MUTANTS=misses` adds what was not caught
 //! or not restored.
 #![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
+#![allow(clippy::print_stdout, reason = "a table for those who ask for it")]
 #![allow(clippy::disallowed_methods, reason = "the environment asks for the list of misses")]
 
 use std::collections::BTreeMap;
