@@ -2,6 +2,7 @@
 //!
 //! Each case runs in a process of its own, so that its memory can be seen.
 #![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
+#![allow(clippy::print_stdout, reason = "a table for those who ask for it")]
 #![allow(clippy::disallowed_methods, reason = "time and the environment are what is tested")]
 
 use std::fmt::Write as _;
@@ -92,6 +93,14 @@ fn case(name: &str) -> Option<(String, bool)> {
         "joins that double" => {
             doubling("dataset a0 = books", |n| format!("dataset a{n} = concat([a{0}, a{0}])", n - 1), "")
         }
+        "arguments in arguments" => {
+            let step = "decontaminate(against = books |> ";
+            format!(
+                "llmp 1\n{BASE}dataset d = books |> {}dedup_exact(){}\n{STAGE}",
+                step.repeat(28),
+                ")".repeat(28)
+            )
+        }
         "a number of a thousand digits" => {
             format!("llmp 1\nlet x = {}\ncheck x == 1 else \"never\"\n", "9".repeat(1000))
         }
@@ -143,7 +152,7 @@ fn case(name: &str) -> Option<(String, bool)> {
     Some((text, !fine.contains(&name)))
 }
 
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 31] = [
     "brackets of 65",
     "brackets of 20000",
     "lists of 20000",
@@ -167,6 +176,7 @@ const NAMES: [&str; 30] = [
     "texts that double",
     "chains that double",
     "joins that double",
+    "arguments in arguments",
     "a number of a thousand digits",
     "an exponent of a billion",
     "products that double",

@@ -7,7 +7,7 @@ use llmp_fuzz::corpus;
 use llmp_fuzz::judge::Judge;
 
 /// Cases of the suite whose mistake lies between two places, and the code that names both.
-const TWO: [(&str, &str); 11] = [
+const TWO: [(&str, &str); 13] = [
     ("pages-cleaned-as-if-they-were-text", "LLMP0207"),
     ("pages-and-texts-joined", "LLMP0210"),
     ("a-tokenizer-that-needs-the-model-that-needs-it", "LLMP0106"),
@@ -19,6 +19,8 @@ const TWO: [(&str, &str); 11] = [
     ("a-source-repeated-forty-times", "LLMP0404"),
     ("a-judge-measured-on-its-own-pairs", "LLMP0612"),
     ("a-release-that-a-license-forbids", "LLMP0409"),
+    ("a-teacher-of-equal-size-and-another-tokenizer", "LLMP0505"),
+    ("held-out-data-that-depend-on-what-is-varied", "LLMP0613"),
 ];
 
 /// Programs of the suite under `wrong/`, by name.

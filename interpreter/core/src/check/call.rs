@@ -93,7 +93,9 @@ impl<'a> Checker<'a> {
         }
         let diag: Diag =
             crate::codes::NotAllowed { value: name.to_owned(), allowed: names.join(" | "), at }.into();
-        self.report(suggest(diag, llmp_grammar::nearest(name, names.iter().copied()), at));
+        let marks = ["unpublished", "about"];
+        let near = llmp_grammar::nearest(name, names.iter().copied().chain(marks));
+        self.report(suggest(diag, near, at));
         Val::Error
     }
 

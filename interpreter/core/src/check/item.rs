@@ -295,13 +295,14 @@ impl<'a> Checker<'a> {
                         why,
                         at: layer.at,
                     };
-                    let last = path.last().map_or("", String::as_str);
-                    let near = llmp_grammar::nearest(last, signature.params.iter().map(|p| p.name))
-                        .filter(|_| path.len() == 1);
+                    let first = path.first().map_or("", String::as_str);
+                    let near = llmp_grammar::nearest(first, signature.params.iter().map(|p| p.name))
+                        .filter(|_| signature.param(first).is_none());
                     let diag = Diag::from(facts);
                     self.report(match near {
                         Some(near) => {
-                            let text = format!("{name}.{near}");
+                            let rest = path.iter().skip(1).map(|part| format!(".{part}")).collect::<String>();
+                            let text = format!("{name}.{near}{rest}");
                             diag.help(format!("did you mean `{text}`?")).fix(
                                 format!("write `{text}`"),
                                 layer.at,

@@ -127,6 +127,10 @@ pub(crate) struct Checker<'a> {
     pub(crate) made: usize,
     /// Uses of `let`s and chains inside of others.
     pub(crate) followed: usize,
+    /// Values with several possible types around the one at hand.
+    pub(crate) choosing: usize,
+    /// Tries of alternatives in deeply nested values.
+    pub(crate) tries: usize,
     /// Items of which all that they need is evaluated too.
     pub(crate) deep: BTreeSet<String>,
     /// Conditions that only the run can decide.
@@ -148,6 +152,7 @@ pub fn check(loaded: &Loaded, registry: &Registry, options: &Options) -> (Progra
     let mut diags = std::mem::take(&mut checker.diags);
     let base = arms::Base { loaded, registry, names: &names, variants: &variants, sets: &sets };
     base.arms(&mut program, &mut diags);
+    overrides::only(loaded, &names, &mut diags);
     overrides::others(loaded, registry, &names, &variants, &sets, &mut diags);
     let diags = report::allowed(loaded, diags);
     let mut sink = Sink::new();
@@ -193,6 +198,8 @@ impl<'a> Checker<'a> {
             dynamic: false,
             made: 0,
             followed: 0,
+            choosing: 0,
+            tries: 0,
             deep: BTreeSet::new(),
             guards: Vec::new(),
             plain: BTreeMap::new(),

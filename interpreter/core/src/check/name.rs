@@ -173,7 +173,9 @@ impl<'a> Checker<'a> {
             }
             let names: Vec<&str> = family.members.iter().map(|m| m.name).collect();
             let diag = Diag::from(NotAllowed { value: name.to_owned(), allowed: names.join(" | "), at });
-            self.report(suggest(diag, nearest(name, names.iter().copied()), at));
+            let scope = self.ctx.scope.unwrap_or(usize::MAX);
+            let near = nearest(name, names.iter().copied().chain(self.names.known(scope)));
+            self.report(suggest(diag, near, at));
             return Val::Error;
         }
         // One of several types takes names: `rest` in a mixture.

@@ -74,6 +74,19 @@ pub(crate) fn variants(names: &Names<'_>, options: &Options, diags: &mut Vec<Dia
     known
 }
 
+/// `@only(name)` names variants that exist, or `base`.
+pub(crate) fn only(loaded: &Loaded, names: &Names<'_>, diags: &mut Vec<Diag>) {
+    let attrs = loaded.units.iter().flat_map(|unit| &unit.ast.items).flat_map(|item| &item.attrs);
+    for arg in attrs.filter(|attr| attr.name.text == "only").flat_map(|attr| &attr.args) {
+        let Some(name) = arg.value.as_name() else { continue };
+        if name != "base" && !names.variants.contains_key(name) {
+            let diag = Diag::from(UnknownVariant { name: name.to_owned(), at: arg.span });
+            let known = names.variants.keys().map(String::as_str).chain(["base"]);
+            diags.push(suggest(diag, nearest(name, known), arg.span));
+        }
+    }
+}
+
 /// Checks each variant that was not chosen, alone; what is wrong inside of it is reported, and what it breaks elsewhere if
 /// nothing is wrong without it or in it. Checks that fail are left to `llmp test`.
 pub(crate) fn others(
@@ -84,7 +97,7 @@ pub(crate) fn others(
     sets: &BTreeMap<String, Expr>,
     diags: &mut Vec<Diag>,
 ) {
-    let sound = !diags.iter().any(Diag::is_error);
+    let whole = !diags.iter().any(Diag::is_error);
     for (name, files) in &names.variants {
         if chosen.contains(name) {
             continue;
@@ -94,10 +107,13 @@ pub(crate) fn others(
         checker.run();
         let inside = |d: &Diag| d.span().is_some_and(|at| files.iter().any(|(_, v)| v.span.contains(at)));
         // A mistake in the variant has said enough of what follows from it.
-        let sound = sound && !checker.diags.iter().any(|diag| diag.is_error() && inside(diag));
+        let sound = whole && !checker.diags.iter().any(|diag| diag.is_error() && inside(diag));
         for diag in checker.diags {
             if inside(&diag) {
-                diags.push(diag);
+                // Rules over values are not judged by values that are wrong without the variant.
+                if whole || diag.code < "LLMP0400" || diag.code == "LLMP0803" {
+                    diags.push(diag);
+                }
             } else if sound && diag.is_error() && diag.code != "LLMP0805" {
                 let place = files.first().map_or_else(Span::default, |(_, variant)| variant.name.span);
                 diags.push(diag.label(place, format!("with the variant `{name}`")));

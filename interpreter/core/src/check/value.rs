@@ -10,6 +10,12 @@ use crate::load::{folder, join};
 use crate::program::{Insert, Meaning, Place};
 use crate::resolve::suggest;
 
+/// Levels of values with several possible types inside each other that are not counted.
+const FREE_LEVELS: usize = 4;
+
+/// Most tries of alternatives below these levels.
+const MOST_TRIES: usize = 10_000;
+
 /// Most bytes of a text that is put together.
 const LONGEST: usize = 1 << 20;
 
@@ -141,8 +147,20 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The alternatives in order; the first that fits.
+    /// The alternatives in order; the first that fits. Each level of nesting multiplies the tries, so they are counted.
     fn one_of(&mut self, expr: &Expr, types: &[Ty], whole: &Ty) -> Val {
+        self.choosing += 1;
+        self.tries += usize::from(self.choosing > FREE_LEVELS);
+        if self.tries == MOST_TRIES {
+            let message = "values nest so deeply here that their types cannot be told".to_owned();
+            self.report(crate::codes::OutOfRange { message, at: expr.span });
+        }
+        let value = if self.tries < MOST_TRIES { self.first_of(expr, types, whole) } else { Val::Error };
+        self.choosing -= 1;
+        value
+    }
+
+    fn first_of(&mut self, expr: &Expr, types: &[Ty], whole: &Ty) -> Val {
         let mut failures = Vec::new();
         for ty in types {
             let (value, said) = self.silently(|c| c.check(expr, ty));
@@ -153,8 +171,11 @@ impl<'a> Checker<'a> {
             failures.push(said);
         }
         // An alternative whose form fits has something more exact to say than "expected this or that".
-        let outer =
-            |d: &llmp_grammar::Diag| matches!(d.code, "LLMP0201" | "LLMP0104") && d.span() == Some(expr.span);
+        let callee = super::call::parts(expr).map(|parts| parts.callee.span);
+        let outer = |d: &llmp_grammar::Diag| {
+            let whole = matches!(d.code, "LLMP0201" | "LLMP0104") && d.span() == Some(expr.span);
+            whole || (d.code == "LLMP0201" && callee.is_some() && d.span() == callee)
+        };
         let inner: Vec<_> =
             failures.into_iter().filter(|said| !said.is_empty() && !said.iter().any(outer)).collect();
         match inner.into_iter().next() {
