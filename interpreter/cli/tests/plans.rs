@@ -195,10 +195,10 @@ fn wrong(schema: &Value, root: &Value, value: &Value, at: &str, found: &mut Vec<
             wrong(&schema["items"], root, inner, &format!("{at}/{index}"), found);
         }
     }
-    if let (Some(list), false) = (schema["enum"].as_array(), found.len() > count) {
-        if !list.contains(value) {
-            found.push(format!("{at}: {value} is not one of {list:?}"));
-        }
+    if let (Some(list), false) = (schema["enum"].as_array(), found.len() > count)
+        && !list.contains(value)
+    {
+        found.push(format!("{at}: {value} is not one of {list:?}"));
     }
     if let Some(one) = schema.get("const").filter(|one| *one != value) {
         found.push(format!("{at}: {value} is not {one}"));
