@@ -49,9 +49,8 @@ fn case(name: &str) -> Option<(String, bool)> {
         "eleven megabytes of quotes" => "\"".repeat(11_000_000),
         "eleven megabytes of line ends" => "\n".repeat(11_000_000),
         "a family of a million and one" => {
-            format!(
-                "llmp 1\nsource many[n in 1..1_000_001] = text(\"{{n}}/*.txt\")\ndataset all = all(many)\n"
-            )
+            "llmp 1\nsource many[n in 1..1_000_001] = text(\"{n}/*.txt\")\ndataset all = all(many)\n"
+                .to_owned()
         }
         "a family of a billion" => {
             format!("llmp 1\nsource many[n in 1..1_000_000_000] = text(\"{{n}}/*.txt\")\n{BASE}{STAGE}")
