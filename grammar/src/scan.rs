@@ -46,6 +46,8 @@ pub fn scan(source: &str) -> Vec<Token> {
         let rest = source.get(at..).unwrap_or("");
         let in_text = !modes.is_empty();
         let (kind, length) = match modes.last() {
+            // A byte order mark; elsewhere it is an invisible character like others.
+            _ if at == 0 && rest.starts_with('\u{feff}') => (SyntaxKind::Space, 3),
             Some(Mode::Text) => in_quotes(rest, &mut modes),
             _ => {
                 let after_digits =
@@ -143,7 +145,6 @@ fn outside(rest: &str, after_digits: bool, modes: &mut Vec<Mode>) -> (SyntaxKind
         }
         [b'|', b'>', ..] | [b'=' | b'!' | b'<' | b'>', b'=', ..] | [b'.', b'.', ..] => (SyntaxKind::Punct, 2),
         [first, ..] if b"=<>+-*/()[]{},.:?@".contains(first) => (SyntaxKind::Punct, 1),
-        _ if rest.starts_with('\u{feff}') => (SyntaxKind::Space, 3),
         _ => (SyntaxKind::Bad, rest.chars().next().map_or(1, char::len_utf8)),
     }
 }

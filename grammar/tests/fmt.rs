@@ -98,7 +98,8 @@ const CASES: &[(&str, &str)] = &[
     ("@allow( X )\ncheck a>1   else \"b\"", "@allow(X)\ncheck a > 1 else \"b\"\n"),
     ("let ok=1\nmodel m {\n  lr   =\n}\nlet  z=2", "let ok = 1\nmodel m {\n  lr   =\n}\nlet z = 2\n"),
     ("source s[l in LS]:Data[a]=f(\"{l}/*\")", "source s[l in LS]: Data[a] = f(\"{l}/*\")\n"),
-    ("model m{,context=256\u{feff}\n", "model m{,context=256\n"),
+    ("model m{,context=256\u{feff}\n", "model m{,context=256\u{feff}\n"),
+    ("model m{}\u{feff}", "model m{}\u{feff}\n"),
     ("# c\nlet x=1", "# c\nlet x = 1\n"),
     (
         "# c\nrounds r for i in 1..3{\n# d\ncarry a=b}",
