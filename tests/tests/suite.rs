@@ -3,7 +3,7 @@
 //! A file holds several cases. `--- name check ---` opens one; lines `# error[CODE]: l:c-l:c message` (or `warning`, `info`)
 //! right behind it are what the checker must say of the rest, in order, and nothing else but information.
 //! `--- name plan ---` compares the plan's steps with the lines `# step op` behind it. `LLMP_UPDATE=1 cargo suite` rewrites
-//! the expectations. Files under `pending/` wait for a feature: they are not judged until they are moved.
+//! the expectations.
 #![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,9 +27,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            if !path.ends_with("pending") {
-                files(&path, found);
-            }
+            files(&path, found);
         } else if path.extension().is_some_and(|e| e == "llmp") {
             found.push(path);
         }

@@ -57,6 +57,10 @@ pub struct Loaded {
     pub units: Vec<Unit>,
     /// Facts of `llmp.lock` at the root of the project.
     pub locked: Locked,
+    /// Files whose text the program takes in (`file("…")`), by path; absent where they were not found.
+    pub texts: BTreeMap<String, String>,
+    /// Folder of the project: a program takes nothing in from outside of it.
+    pub root: String,
 }
 
 /// Reads and parses a file and everything that it imports. A file that is not there is a diagnostic.
@@ -70,6 +74,7 @@ pub fn load(vfs: &dyn Vfs, main: &str) -> (Loaded, Sink) {
         loader.loaded.units.push(Unit::new(file, main, File::default(), false));
     }
     loader.loaded.locked = locked(vfs, &loader.root, &loader.loaded.units[0].path);
+    loader.loaded.root = loader.root;
     (loader.loaded, loader.sink)
 }
 
@@ -96,6 +101,17 @@ impl Loader<'_> {
         }
         let text = self.vfs.read(path)?;
         Some(self.parse(path, &text, false))
+    }
+
+    /// Reads what `file("…")` names, wherever it stands.
+    fn texts(&mut self, path: &str, text: &str) {
+        let names =
+            text.split("file(\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(name, _)| name);
+        for target in names.map(|name| join(folder(path), name)).filter(|target| inside(&self.root, target)) {
+            if let Some(text) = self.vfs.read(&target) {
+                self.loaded.texts.insert(target, text);
+            }
+        }
     }
 
     fn known(&self, path: &str, library: bool) -> Option<usize> {
@@ -146,6 +162,7 @@ impl Loader<'_> {
             .filter_map(|i| if let ItemKind::Use(u) = &i.kind { Some(u.clone()) } else { None })
             .collect();
         self.loaded.units.push(unit);
+        self.texts(path, text);
         self.open.push(index);
         for import in uses {
             self.import(index, path, &import);
@@ -231,7 +248,7 @@ pub(crate) fn normal(path: &str) -> String {
     if path.starts_with('/') { format!("/{text}") } else { text }
 }
 
-fn inside(root: &str, path: &str) -> bool {
+pub(crate) fn inside(root: &str, path: &str) -> bool {
     let below =
         path.strip_prefix(root).is_some_and(|rest| root.is_empty() || rest.starts_with('/') || root == "/");
     below && (root.starts_with("..") || !path.split('/').any(|part| part == ".."))

@@ -115,6 +115,9 @@ impl<'a> Checker<'a> {
         if self.registry.function(&name).is_some() {
             return self.formula_value(expr);
         }
+        if name == "file" {
+            return self.file_text(&parts);
+        }
         if self.is_data_call(&name) {
             return self.data(expr).0;
         }
@@ -124,6 +127,31 @@ impl<'a> Checker<'a> {
             [] => self.unknown_name("constructor", &name, parts.callee.span),
             [(family, _), ..] => self.construct(expr, family),
         }
+    }
+
+    /// `file("prompt.txt")`: the text of a file of the project, beside the file that names it.
+    fn file_text(&mut self, parts: &super::call::Parts<'_>) -> Val {
+        let written = match parts.given.as_slice() {
+            [one] if one.name.is_none() => one.value.as_text().map(|path| (path, one.at)),
+            _ => None,
+        };
+        let Some((path, at)) = written else {
+            let message = "`file` takes the path of a text file, as text".to_owned();
+            self.report(crate::codes::BadArgument { message, at: parts.callee.span });
+            return Val::Error;
+        };
+        let unit =
+            self.ctx.scope.and_then(|scope| self.names.unit(scope)).and_then(|u| self.loaded.units.get(u));
+        let target = crate::load::join(unit.map_or("", |u| crate::load::folder(&u.path)), &path);
+        if let Some(text) = self.loaded.texts.get(&target) {
+            return Val::Known(Value::Text(text.clone()));
+        }
+        if crate::load::inside(&self.loaded.root, &target) {
+            self.report(crate::codes::FileNotFound { path: path.to_string(), at });
+        } else {
+            self.report(crate::codes::LeavesProject { path: path.to_string(), at });
+        }
+        Val::Error
     }
 
     /// `base.name`

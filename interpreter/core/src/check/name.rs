@@ -192,7 +192,7 @@ impl<'a> Checker<'a> {
 
     /// Reports a name that nothing defines.
     pub(crate) fn unknown_name(&mut self, what: &str, name: &str, at: Span) -> Val {
-        if let "file" | "hf" | "external" = name
+        if let "hf" | "external" = name
             && matches!(what, "constructor" | "step")
         {
             self.report(NotAvailable { what: format!("`{name}(…)`"), at });

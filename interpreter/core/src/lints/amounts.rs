@@ -33,11 +33,18 @@ pub(super) fn repeated(look: &Look<'_>, stages: &[Stage], diags: &mut Vec<Diag>)
             }
             let Some(repeat) = look.lineage.repeat(stage, portion) else { continue };
             let limit = portion.max_epochs.unwrap_or(Rational::from(GOOD));
-            // Parts with a limit give what they exceed it by to those without one.
-            if repeat.least <= limit || (portion.max_epochs.is_some() && !capped) {
+            if repeat.least <= limit {
                 continue;
             }
-            diags.push(one(look, stage, member, portion, repeat, limit));
+            let diag = one(look, stage, member, portion, repeat, limit);
+            diags.push(match portion.max_epochs {
+                Some(_) if capped => diag.severity(Severity::Error),
+                // Parts with a limit give what they exceed it by to those without one.
+                Some(_) => diag
+                    .note("the run ends it at its limit, and what is left of its share goes to the others"),
+                None if repeat.least >= Rational::from(USELESS) => diag.severity(Severity::Error),
+                None => diag,
+            });
         }
     }
 }
@@ -62,9 +69,6 @@ fn one(
         at: look.portion(&stage.name, member, portion),
     };
     let mut diag = Diag::from(facts);
-    if portion.max_epochs.is_some() || repeat.least >= Rational::from(USELESS) {
-        diag = diag.severity(Severity::Error);
-    }
     if portion.max_epochs.is_none() {
         diag = diag.note(
             "up to 4 passes are worth nearly as much as new text, 40 give nothing more (arXiv:2305.16264)",

@@ -208,3 +208,28 @@ fn what_is_not_there_yet_is_said() {
     assert_eq!(said("@fast\nsource a = text(\"a/*.txt\")\n"), ["0703 2:1"]);
     assert_eq!(said("rounds post for r in 1..2 {\n  param a: Int = 2\n}\n"), ["0703 3:3"]);
 }
+
+#[test]
+fn the_text_of_a_file_is_taken_in() {
+    let with = |main: &str| {
+        let files = [
+            ("p/llmp.lock", ""),
+            ("p/q/main.llmp", main),
+            ("p/rubric.txt", "Is it clear?"),
+            ("out.txt", "no"),
+        ];
+        let files: std::collections::BTreeMap<String, String> =
+            files.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
+        let (loaded, _) = crate::load(&files, "p/q/main.llmp");
+        let (_, sink) = crate::check(&loaded, &crate::test_registry::registry(), &Options::default());
+        sink.into_sorted().into_iter().filter(|d| d.is_error()).map(|d| d.code).collect::<Vec<_>>()
+    };
+    let check = |path: &str, text: &str| {
+        format!("llmp 1\nlet rubric = file(\"{path}\")\ncheck rubric == \"{text}\" else \"differs\"\n")
+    };
+    assert!(with(&check("../rubric.txt", "Is it clear?")).is_empty());
+    assert_eq!(with(&check("../rubric.txt", "Is it true?")), ["LLMP0805"]);
+    assert_eq!(with(&check("../missing.txt", "")), ["LLMP0109"]);
+    assert_eq!(with(&check("../../out.txt", "no")), ["LLMP0115"]);
+    assert_eq!(with("llmp 1\nlet rubric = file(1)\n"), ["LLMP0203"]);
+}
