@@ -74,8 +74,9 @@ fn memory(stage: &StageEstimate) -> String {
 }
 
 fn consumed(part: &Consumed) -> String {
-    let share = part.share.map_or_else(String::new, |share| format!("{:.4}% ", to_f64(share) * 100.0));
-    let share = share.replace(".0000%", "%");
+    let percent = |share| format!("{:.4}", to_f64(share) * 100.0);
+    let plain = |text: String| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    let share = part.share.map_or_else(String::new, |share| format!("{}% ", plain(percent(share))));
     let from = if part.sources == [part.name.clone()] {
         String::new()
     } else {
