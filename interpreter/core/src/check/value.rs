@@ -14,7 +14,7 @@ use crate::resolve::suggest;
 const FREE_LEVELS: usize = 4;
 
 /// Most tries of alternatives below these levels.
-const MOST_TRIES: usize = 10_000;
+const MOST_TRIES: usize = 2_000;
 
 /// Most bytes of a text that is put together.
 const LONGEST: usize = 1 << 20;

@@ -203,7 +203,6 @@ fn a_let_keeps_its_written_type() {
 
 #[test]
 fn what_is_not_there_yet_is_said() {
-    assert_eq!(said("let note = file(\"note.txt\")\n"), ["0703 2:12"]);
     assert_eq!(said("source a: Docs = text(\"a/*.txt\")\n"), ["0703 2:11"]);
     assert_eq!(said("@fast\nsource a = text(\"a/*.txt\")\n"), ["0703 2:1"]);
     assert_eq!(said("rounds post for r in 1..2 {\n  param a: Int = 2\n}\n"), ["0703 3:3"]);
