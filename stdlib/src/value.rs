@@ -29,6 +29,14 @@ pub struct ItemRef {
     pub part: Option<String>,
 }
 
+/// The name of an item as that of a file or folder: `post[3].tuned` is `post.3.tuned`, `wiki["de"]` is `wiki.de`.
+/// Characters that no file system minds are kept, others become `_`.
+pub fn file_name(item: &str) -> String {
+    let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let parts = item.replace(['"', ']'], "").replace('[', ".");
+    parts.chars().map(|c| if kept(c) { c } else { '_' }).collect()
+}
+
 impl ItemRef {
     /// The item or part that a key of a mixture names. Names of items may hold dots themselves: `post[3].sampled`.
     pub fn of_key(key: &str, program: &dyn crate::kind::Program) -> ItemRef {
@@ -189,4 +197,15 @@ fn show_fields(f: &mut std::fmt::Formatter<'_>, record: &Record) -> std::fmt::Re
         write!(f, "{}{name} = {value}", if i > 0 { ", " } else { "" })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn names_of_items_become_names_of_files() {
+        let names = ["core", "wiki[\"de\"]", "post[3].tuned", "web[\"../a b\"].heldout"];
+        assert_eq!(names.map(file_name), ["core", "wiki.de", "post.3.tuned", "web..._a_b.heldout"]);
+    }
 }

@@ -39,3 +39,13 @@ fn a_check_that_no_run_can_decide_is_refused_at_once() {
         text(&output.stderr)
     );
 }
+
+#[test]
+fn items_of_families_have_folders_that_can_be_typed() {
+    let project = Project::new();
+    let family = "release out[size in [\"a/b\", \"c\"]] { model = run }";
+    project.write("main.llmp", PROGRAM.replace("release out { model = run }", family));
+    project.run();
+    assert!(project.path("release/out.a_b/model.safetensors").exists());
+    assert!(project.path("release/out.c").exists() && project.path("runs/main/out.a_b").exists());
+}

@@ -76,7 +76,7 @@ pub fn links(plan: &Plan, results: &Results, options: &Options<'_>) -> Result<()
     for (item, port) in &plan.items {
         let Some(finished) = results.get(&port.step) else { continue };
         let Some(target) = finished.part(port.part.as_deref().unwrap_or("")) else { continue };
-        let link = folder.join(item);
+        let link = folder.join(llmp_stdlib::value::file_name(item));
         let target = relative(&target, &options.project).unwrap_or(target);
         if std::fs::read_link(&link).is_ok_and(|old| old == target) {
             continue;

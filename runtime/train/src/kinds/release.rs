@@ -83,7 +83,9 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
     let (weights, tokenizer) = trained(view, planner)?;
     let tokenizer =
         tokenizer.ok_or_else(|| Problem::error("LLMP0703", "model", "the model has no tokenizer"))?;
-    let to = view.read::<FilePath>("to").map_or_else(|| format!("release/{}", view.name), |path| path.0);
+    let to = view
+        .read::<FilePath>("to")
+        .map_or_else(|| format!("release/{}", llmp_stdlib::value::file_name(view.name)), |path| path.0);
     let args = [
         ("model", Value::Port(weights)),
         ("tokenizer", Value::Port(tokenizer)),
