@@ -144,6 +144,7 @@ fn case(name: &str) -> Option<(String, bool)> {
     };
     let fine = [
         "joins that double",
+        "arguments in arguments",
         "a chain of 20000 definitions",
         "a chain of 20000 definitions, last first",
         "stages of 300",

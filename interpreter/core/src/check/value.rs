@@ -161,6 +161,13 @@ impl<'a> Checker<'a> {
     }
 
     fn first_of(&mut self, expr: &Expr, types: &[Ty], whole: &Ty) -> Val {
+        // A pipe is data or a chain: where one alternative takes these, nothing has to be tried.
+        if matches!(expr.kind, ExprKind::Binary { op: BinaryOp::Pipe, .. }) {
+            let mut able = types.iter().filter(|ty| takes_pipe(ty));
+            if let (Some(only), None) = (able.next(), able.next()) {
+                return self.check(expr, only);
+            }
+        }
         let mut failures = Vec::new();
         for ty in types {
             let (value, said) = self.silently(|c| c.check(expr, ty));
@@ -371,5 +378,14 @@ impl<'a> Checker<'a> {
         let diag: llmp_grammar::Diag = UnknownMember { owner, name: name.to_owned(), at }.into();
         let diag = if has.is_empty() { diag } else { diag.note(format!("there are: {}", has.join(", "))) };
         self.report(suggest(diag, near, at));
+    }
+}
+
+fn takes_pipe(ty: &Ty) -> bool {
+    match ty {
+        Ty::Data(_) | Ty::Item(_) => true,
+        Ty::Optional(inner) => takes_pipe(inner),
+        Ty::OneOf(types) => types.iter().any(takes_pipe),
+        _ => false,
     }
 }
