@@ -7,12 +7,17 @@ llmp_grammar::diagnostic! {
     ///
     /// ```llmp
     /// llmp 1
-    /// let note = file("note.txt") # error[LLMP0703]
+    /// rounds post for r in 1..2 {
+    ///   param few: Int = 2 # error[LLMP0703]
+    /// }
     /// ```
     ///
     /// ```llmp
     /// llmp 1
-    /// let note = "the words of that file"
+    /// param few: Int = 2
+    /// rounds post for r in 1..few {
+    ///   source books = text("books/{r}/*.txt")
+    /// }
     /// ```
     "LLMP0703" NotAvailable "{what} is not available in this version";
     {
