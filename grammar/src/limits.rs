@@ -11,7 +11,7 @@ pub(crate) const DEPTH: usize = 64;
 /// Most operators and postfixes in one value, over all open brackets.
 const OPERATORS: usize = 512;
 /// Largest file in bytes.
-const SIZE: usize = 4 << 20;
+pub(crate) const SIZE: usize = 4 << 20;
 
 /// Nesting is too deep or the file is too large.
 pub(crate) struct Exceeded;

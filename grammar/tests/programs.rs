@@ -32,3 +32,12 @@ fn long_text_is_read_line_by_line() {
     let llmp_grammar::ast::ItemKind::Let(item) = &parsed.file.items[0].kind else { panic!("a let") };
     assert_eq!(item.value.as_text(), Some("one\ntwo"));
 }
+
+#[test]
+fn of_a_file_that_is_too_large_only_that_is_said() {
+    for start in ["llmp 1\n", ""] {
+        let text = format!("{start}# {}\n", "x".repeat(4 << 20));
+        let (_, sink) = parse(FileId(0), &text);
+        assert_eq!(sink.iter().map(|d| d.code).collect::<Vec<_>>(), ["LLMP0015"]);
+    }
+}

@@ -34,6 +34,36 @@ pub enum Yields {
 }
 
 impl Yields {
+    /// Everything that an item can be.
+    pub const ALL: &'static [Yields] = &[
+        Yields::Data,
+        Yields::Chain,
+        Yields::Mix,
+        Yields::Tokenizer,
+        Yields::Model,
+        Yields::Metrics,
+        Yields::Release,
+        Yields::Hardware,
+        Yields::Classifier,
+        Yields::Reward,
+    ];
+
+    /// Its name as a type: `tokenizer tok: Tokenizer = …`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Yields::Data => "Data",
+            Yields::Chain => "Chain",
+            Yields::Mix => "Mix",
+            Yields::Tokenizer => "Tokenizer",
+            Yields::Model => "Model",
+            Yields::Metrics => "Metrics",
+            Yields::Release => "Release",
+            Yields::Hardware => "Hardware",
+            Yields::Classifier => "Classifier",
+            Yields::Reward => "Reward",
+        }
+    }
+
     /// Words for messages.
     pub fn show(self) -> &'static str {
         match self {

@@ -35,7 +35,7 @@ pub use kind::{Form, Kind, Output, Part, Planner, Program, View, Yields};
 pub use lock::{Lock, Locked};
 pub use number::Rational;
 pub use plan::{Guard, ModelCost, Plan, Port, StageCost, Step, StepId};
-pub use problem::{Problem, Severity};
+pub use problem::{Problem, Replacement, Severity};
 pub use registry::Registry;
 pub use signature::{Column, Flow, Param, Settings, Signature, State};
 pub use ty::{Choices, Family, Ty};

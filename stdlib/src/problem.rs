@@ -12,6 +12,8 @@ pub struct Replacement {
     pub path: Vec<String>,
     /// The new text of the value.
     pub text: String,
+    /// The word of the value that is replaced; `None`: all of it.
+    pub word: Option<String>,
 }
 
 /// A problem with an item or a call, placed by the path of a member or argument.
@@ -66,7 +68,15 @@ impl Problem {
 
     /// Adds a machine fix that sets the value at `path`.
     pub fn fix(mut self, title: impl Into<String>, path: &str, text: impl Into<String>) -> Self {
-        self.fixes.push(Replacement { title: title.into(), path: split(path), text: text.into() });
+        let (title, text) = (title.into(), text.into());
+        self.fixes.push(Replacement { title, path: split(path), text, word: None });
+        self
+    }
+
+    /// Adds a machine fix that writes another word in place of one inside of the value at `path`.
+    pub fn reword(mut self, path: &str, word: impl Into<String>, text: impl Into<String>) -> Self {
+        let (word, text) = (Some(word.into()), text.into());
+        self.fixes.push(Replacement { title: format!("write `{text}`"), path: split(path), text, word });
         self
     }
 }

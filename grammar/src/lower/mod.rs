@@ -38,7 +38,9 @@ pub(crate) fn file(file: FileId, root: &SyntaxNode, sink: &mut Sink) -> ast::Fil
     }
     let begun = root.descendants_with_tokens().filter_map(SyntaxElement::into_token);
     let begun = begun.filter(|token| !token.kind().is_trivia()).map(|token| token.text() == "llmp").next();
-    if edition.is_none() && begun == Some(false) {
+    // Of a file that is too large nothing was read.
+    let read = usize::from(root.text_range().len()) <= crate::limits::SIZE;
+    if read && edition.is_none() && begun == Some(false) {
         let at = Span::at(file, 0);
         let message = format!("the edition line `llmp {EDITION}` is missing");
         sink.push(Diag::from(EditionLine { message, at }).fix("add the edition line", at, "llmp 1\n\n"));

@@ -271,9 +271,6 @@ impl<'a> Definer<'_, 'a> {
             self.diags.push(suggest(diag, near, decl.kind.span));
             return Def::Broken;
         };
-        if let Some(ty) = &decl.ty {
-            self.diags.push(NotAvailable { what: "a written type of an item".into(), at: ty.span }.into());
-        }
         if let Some(index) = &decl.index {
             return self.template(item, What::Family(decl, index, kind), unique);
         }

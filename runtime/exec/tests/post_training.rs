@@ -227,6 +227,55 @@ release out { model = gate.model }");
     gives("eval gate { model = judge_model, suites = [mmlu()] }", "LLMP0201", "accuracy");
 }
 
+/// The program after the first fix of what is said with this code.
+fn fixed(rest: &str, code: &str) -> String {
+    let text = format!("{BASE}{TUNED}{rest}");
+    let diags = said(&text);
+    let diag = diags.iter().find(|d| d.code == code).unwrap_or_else(|| panic!("{code}: {diags:#?}"));
+    let fix = diag.fixes.first().unwrap_or_else(|| panic!("no fix: {diag:#?}"));
+    let mut fixed = text;
+    let mut edits = fix.edits.clone();
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
+    for edit in edits {
+        fixed.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.replacement);
+    }
+    assert_eq!(words(&said(&fixed)), Vec::<String>::new(), "{fixed}");
+    fixed.split_off(BASE.len() + TUNED.len())
+}
+
+#[test]
+fn a_fix_leaves_nothing_to_say() {
+    let require =
+        "eval gate { model = tuned, suites = [mmlu(shots = 5)], require = .mlu >= 65% and not (.mlu < 2%) }
+release out { model = gate.model }";
+    assert!(fixed(require, "LLMP0105").contains("require = .mmlu >= 65% and not (.mmlu < 2%)"));
+    let columns =
+        "source more = jsonl(\"m.jsonl\", as = Preference, columns = { prompt = Text, chosen = Text })
+prefer a { from = tuned, data = more }";
+    assert!(fixed(columns, "LLMP0410").contains("rejected = Text"));
+    let online = "prefer a { from = tuned, data = pairs, online = sample(n = 8, by = judge_model) }";
+    assert!(fixed(online, "LLMP0410").contains("online = none"));
+    let labels = "source liked = jsonl(\"liked.jsonl\", as = Labelled)
+prefer a { from = tuned, data = liked, loss = dpo() }";
+    assert!(fixed(labels, "LLMP0410").contains("loss = kto()"));
+}
+
+#[test]
+fn models_that_cannot_be_merged_are_both_shown() {
+    let merge = "model wide like m { width = 384 }
+pretrain other { model = wide, data = books, tokens = 4M }
+merge x = linear([base, other])";
+    let diags = said(&format!("{BASE}{merge}"));
+    let diag = diags.iter().find(|d| d.code == "LLMP0508").unwrap();
+    let text = format!("{BASE}{merge}");
+    let labels: Vec<(&str, &str)> = diag
+        .labels
+        .iter()
+        .map(|l| (&text[l.span.start as usize..l.span.end as usize], l.text.as_str()))
+        .collect();
+    assert_eq!(labels, [("other", "width 384"), ("base", "width 192")]);
+}
+
 #[test]
 fn what_is_planned_is_refused_by_a_run_and_not_before() {
     let registry = llmp_exec::registry();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use llmp_grammar::Span;
-use llmp_grammar::ast::{self, Expr, ItemKind, RoundMember, Segment};
+use llmp_grammar::ast::{self, Expr, ItemKind, RoundMember};
 use llmp_stdlib::{Value, number};
 
 use super::{Checker, Context, Val};
@@ -103,25 +103,6 @@ impl<'a> Checker<'a> {
                 self.elements(Value::Range(low, high), at)
             }
         }
-    }
-
-    /// What a chosen variant makes of an index (`crawl.dump = […]`) or of a number of rounds (`post.count = 2`).
-    fn index_set(&self, name: &str, template: &Template<'a>) -> Option<(usize, &'a Expr)> {
-        let wanted = template.setting();
-        let mut found = None;
-        let files = self.variants.iter().filter_map(|variant| self.names.variants.get(variant));
-        for (scope, variant) in files.flatten() {
-            for member in &variant.block.members {
-                if let [Segment::Name(first), Segment::Name(second)] = member.target.as_slice()
-                    && second.text == wanted
-                    && let Some((Def::Template(named), _)) = self.names.get(*scope, &first.text)
-                    && named == name
-                {
-                    found = Some((*scope, &member.value));
-                }
-            }
-        }
-        found
     }
 
     /// A value that no item has a part in.

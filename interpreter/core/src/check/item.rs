@@ -49,6 +49,7 @@ impl<'a> Checker<'a> {
         self.ctx.scope = Some(decl.scope);
         self.index_used(decl.scope, decl.decl.name.span);
         let item = self.evaluate(name, &decl);
+        self.written_type(&decl, item.row.as_ref().and_then(|row| row.state));
         self.items.0.insert(name.to_owned(), item);
         self.ctx = saved;
         self.places = places;
@@ -443,7 +444,7 @@ impl<'a> Checker<'a> {
         if none { Val::Known(Value::None) } else { Val::Unknown }
     }
 
-    fn type_of(&self, ty: &ast::TypeRef) -> Option<Ty> {
+    pub(crate) fn type_of(&self, ty: &ast::TypeRef) -> Option<Ty> {
         let ast::TypeBase::Named { name, args } = &ty.base else { return None };
         match args.as_slice() {
             [] => TYPES

@@ -41,9 +41,10 @@ impl<'a> Checker<'a> {
                 );
             }
             let wrong = problems.iter().any(|p| p.severity == llmp_stdlib::Severity::Error);
+            let text = |at| self.loaded.sources.slice(at);
             let diags: Vec<Diag> = problems
                 .into_iter()
-                .map(|p| super::report::place_problem(p, &[], &item.places, item.at))
+                .map(|p| super::report::place_in(p, &[], &item.places, item.at, text))
                 .collect();
             self.diags.extend(diags);
             if wrong && let Some(item) = self.items.0.get_mut(&name) {

@@ -23,6 +23,7 @@ mod report;
 mod rows;
 mod template;
 mod value;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -11,7 +11,7 @@ use super::layers::path_of;
 use super::{Checker, Options, Val};
 use crate::codes::{BadOverride, UnknownParam, UnknownPath, UnknownVariant};
 use crate::load::Loaded;
-use crate::resolve::{Def, Names, What, suggest};
+use crate::resolve::{Def, Names, Template, What, suggest};
 
 /// Values given by `--set`, each a text of its own so that messages can show it.
 pub(crate) fn sets(
@@ -172,8 +172,12 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        for list in targets.values_mut() {
+        for (name, list) in &mut targets {
             list.sort_by_key(|target| !target.broad);
+            if names.params.contains_key(name) {
+                let sets = list.iter().map(|target| (target.variant.as_str(), target.member));
+                self.diags.extend(overlaps(&sets.collect::<Vec<_>>()));
+            }
         }
         self.targets = targets;
     }
@@ -246,4 +250,84 @@ impl<'a> Checker<'a> {
         }
         found
     }
+
+    /// What chosen variants make of the index of a template (`crawl.dump = […]`, `post.wiki.lang = […]`) or of a number
+    /// of rounds (`post.count = 2`). What names one round is stronger than what names all.
+    pub(crate) fn index_set(&mut self, name: &str, template: &Template<'a>) -> Option<(usize, &'a Expr)> {
+        let names = Rc::clone(&self.names);
+        let mut sets: Vec<(bool, usize, &str, &'a Member)> = Vec::new();
+        let chosen: Vec<String> = self.variants.clone();
+        for variant in &chosen {
+            for (scope, of) in names.variants.get(variant).into_iter().flatten() {
+                for member in &of.block.members {
+                    let Some((Segment::Name(last), path)) = member.target.split_last() else { continue };
+                    if last.text == template.setting()
+                        && let Some(broad) = self.names_template(*scope, path, name)
+                    {
+                        sets.push((!broad, *scope, variant, member));
+                    }
+                }
+            }
+        }
+        let written: Vec<(&str, &Member)> = sets.iter().map(|set| (set.2, set.3)).collect();
+        self.diags.extend(overlaps(&written));
+        sets.sort_by_key(|set| set.0);
+        let (_, scope, _, member) = sets.pop()?;
+        // The value may speak of the round where it stands in the file of the rounds.
+        let inner = names.unit(template.scope) == names.unit(scope);
+        Some((if inner { template.scope } else { scope }, &member.value))
+    }
+
+    /// Whether a path names a template, and then whether it names it in all rounds.
+    fn names_template(&mut self, scope: usize, path: &[Segment], name: &str) -> Option<bool> {
+        let names = Rc::clone(&self.names);
+        let mut known = vec![scope];
+        let mut broad = false;
+        let mut rest = path;
+        while let Some((Segment::Name(first), after)) = rest.split_first() {
+            let outermost = rest.len() == path.len();
+            let defs = known.iter().filter_map(|scope| match outermost {
+                true => names.get(*scope, &first.text),
+                false => names.scopes.get(*scope)?.names.get(&first.text),
+            });
+            let templates: Vec<&String> = defs
+                .filter_map(|(def, _)| if let Def::Template(template) = def { Some(template) } else { None })
+                .collect();
+            if after.is_empty() {
+                return templates.into_iter().any(|template| template == name).then_some(broad);
+            }
+            let rounds = templates.into_iter().filter_map(|template| names.templates.get(template));
+            let rounds: Vec<&Template<'a>> =
+                rounds.filter(|template| matches!(template.what, What::Rounds(_))).collect();
+            let all = || rounds.iter().flat_map(|of| of.instances.iter().map(|i| i.scope)).collect();
+            (known, rest) = match after.split_first() {
+                Some((Segment::Index(index, _), after)) => {
+                    let look = |c: &mut Self| c.within(|ctx| ctx.scope = Some(scope), |c| c.infer(index));
+                    let (Val::Known(key), _) = self.silently(look) else { return None };
+                    let one = rounds.iter().filter_map(|of| of.instance(&key)).map(|i| i.scope);
+                    (one.collect(), after)
+                }
+                _ => {
+                    broad = true;
+                    (all(), after)
+                }
+            };
+        }
+        None
+    }
+}
+
+/// Variants that set the same as one before them.
+fn overlaps(sets: &[(&str, &Member)]) -> Vec<Diag> {
+    let clash = |index: usize| {
+        let (variant, member) = sets.get(index)?;
+        let (other, _) = sets.iter().take(index).find(|(other, _)| other != variant)?;
+        Some((*variant, *member, *other))
+    };
+    let said = (0..sets.len()).filter_map(clash).map(|(variant, member, other)| {
+        let why = format!("which variant `{other}` sets too");
+        let path = path_of(&member.target).join(".");
+        UnknownPath { variant: variant.to_owned(), path, why, at: member.target_span }.into()
+    });
+    said.collect()
 }

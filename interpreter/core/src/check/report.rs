@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use llmp_grammar::ast::{Attr, Body, Decl, Item, ItemKind, RoundMember};
+use llmp_grammar::diag::Edit;
 use llmp_grammar::{Diag, Severity, Span};
-use llmp_stdlib::Problem;
+use llmp_stdlib::{Problem, Replacement};
 
 use crate::codes::NeedlessAllow;
 use crate::load::Loaded;
@@ -12,6 +13,17 @@ use crate::program::{Insert, Place, Places};
 
 /// A problem that a built-in found, at the places where its paths were written.
 pub(crate) fn place_problem(problem: Problem, prefix: &[String], places: &Places, fallback: Span) -> Diag {
+    place_in(problem, prefix, places, fallback, |_| "")
+}
+
+/// The same where the text of a place is at hand: fixes may then change a word of it.
+pub(crate) fn place_in<'t>(
+    problem: Problem,
+    prefix: &[String],
+    places: &Places,
+    fallback: Span,
+    text: impl Fn(Span) -> &'t str,
+) -> Diag {
     let full = |path: &[String]| -> Vec<String> { prefix.iter().chain(path).cloned().collect() };
     let nearest = |path: &[String]| {
         let shorter = (1..=path.len()).rev().map(|n| &path[..n]);
@@ -19,14 +31,24 @@ pub(crate) fn place_problem(problem: Problem, prefix: &[String], places: &Places
     };
     let at = if problem.path.is_empty() { fallback } else { nearest(&full(&problem.path)) };
     let mut diag = Diag::new(problem.code, problem.severity, problem.message).primary_label(at, "");
-    for (path, text) in &problem.labels {
-        diag = diag.label(if path.is_empty() { fallback } else { nearest(&full(path)) }, text.clone());
+    for (path, words) in &problem.labels {
+        let there = if path.is_empty() { fallback } else { nearest(&full(path)) };
+        match diag.labels.first_mut() {
+            Some(first) if there == at && first.text.is_empty() => first.text.clone_from(words),
+            _ => diag = diag.label(there, words.clone()),
+        }
     }
     diag.help = problem.help;
     for fix in problem.fixes {
         let path = full(&fix.path);
         match (places.get(&path), path.split_last()) {
-            (Some(place), _) => diag = diag.fix(fix.title, place.value, fix.text),
+            (Some(place), _) => {
+                diag = match &fix.word {
+                    None => diag.fix(fix.title, place.value, fix.text),
+                    Some(word) => reworded(diag, place.value, text(place.value), word, &fix),
+                }
+            }
+            (None, _) if fix.word.is_some() => {}
             (None, Some((name, around))) => {
                 if let Some(place) = places.get(around) {
                     diag = insert_titled(diag, *place, name, &fix.text, fix.title);
@@ -36,6 +58,26 @@ pub(crate) fn place_problem(problem: Problem, prefix: &[String], places: &Places
         }
     }
     diag
+}
+
+/// Adds a fix that changes every use of a word in a value; none where the value is written elsewhere.
+fn reworded(diag: Diag, at: Span, text: &str, word: &str, fix: &Replacement) -> Diag {
+    let inside = |c: char| c.is_alphanumeric() || c == '_';
+    let alone = |start: &usize| {
+        let (before, after) = (text.get(..*start), text.get(start + word.len()..));
+        !before.is_some_and(|t| t.ends_with(inside)) && !after.is_some_and(|t| t.starts_with(inside))
+    };
+    let edits: Vec<Edit> = text
+        .match_indices(word)
+        .map(|(start, _)| start)
+        .filter(alone)
+        .map(|start| {
+            let start = at.start as usize + start;
+            let span = Span::new(at.file, start, start + word.len());
+            Edit { span, replacement: fix.text.clone() }
+        })
+        .collect();
+    if edits.is_empty() { diag } else { diag.fix_edits(fix.title.clone(), edits) }
 }
 
 /// Adds a fix that writes a member or argument that was not written.

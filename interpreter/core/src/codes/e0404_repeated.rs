@@ -30,9 +30,9 @@ llmp_grammar::diagnostic! {
     ///   tokens = 30M
     /// }
     /// ```
-    "LLMP0404" Repeated warning "`{stage}` sees `{name}` {epochs} times, the limit is {limit}: it wants {wanted} tokens of at most {available}";
+    "LLMP0404" Repeated warning "`{stage}` sees {name} {epochs} times, the limit is {limit}: it wants {wanted} tokens of at most {available}";
     {
-        /// The part.
+        /// The part in words: `` `books` ``.
         pub name: String,
         /// The stage.
         pub stage: String,

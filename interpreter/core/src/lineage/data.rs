@@ -247,7 +247,10 @@ fn joined(parts: impl Iterator<Item = Data>) -> Data {
     let mut leaves: Vec<Leaf> = Vec::new();
     let mut sum: Option<Option<Estimate>> = None;
     for part in parts {
+        // What a split sets aside was counted with the data that it was taken from.
+        let counted = !part.leaves.is_empty() && part.leaves.iter().all(|leaf| rest_of(leaf, &leaves));
         sum = Some(match (sum, part.tokens) {
+            (Some(sum), Some(_)) if counted => sum,
             (None, tokens) => tokens,
             (Some(Some(a)), Some(b)) => a.arithmetic('+', b),
             _ => None,
@@ -259,4 +262,10 @@ fn joined(parts: impl Iterator<Item = Data>) -> Data {
         }
     }
     Data { leaves, tokens: sum.flatten() }
+}
+
+/// Whether other parts of the same source are there, and this one is not.
+fn rest_of(leaf: &Leaf, leaves: &[Leaf]) -> bool {
+    let mut same = leaves.iter().filter(|other| other.source == leaf.source).peekable();
+    same.peek().is_some() && same.all(|other| !other.overlaps(leaf))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use llmp_grammar::{Diag, Severity};
-use llmp_stdlib::{Rational, number};
+use llmp_stdlib::{ItemRef, Program as _, Rational, Value, number};
 
 use super::{Look, also};
 use crate::codes::{Repeated, SizeUnknown};
@@ -60,7 +60,7 @@ fn one(
     let human = |n: Rational| number::human(number::to_f64(n));
     let high = portion.data.tokens.map_or_else(String::new, |t| human(t.high));
     let facts = Repeated {
-        name: portion.name.clone(),
+        name: named(look, &stage.name, member, portion),
         stage: stage.name.clone(),
         epochs: human(repeat.least),
         limit: human(limit),
@@ -80,6 +80,31 @@ fn one(
     if let Some(budget) = budget {
         diag = also(diag, Some(look.place(&stage.name, &[budget])), "the length of the stage");
     }
-    let source = portion.data.leaves.first().filter(|_| portion.data.leaves.len() == 1);
+    let sources: BTreeSet<&str> = portion.data.leaves.iter().map(|leaf| leaf.source.as_str()).collect();
+    let source = portion.data.leaves.first().filter(|_| sources.len() == 1);
     also(diag, source.and_then(|leaf| look.source(leaf)), "the size of this source")
+}
+
+/// Most sources that are named one by one.
+const FEW: usize = 3;
+
+/// What a part is called: its name, or for data without one the sources that they come from.
+fn named(look: &Look<'_>, stage: &str, member: &str, portion: &Portion) -> String {
+    let value = look.items.view(stage).and_then(|view| view.get(member).cloned());
+    match value {
+        Some(Value::Item(ItemRef { item, part: Some(part) })) => format!("`{item}.{part}`"),
+        Some(Value::Pipe(..) | Value::Call(_)) => {
+            let sources: BTreeSet<String> =
+                portion.data.leaves.iter().map(|leaf| format!("`{}`", leaf.source)).collect();
+            let all: Vec<String> = sources.into_iter().collect();
+            match all.split_last() {
+                Some((last, [])) => last.clone(),
+                Some((last, others)) if all.len() <= FEW => {
+                    format!("{} and {last} together", others.join(", "))
+                }
+                _ => format!("the joined data of {} sources", all.len()),
+            }
+        }
+        _ => format!("`{}`", portion.name),
+    }
 }

@@ -134,3 +134,28 @@ fn a_mistake_across_stages_names_both_places() {
     );
     assert!(found.iter().all(|f| f.1 >= 2), "{found:?}");
 }
+
+#[test]
+fn joined_data_are_called_by_their_sources() {
+    let words = |rest: &str| {
+        let sources = "source few = text(\"f\", size = 1M tokens)\nsource books = text(\"b\", size = 1M tokens)\nsource c = text(\"c\", size = 1M tokens)\nsource d = text(\"d\", size = 1M tokens)\ndataset kept = books |> split(heldout = 10%)";
+        let text = program(sources, &format!("pretrain run {{ model = m, data = {rest}, tokens = 20M }}"));
+        let checked = checked(&[("main.llmp", &text)], &Options::default());
+        let found = checked.diags.iter().find(|d| d.code == "LLMP0404");
+        found.map(|d| (d.message.clone(), d.labels.iter().any(|l| l.text == "the size of this source")))
+    };
+    let said = |start: &str, times: &str, of: &str, one: bool| {
+        let message =
+            format!("`run` sees {start} {times} times, the limit is 4: it wants 20M tokens of at most {of}");
+        Some((message, one))
+    };
+    assert_eq!(words("few"), said("`few`", "20", "1M", true));
+    assert_eq!(words("concat([few, books])"), said("`books` and `few` together", "10", "2M", false));
+    assert_eq!(
+        words("concat([few, books, c, d]) |> dedup_minhash()"),
+        said("the joined data of 4 sources", "5", "4M", false)
+    );
+    assert_eq!(words("kept.heldout"), said("`kept.heldout`", "20", "1M", true));
+    assert_eq!(words("concat([kept, kept.heldout])"), said("`books`", "20", "1M", true));
+    assert_eq!(words("concat([few, few])"), said("`few`", "10", "2M", true));
+}

@@ -295,3 +295,43 @@ fn variants_of_one_name_in_several_files_are_one() {
         (&checked.program.items["tiny"].members["layers"], &checked.program.params["budget"]);
     assert_eq!((layers.to_string(), budget.to_string()), ("2".to_owned(), "1000000 tokens".to_owned()));
 }
+
+#[test]
+fn an_index_inside_of_rounds_can_be_set() {
+    let text = |variants: &str| {
+        format!(
+            "llmp 1\nrounds post for r in 1..3 {{\n  source part[k in [\"a\", \"b\"]] = text(\"p/{{r}}/{{k}}.txt\")\n  dataset kept = all(part) |> dedup_minhash()\n}}\ntokenizer tok = bpe(train_on = post[2].kept, vocab = 4096)\n{variants}\n"
+        )
+    };
+    let with = |variants: &str, chosen: &[&str]| {
+        let variants_chosen = chosen.iter().map(|v| (*v).to_owned()).collect();
+        let options = Options { variants: variants_chosen, sets: vec![] };
+        let checked = checked(&[("main.llmp", &text(variants))], &options);
+        let parts = checked.program.items.keys().filter(|name| name.contains("part"));
+        let parts: Vec<String> = parts.map(|name| name.replace("post", "").replace(".part", "")).collect();
+        (super::places(&checked, false), parts.join(" "))
+    };
+    let none = Vec::<String>::new;
+    let all = "variant small { post.part.k = [\"c\"] }";
+    assert_eq!(with(all, &["small"]), (none(), "[1][\"c\"] [2][\"c\"] [3][\"c\"]".to_owned()));
+    let one = "variant small {\n  post[2].part.k = [\"d\"]\n  post.part.k = [\"c\"]\n  post.count = 2\n}";
+    assert_eq!(with(one, &["small"]), (none(), "[1][\"c\"] [2][\"d\"]".to_owned()));
+    let round = "variant small { post.part.k = [\"x{r}\"] }";
+    assert_eq!(with(round, &["small"]), (none(), "[1][\"x1\"] [2][\"x2\"] [3][\"x3\"]".to_owned()));
+    assert_eq!(with("variant small { post.part.q = [\"c\"] }", &["small"]).0, ["0803 7:17"]);
+    assert_eq!(with("variant small { post[4].part.k = [\"c\"] }", &["small"]).0, ["0209 7:21"]);
+}
+
+#[test]
+fn two_variants_may_not_set_one_index() {
+    let text = "llmp 1\nparam budget: Int = 3\nsource crawl[dump in [1, 2]] = text(\"c/{dump}\")\nrounds post for r in 1..3 {\n  source part[k in [budget]] = text(\"{r}/{k}\")\n}\nvariant a { crawl.dump = [1] }\nvariant b { crawl.dump = [2] }\nvariant c { post.count = 2 }\nvariant d { post.count = 1 }\nvariant e { post.part.k = [1] }\nvariant f { post[1].part.k = [2] }\nvariant g { budget = 1 }\nvariant h { budget = 2 }\n";
+    let with = |one: &str, two: &str| {
+        said_with(text, &Options { variants: vec![one.into(), two.into()], sets: vec![] })
+    };
+    assert_eq!(with("a", "b"), ["0803 8:13"]);
+    assert_eq!(with("b", "a"), ["0803 7:13"]);
+    assert_eq!(with("c", "d"), ["0803 10:13"]);
+    assert_eq!(with("e", "f"), ["0803 12:13"]);
+    assert_eq!(with("g", "h"), ["0803 14:13"]);
+    assert_eq!(with("a", "c"), Vec::<String>::new());
+}

@@ -2,7 +2,7 @@
 
 use llmp_stdlib::{Dim, Value};
 
-use super::{NEWCOMER, checked, said};
+use super::{NEWCOMER, checked, planned, said};
 use crate::{Options, Origin, Program};
 
 fn program(text: &str) -> Program {
@@ -202,8 +202,45 @@ fn a_let_keeps_its_written_type() {
 }
 
 #[test]
+fn written_types_of_items_are_checked() {
+    let none = Vec::<String>::new();
+    let typed = NEWCOMER
+        .replace("source books", "source books: Docs")
+        .replace("dataset clean", "dataset clean: Docs")
+        .replace("tokenizer tok", "tokenizer tok: Tokenizer")
+        .replace("model tiny", "model tiny: Model")
+        .replace("pretrain run", "pretrain run: Model")
+        .replace("eval quality  ", "eval quality: Metrics");
+    let more = "source w[k in [\"a\", \"b\"]]: Docs = text(\"{k}.txt\")\nchain c: Chain = dedup_minhash()\n\
+                mix x: Mix { books = 1 }\nsource raw: Data = warc(\"w\")\nmodel like_tiny: Model like tiny { layers = 2 }\n";
+    assert_eq!(said(&format!("{typed}{more}")), none);
+    assert_eq!(planned(&typed).hash(), planned(NEWCOMER).hash());
+    assert_eq!(said("source a: Html = text(\"a\")\n"), ["0201 2:11"]);
+    assert_eq!(said("source a[k in [\"x\", \"y\"]]: Html = text(\"{k}\")\n"), ["0201 2:28"]);
+    assert_eq!(said("source a = warc(\"a\")\ndataset b: Html = a |> extract_text()\n"), ["0201 3:12"]);
+    assert_eq!(said("tokenizer t: Model = tokenizer_file(\"t\")\n"), ["0201 2:14"]);
+    assert_eq!(said("tokenizer t: Int = tokenizer_file(\"t\")\n"), ["0201 2:14"]);
+    assert_eq!(said("source a: List[Docs] = text(\"a\")\n"), ["0201 2:11"]);
+    assert_eq!(said("source a: Docs? = text(\"a\")\n"), ["0201 2:11"]);
+    assert_eq!(said("source a: Doc = text(\"a\")\n"), ["0101 2:11"]);
+    // Of data whose state is not known, only that they are data.
+    assert_eq!(said("dataset b: Chat = nothing\n"), ["0101 2:19"]);
+    assert_eq!(said("dataset b: Model = nothing\n"), ["0201 2:12", "0101 2:20"]);
+    let checked = checked(
+        &[("main.llmp", "llmp 1\nsource a: Html = text(\"a\")\nmodel m: Modell {}\n")],
+        &Options::default(),
+    );
+    let by_code = |code: &str| checked.diags.iter().find(|d| d.code == code).unwrap();
+    let (state, kind) = (by_code("LLMP0201"), by_code("LLMP0101"));
+    assert_eq!(state.message, "expected `Docs`, the state of `a`, found `Html`");
+    assert_eq!(
+        (state.fixes[0].edits[0].replacement.as_str(), kind.fixes[0].edits[0].replacement.as_str()),
+        ("Docs", "Model")
+    );
+}
+
+#[test]
 fn what_is_not_there_yet_is_said() {
-    assert_eq!(said("source a: Docs = text(\"a/*.txt\")\n"), ["0703 2:11"]);
     assert_eq!(said("@fast\nsource a = text(\"a/*.txt\")\n"), ["0703 2:1"]);
     assert_eq!(said("rounds post for r in 1..2 {\n  param a: Int = 2\n}\n"), ["0703 3:3"]);
 }

@@ -70,16 +70,19 @@ fn required(records: Records) -> &'static [&'static str] {
 pub fn fields(records: Records, columns: Option<&DeclaredColumns>) -> Vec<Problem> {
     let Some(columns) = columns else { return Vec::new() };
     let missing = |name: &&&str| !columns.0.iter().any(|(own, _)| own == **name);
-    let lack: Vec<String> = required(records).iter().filter(missing).map(|n| format!("`{n}`")).collect();
-    if lack.is_empty() {
+    let lacking = || required(records).iter().filter(missing);
+    let names: Vec<String> = lacking().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
         return Vec::new();
     }
     let message =
-        format!("{} records need {}; the columns declared here lack it", records.name(), lack.join(", "));
-    vec![
-        Problem::error("LLMP0410", "columns", message)
-            .help("declare the column, or read the records as another state"),
-    ]
+        format!("{} records need {}; the columns declared here lack it", records.name(), names.join(", "));
+    let problem = Problem::error("LLMP0410", "columns", message)
+        .help("declare the column, or read the records as another state");
+    let declared = |problem: Problem, name: &&str| {
+        problem.fix(format!("declare `{name}`"), &format!("columns.{name}"), "Text")
+    };
+    vec![lacking().fold(problem, declared)]
 }
 
 /// What the readers of this version cannot do yet.

@@ -70,12 +70,17 @@ fn check_require(view: &View<'_>) -> Vec<Problem> {
         .map(|name| {
             let message = format!("no suite of this eval measures `.{name}`");
             let names: Vec<String> = known.iter().map(|m| format!("`.{m}`")).collect();
-            let help = match llmp_stdlib::nearest(name, known.iter().copied()) {
+            let near = llmp_stdlib::nearest(name, known.iter().copied());
+            let help = match near {
                 Some(near) => format!("did you mean `.{near}`?"),
                 None if Suite::FAMILY.get(name).is_some() => format!("add `{name}()` to `suites`"),
                 None => format!("measured are {}", names.join(", ")),
             };
-            Problem::error("LLMP0105", "require", message).help(help)
+            let problem = Problem::error("LLMP0105", "require", message).help(help);
+            match near {
+                Some(near) => problem.reword("require", format!(".{name}"), format!(".{near}")),
+                None => problem,
+            }
         })
         .collect()
 }

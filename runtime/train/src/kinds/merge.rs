@@ -152,14 +152,15 @@ pub(super) static KIND: Kind = Kind {
     ..Kind::new(Merge::SIGNATURE, Form::Value(METHOD), Yields::Model, elaborate)
 };
 
-/// Every item that the method names, with the argument that names it.
-fn named(call: &Call) -> Vec<(&str, &ItemRef)> {
+/// Every item that the method names, with the path of its name.
+fn named(call: &Call) -> Vec<(String, &ItemRef)> {
     let mut all = Vec::new();
     for (name, value) in &call.args {
         match value {
-            Value::Item(item) => all.push((name.as_str(), item)),
+            Value::Item(item) => all.push((name.clone(), item)),
             Value::List(items) => {
-                all.extend(items.iter().filter_map(super::item_name).map(|i| (name.as_str(), i)))
+                let indexed = items.iter().enumerate();
+                all.extend(indexed.filter_map(|(i, v)| Some((format!("{name}.{i}"), super::item_name(v)?))));
             }
             _ => {}
         }
@@ -171,36 +172,46 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     let Some(Value::Call(call)) = view.value else { return Vec::new() };
     let mut problems = Vec::new();
     let views = named(call).into_iter().filter_map(|(at, item)| Some((at, view.program.view(&item.item)?)));
-    let mut first: Option<View<'_>> = None;
+    let mut first: Option<(String, View<'_>)> = None;
     for (at, model) in views {
         if model.kind.signature.name == "model" && model.value.is_none() {
             let message = format!("`{}` describes a model; it has no weights to merge", model.name);
-            problems.push(Problem::error("LLMP0201", at, message).help("name the stage that trains it"));
+            problems.push(Problem::error("LLMP0201", &at, message).help("name the stage that trains it"));
             continue;
         }
-        let Some(one) = first else {
-            first = Some(model);
+        let Some((there, one)) = &first else {
+            first = Some((at, model));
             continue;
         };
-        problems.extend(differ(at, &one, &model));
+        problems.extend(differ((there, one), (&at, &model)));
     }
     problems
 }
 
-fn differ(at: &str, one: &View<'_>, other: &View<'_>) -> Option<Problem> {
+fn differ((there, one): (&str, &View<'_>), (at, other): (&str, &View<'_>)) -> Option<Problem> {
     if chain::same_tokenizer(one, other) == Some(false) {
         let (a, b) = chain::tokenizer_names(one, other);
         let message = format!(
             "`{}` reads tokens of `{a}`, `{}` tokens of `{b}`: their rows do not match",
             one.name, other.name
         );
-        return Some(Problem::error("LLMP0504", at, message).help("merge models that share a tokenizer"));
+        return Some(
+            Problem::error("LLMP0504", at, message)
+                .label(at, format!("tokens of `{b}`"))
+                .label(there, format!("tokens of `{a}`"))
+                .help("merge models that share a tokenizer"),
+        );
     }
     let (a, b) = (Known::of(one)?.sizes?, Known::of(other)?.sizes?);
     let (what, left, right) = chain::difference(&a, &b)?;
     let message =
         format!("`{}` has {what} {left}, `{}` has {right}: they cannot be merged", one.name, other.name);
-    Some(Problem::error("LLMP0508", at, message).help("merge models with the same shapes"))
+    Some(
+        Problem::error("LLMP0508", at, message)
+            .label(at, format!("{what} {right}"))
+            .label(there, format!("{what} {left}"))
+            .help("merge models with the same shapes"),
+    )
 }
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {

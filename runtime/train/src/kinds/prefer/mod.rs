@@ -193,10 +193,16 @@ fn check_data(view: &View<'_>, loss: &PreferLoss) -> Option<Problem> {
         ),
         State::Labelled if loss.needs_pairs() => {
             lacks("a chosen and a rejected answer", "single labelled answers are what `kto` learns from")
+                .map(|problem| problem.fix("learn with `kto`", "loss", "kto()"))
         }
         State::Preference if online => {
             let message = "`online` samples answers to prompts; these records are pairs already";
-            Some(Problem::error("LLMP0410", "data", message).help("take prompts: `pairs |> as_prompt()`"))
+            let problem = Problem::error("LLMP0410", "data", message);
+            Some(
+                problem
+                    .help("take prompts: `pairs |> as_prompt()`, or learn from the pairs as they are")
+                    .fix("learn from the pairs as they are", "online", "none"),
+            )
         }
         _ => None,
     }
