@@ -82,10 +82,10 @@ fn entry(external: &External, plan: &Plan, places: &Places<'_>, index: &mut Inde
         let input = Input { programs: facts.programs, ..old.clone() };
         return Ok(Entry { key, input, outcome: Outcome::Unchanged });
     }
-    let step = plan.step(&external.step);
+    let step = plan.step(&external.step).filter(|_| external.data);
     let input = match step.map(reader).transpose()?.flatten() {
-        Some(reader) if external.data => with_columns(facts, reader.as_ref(), &found.files, external)?,
-        _ => facts,
+        Some(reader) => with_columns(facts, reader.as_ref(), &found.files, external)?,
+        None => facts,
     };
     Ok(Entry { key, input, outcome: Outcome::Measured })
 }
