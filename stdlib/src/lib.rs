@@ -12,6 +12,7 @@ pub mod event;
 pub mod family;
 pub mod formula;
 pub mod hardware;
+pub mod hub;
 pub mod kind;
 pub mod library;
 pub mod literal;

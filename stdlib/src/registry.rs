@@ -144,6 +144,16 @@ impl Registry {
         self.families.values().filter_map(|f| f.get(name).map(|s| (*f, s))).collect()
     }
 
+    /// The built-in that a call means: of several with one name (`hf`) the one whose parameters its arguments fill.
+    pub fn meant(&self, name: &str, args: &crate::Record) -> Option<&'static Signature> {
+        let all = || {
+            let constructors = self.families.values().filter_map(|family| family.get(name));
+            self.step(name).into_iter().chain(constructors)
+        };
+        let filled = all().filter(|s| s.params.iter().all(|p| args.contains_key(p.name)));
+        filled.max_by_key(|s| s.params.len()).or_else(|| all().next())
+    }
+
     /// Names that were added twice in one family: must be empty.
     pub fn doubles(&self) -> &[String] {
         &self.doubles

@@ -176,7 +176,8 @@ pub(crate) fn place(file: &Path, roots: &Roots) -> Result<Place, String> {
         named.insert(name.to_owned(), PathBuf::from(path));
     }
     let program = absolute.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Place { project, program, roots: llmp_exec::Roots { project: folder, named } })
+    let hub = llmp_exec::hub::cache(&|name| std::env::var(name).ok());
+    Ok(Place { project, program, roots: llmp_exec::Roots { project: folder, named, hub } })
 }
 
 impl Place {

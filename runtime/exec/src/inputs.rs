@@ -1,14 +1,13 @@
 //! Measures the external inputs of a plan for `llmp.lock`, and compares them with it.
 
-use std::path::{Path, PathBuf};
-
 use llmp_data::readers::{self, Roots, SourceFile};
 use llmp_interpreter::{External, externals};
+use llmp_stdlib::hub::Named;
 use llmp_stdlib::lock::{Input, LockedFile};
 use llmp_stdlib::{Lock, Locked, Plan, Registry, Step};
 
 use crate::failure::Failure;
-use crate::hub::{self, Repository};
+use crate::found::{self, Found};
 use crate::store::files::Index;
 
 /// Where inputs lie on this machine.
@@ -17,8 +16,6 @@ pub struct Places<'a> {
     pub roots: &'a Roots,
     /// The lock that was there before, and the folder of the program below the project.
     pub locked: &'a Locked,
-    /// The cache of Hugging Face repositories ([`hub::cache`]).
-    pub cache: &'a Path,
     /// Path of the program, relative to the project.
     pub program: &'a str,
 }
@@ -45,12 +42,6 @@ pub struct Entry {
     pub outcome: Outcome,
 }
 
-/// Files of an input: the revision of its repository, if it is one, and each file with its label.
-struct Found {
-    revision: Option<String>,
-    files: Vec<SourceFile>,
-}
-
 /// Measures every external input of a plan, in order. Inputs whose files are as the old lock says are not read again.
 pub fn measure(
     plan: &Plan,
@@ -65,7 +56,7 @@ pub fn measure(
 fn entry(external: &External, plan: &Plan, places: &Places<'_>, index: &mut Index) -> Result<Entry, Failure> {
     let key = Lock::key(&external.reader, &places.locked.path(&external.path));
     let programs = [places.program.to_owned()].into();
-    let found = match find(external, places) {
+    let found = match find(external, plan, places) {
         Ok(found) => found,
         Err(_) if external.awaits => {
             let input = Input { programs, ..Input::default() };
@@ -91,10 +82,10 @@ fn entry(external: &External, plan: &Plan, places: &Places<'_>, index: &mut Inde
         let input = Input { programs: facts.programs, ..old.clone() };
         return Ok(Entry { key, input, outcome: Outcome::Unchanged });
     }
-    let step = plan.step(&external.step);
+    let step = plan.step(&external.step).filter(|_| external.data);
     let input = match step.map(reader).transpose()?.flatten() {
-        Some(reader) if external.data => with_columns(facts, reader.as_ref(), &found.files, external)?,
-        _ => facts,
+        Some(reader) => with_columns(facts, reader.as_ref(), &found.files, external)?,
+        None => facts,
     };
     Ok(Entry { key, input, outcome: Outcome::Measured })
 }
@@ -123,52 +114,14 @@ fn with_columns(
     })
 }
 
-/// The files that an input names: a glob, a file, a folder, or a repository of the cache.
-fn find(external: &External, places: &Places<'_>) -> Result<Found, Failure> {
-    let path = places.roots.path(&external.path);
-    if path.is_dir() {
-        return Ok(Found { revision: None, files: folder(&path, &external.path)? });
-    }
-    let files = places.roots.files(&external.path);
-    if let (Err(_), "hf") = (&files, external.reader.as_str()) {
-        let kind = if external.data { Repository::Dataset } else { Repository::Model };
-        let snapshot = hub::snapshot(places.cache, kind, &external.path)
-            .map_err(|words| Failure::new("LLMP1002", words).at(&external.step))?;
-        let files = folder(&snapshot.folder, &external.path)?;
-        return Ok(Found { revision: Some(snapshot.revision), files });
-    }
-    let files = files.map_err(|e| {
-        Failure::new("LLMP1002", e.to_string())
-            .at(&external.step)
-            .help("paths are relative to the program; `name:…` paths lie where --root name=FOLDER says")
-    })?;
-    Ok(Found { revision: None, files })
-}
-
-/// All files below a folder, hidden ones left out, under the name of the folder.
-fn folder(root: &Path, label: &str) -> Result<Vec<SourceFile>, Failure> {
-    let mut files = Vec::new();
-    let mut open: Vec<(PathBuf, String)> = vec![(root.to_owned(), label.trim_end_matches('/').to_owned())];
-    while let Some((folder, label)) = open.pop() {
-        let fail = |e: std::io::Error| Failure::io("list", &folder, &e);
-        for entry in std::fs::read_dir(&folder).map_err(fail)? {
-            let path = entry.map_err(fail)?.path();
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            if name.starts_with('.') {
-                continue;
-            }
-            let label = format!("{label}/{name}");
-            // Files of the cache are links to blobs: what they point at counts.
-            let facts = std::fs::metadata(&path).map_err(|e| Failure::io("open", &path, &e))?;
-            if facts.is_dir() {
-                open.push((path, label));
-            } else {
-                files.push(SourceFile { label, path, bytes: facts.len() });
-            }
-        }
-    }
-    files.sort_by(|a, b| a.label.cmp(&b.label));
-    Ok(files)
+/// The files that an input names.
+fn find(external: &External, plan: &Plan, places: &Places<'_>) -> Result<Found, Failure> {
+    let step = plan.step(&external.step);
+    let found = match step.and_then(|step| Named::of(&step.op, &step.args)) {
+        Some(named) => found::repository(&named, places.roots),
+        None => found::written(&external.path, places.roots),
+    };
+    found.map_err(|failure| failure.at(&external.step))
 }
 
 fn hashed(
@@ -200,7 +153,7 @@ pub fn verify(
 ) -> Result<(), Failure> {
     for external in externals(plan, registry) {
         let Some(old) = places.locked.input(&external.reader, &external.path) else { continue };
-        let found = find(&external, places)?;
+        let found = find(&external, plan, places)?;
         if found.revision != old.revision {
             let show = |r: &Option<String>| r.clone().unwrap_or_else(|| "no revision".into());
             let words = format!("revision {}, the lock {}", show(&found.revision), show(&old.revision));

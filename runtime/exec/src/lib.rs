@@ -5,6 +5,7 @@
 
 pub mod codes;
 mod failure;
+pub mod found;
 mod guards;
 pub mod hub;
 pub mod inputs;

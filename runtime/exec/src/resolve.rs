@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use llmp_data::readers::Roots;
+use llmp_data::readers::{Roots, SourceFile};
+use llmp_stdlib::hub::Named;
 use llmp_stdlib::value::canonical_record;
-use llmp_stdlib::{Port, Registry, Signature, Step, StepId, Ty, Value};
+use llmp_stdlib::{Port, Registry, Step, StepId, Ty, Value};
 
 use crate::failure::Failure;
+use crate::found;
 use crate::store::files::Index;
 use crate::store::{Definition, Input, Manifest, Member};
 use crate::task::Task;
@@ -30,11 +32,6 @@ impl Finished {
 /// Results by the step that gave them.
 pub type Results = BTreeMap<StepId, Finished>;
 
-/// Signature of a step, whether it is a data step or a constructor.
-pub fn signature(registry: &Registry, op: &str) -> Option<&'static Signature> {
-    registry.step(op).or_else(|| registry.all_families().find_map(|family| family.get(op)))
-}
-
 /// External files that a step names: parameter, path as written, content.
 fn external(
     registry: &Registry,
@@ -43,25 +40,31 @@ fn external(
     index: &mut Index,
 ) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
-    let params = signature(registry, &step.op).map_or(&[][..], |s| s.params);
+    if let Some(named) = Named::of(&step.op, &step.args) {
+        let found = found::repository(&named, roots).map_err(|f| f.at(&step.id))?;
+        inputs.push(files(named.key(), found.files, step, index)?);
+    }
+    let params = registry.meant(&step.op, &step.args).map_or(&[][..], |s| s.params);
     for param in params.iter().filter(|p| is_path(&p.ty)) {
         let Some(Value::Text(written)) = step.args.get(param.name) else { continue };
-        let files = roots.files(written).map_err(|e| {
+        let found = roots.files(written).map_err(|e| {
             Failure::new("LLMP1002", e.to_string())
                 .at(&step.id)
                 .help("paths are relative to the program; `name:…` paths lie where --root name=FOLDER says")
         })?;
-        let mut hasher = blake3::Hasher::new();
-        for file in files {
-            let hash = index.hash(&file.path).map_err(|f| f.at(&step.id))?;
-            hasher.update(format!("{}\n{hash}\n", file.label).as_bytes());
-        }
-        inputs.push(Input {
-            name: format!("files {written}"),
-            content: hasher.finalize().to_hex().to_string(),
-        });
+        inputs.push(files(written.clone(), found, step, index)?);
     }
     Ok(inputs)
+}
+
+/// The content of files under the name that the program gives them.
+fn files(name: String, files: Vec<SourceFile>, step: &Step, index: &mut Index) -> Result<Input, Failure> {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        let hash = index.hash(&file.path).map_err(|f| f.at(&step.id))?;
+        hasher.update(format!("{}\n{hash}\n", file.label).as_bytes());
+    }
+    Ok(Input { name: format!("files {name}"), content: hasher.finalize().to_hex().to_string() })
 }
 
 fn is_path(ty: &Ty) -> bool {

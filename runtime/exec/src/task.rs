@@ -76,8 +76,7 @@ pub fn tasks<'p>(plan: &'p Plan, registry: &Registry) -> Vec<Task<'p>> {
 }
 
 fn registry_flow(registry: &Registry, step: &Step) -> Option<llmp_stdlib::Flow> {
-    let source = || registry.all_families().find_map(|f| f.get(&step.op)).and_then(|s| s.flow);
-    registry.step(&step.op).and_then(|s| s.flow).or_else(source)
+    registry.meant(&step.op, &step.args).and_then(|s| s.flow)
 }
 
 /// Topological order of tasks: fused steps may stand later in the plan than steps that do not depend on them.

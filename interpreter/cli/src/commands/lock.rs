@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use llmp_exec::durable;
 use llmp_exec::inputs::{self, Entry, Outcome, Places};
 use llmp_exec::store::{Store, files::Index};
-use llmp_exec::{durable, hub};
 use llmp_grammar::render;
 use llmp_stdlib::number::human;
 use llmp_stdlib::{Lock, Locked};
@@ -94,8 +94,7 @@ fn one(
     let checked = load::check_in(&load::Disk, file, &args.reading, Some(unlocked.clone()));
     let Some(planned) = load::plan_checked(checked, color) else { return Ok(None) };
     let place = load::place(file, &args.roots)?;
-    let cache = hub::cache(&|name| std::env::var(name).ok());
-    let places = Places { roots: &place.roots, locked: &locked, cache: &cache, program: &program };
+    let places = Places { roots: &place.roots, locked: &locked, program: &program };
     let mut index = Index::open(&Store::at(&project));
     match inputs::measure(&planned.plan, &planned.checked.registry, &places, &mut index) {
         Ok(entries) => {

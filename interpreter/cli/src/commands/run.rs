@@ -93,12 +93,10 @@ fn refuse(planned: &Planned, format: Format, color: Color) {
 
 /// Every input is as the lock says, file by file, before anything starts.
 fn verify(planned: &Planned, place: &load::Place, args: &Run) -> Result<(), llmp_exec::Failure> {
-    let cache = llmp_exec::hub::cache(&|name| std::env::var(name).ok());
     let program = args.file.to_string_lossy();
     let places = llmp_exec::inputs::Places {
         roots: &place.roots,
         locked: &planned.checked.loaded.locked,
-        cache: &cache,
         program: &program,
     };
     let store = llmp_exec::store::Store::at(&place.project);

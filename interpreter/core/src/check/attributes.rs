@@ -77,7 +77,10 @@ impl<'a> Checker<'a> {
     pub(crate) fn source_field(&self, call: &Call, name: &str) -> Option<Val> {
         let signature = self.source(&call.name).filter(|s| is_reader(s))?;
         let measured = match signature.params.first().and_then(|p| call.args.get(p.name)) {
-            Some(Value::Text(glob)) => self.loaded.locked.input(&call.name, glob),
+            Some(Value::Text(glob)) => {
+                let hub = llmp_stdlib::hub::Named::of(&call.name, &call.args).map(|named| named.key());
+                self.loaded.locked.input(&call.name, hub.as_deref().unwrap_or(glob))
+            }
             _ => None,
         };
         let count = |n: Option<u64>, dim| {

@@ -142,7 +142,7 @@ impl<'a> Checker<'a> {
         };
         let unit =
             self.ctx.scope.and_then(|scope| self.names.unit(scope)).and_then(|u| self.loaded.units.get(u));
-        let target = crate::load::join(unit.map_or("", |u| crate::load::folder(&u.path)), &path);
+        let target = crate::load::join(unit.map_or("", |u| crate::load::folder(&u.path)), path);
         if let Some(text) = self.loaded.texts.get(&target) {
             return Val::Known(Value::Text(text.clone()));
         }

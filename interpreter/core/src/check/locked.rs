@@ -1,5 +1,6 @@
 //! Columns that `llmp.lock` knows: an open row becomes a closed one.
 
+use llmp_stdlib::hub::Named;
 use llmp_stdlib::{Call, Ty, Value};
 
 use super::Checker;
@@ -13,9 +14,10 @@ impl Checker<'_> {
         }
         let path = self.source(&call.name).and_then(|signature| {
             let param = signature.params.iter().find(|p| matches!(p.ty, Ty::Path))?;
-            if let Some(Value::Text(path)) = call.args.get(param.name) { Some(path) } else { None }
+            if let Some(Value::Text(path)) = call.args.get(param.name) { Some(path.clone()) } else { None }
         });
-        let input = path.and_then(|path| self.loaded.locked.input(&call.name, path));
+        let path = Named::of(&call.name, &call.args).map(|named| named.key()).or(path);
+        let input = path.and_then(|path| self.loaded.locked.input(&call.name, &path));
         let Some(input) = input else { return row };
         // Another column is read as the text than the one that was measured: nothing is known.
         if let (Some(Value::Text(text)), Some(locked)) = (call.args.get("text"), &input.text)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use llmp_stdlib::hub::Named;
 use llmp_stdlib::source::{Rights, is_reader, tokens_in};
 use llmp_stdlib::{
     Call, Dim, Estimate, Form, ItemRef, Quantity, Rational, Record, Signature, State, Ty, Value, Yields,
@@ -14,10 +15,9 @@ use super::{Data, Leaf, Lineage, Part, Portion};
 const DEEP: usize = 200;
 
 impl Lineage<'_> {
-    /// A built-in by its name.
-    pub(crate) fn signature(&self, name: &str) -> Option<&'static Signature> {
-        let step = self.registry.step(name);
-        step.or_else(|| self.registry.constructors(name).first().map(|(_, s)| *s))
+    /// The built-in that a call means.
+    pub(crate) fn signature(&self, call: &Call) -> Option<&'static Signature> {
+        self.registry.meant(&call.name, &call.args)
     }
 
     /// Whether a value is data: an item, a pipe, a reader.
@@ -28,9 +28,7 @@ impl Lineage<'_> {
                 .view(&item.item)
                 .is_some_and(|v| matches!(v.kind.yields, Yields::Data | Yields::Mix)),
             Value::Pipe(..) => true,
-            Value::Call(call) => {
-                self.signature(&call.name).is_some_and(|s| s.flow.is_some_and(|f| f.is_source()))
-            }
+            Value::Call(call) => self.signature(call).is_some_and(|s| s.flow.is_some_and(|f| f.is_source())),
             _ => false,
         }
     }
@@ -126,7 +124,7 @@ impl Lineage<'_> {
 
     /// A reader, data joined, or text that a model writes.
     fn source(&self, call: &Call, item: Option<&str>, depth: usize) -> Data {
-        let Some(signature) = self.signature(&call.name) else { return Data::default() };
+        let Some(signature) = self.signature(call) else { return Data::default() };
         if !is_reader(signature) {
             let parts = call.args.values().filter(|v| matches!(v, Value::List(_)) || self.is_data(v));
             let mut data = joined(parts.map(|v| self.trace(v, depth + 1)));
@@ -136,7 +134,8 @@ impl Lineage<'_> {
         let first = signature.params.first().and_then(|p| call.args.get(p.name));
         let glob = if let Some(Value::Text(glob)) = first { glob.as_str() } else { call.name.as_str() };
         let rights = Rights::of(&call.args);
-        let bytes = self.locked.input(&call.name, glob).and_then(|m| m.text_bytes);
+        let key = Named::of(&call.name, &call.args).map_or_else(|| glob.to_owned(), |named| named.key());
+        let bytes = self.locked.input(&call.name, &key).and_then(|m| m.text_bytes);
         let counted = bytes.map(|n| Estimate::exact(Quantity::new(i128::from(n).into(), Dim::BYTES)));
         let size = rights.size.or(counted).and_then(tokens_in);
         let generation = rights.synthetic.as_ref().map_or(0, |s| s.generation.max(1));
@@ -172,7 +171,7 @@ impl Lineage<'_> {
     }
 
     fn step(&self, call: &Call, data: &mut Data, depth: usize) {
-        let Some(signature) = self.signature(&call.name) else { return };
+        let Some(signature) = self.signature(call) else { return };
         let Some(flow) = signature.flow else { return };
         if call.name.starts_with("decontaminate") {
             let mut names = BTreeSet::new();

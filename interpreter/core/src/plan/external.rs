@@ -1,7 +1,8 @@
 //! What a plan reads from outside: files of sources, tokenizers and models, and whether the lock knows them.
 
 use llmp_grammar::{Diag, Span};
-use llmp_stdlib::{Locked, Plan, Registry, Signature, StepId, Ty, Value};
+use llmp_stdlib::hub::Named;
+use llmp_stdlib::{Locked, Plan, Registry, StepId, Ty, Value};
 
 use crate::codes::{DiffersFromLock, NoLock, NotLocked};
 
@@ -12,7 +13,7 @@ pub struct External {
     pub step: StepId,
     /// Its built-in: `jsonl`, `tokenizer_file`.
     pub reader: String,
-    /// The path, glob or name as written.
+    /// The path or glob as written; the key of a repository ([`Named::key`]).
     pub path: String,
     /// The field that holds the text, where the reader has one.
     pub text: Option<String>,
@@ -26,10 +27,14 @@ pub struct External {
 pub fn externals(plan: &Plan, registry: &Registry) -> Vec<External> {
     let mut found: Vec<External> = Vec::new();
     for step in &plan.steps {
-        let Some(signature) = signature(registry, &step.op) else { continue };
-        for param in signature.params.iter().filter(|p| is_path(&p.ty) || is_hub(&step.op, p.name)) {
-            let Some(Value::Text(path)) = step.args.get(param.name) else { continue };
-            if found.iter().any(|e| e.reader == step.op && e.path == *path) {
+        let Some(signature) = registry.meant(&step.op, &step.args) else { continue };
+        let hub = Named::of(&step.op, &step.args).map(|named| named.key());
+        let paths = signature.params.iter().filter(|p| is_path(&p.ty)).filter_map(|param| {
+            let Some(Value::Text(path)) = step.args.get(param.name) else { return None };
+            Some(path.clone())
+        });
+        for path in hub.into_iter().chain(paths) {
+            if found.iter().any(|e| e.reader == step.op && e.path == path) {
                 continue;
             }
             let text = match step.args.get("text") {
@@ -39,7 +44,7 @@ pub fn externals(plan: &Plan, registry: &Registry) -> Vec<External> {
             found.push(External {
                 step: step.id.clone(),
                 reader: step.op.clone(),
-                path: path.clone(),
+                path,
                 text,
                 data: signature.flow.is_some_and(|flow| flow.is_source()),
                 awaits: step.args.get("awaits") == Some(&Value::Bool(true)),
@@ -49,10 +54,6 @@ pub fn externals(plan: &Plan, registry: &Registry) -> Vec<External> {
     found
 }
 
-fn signature(registry: &Registry, op: &str) -> Option<&'static Signature> {
-    registry.step(op).or_else(|| registry.all_families().find_map(|family| family.get(op)))
-}
-
 fn is_path(ty: &Ty) -> bool {
     match ty {
         Ty::Path => true,
@@ -60,11 +61,6 @@ fn is_path(ty: &Ty) -> bool {
         Ty::OneOf(tys) => tys.iter().any(is_path),
         _ => false,
     }
-}
-
-/// `hf("org/name")` takes the name of a repository, or a folder.
-fn is_hub(op: &str, param: &str) -> bool {
-    op == "hf" && matches!(param, "name" | "folder" | "repo" | "path")
 }
 
 /// What `--frozen` refuses: no lock, an input that it does not know, or one that it knows as something else.

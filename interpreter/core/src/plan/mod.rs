@@ -299,10 +299,7 @@ impl Maker<'_> {
 
     /// The built-in that a call means: of several with one name (`hf`) the one whose parameters its arguments fill.
     fn meant(&self, name: &str, args: &Record) -> Option<&'static Signature> {
-        let constructors = self.registry.constructors(name).into_iter().map(|(_, s)| s);
-        let all = self.registry.step(name).into_iter().chain(constructors);
-        let filled = all.filter(|s| s.params.iter().all(|p| args.contains_key(p.name)));
-        filled.max_by_key(|s| s.params.len()).or_else(|| self.signature(name))
+        self.registry.meant(name, args)
     }
 
     /// Sizes of models and stages, for those that are right.
@@ -464,9 +461,10 @@ impl Planner for Maker<'_> {
     }
 
     fn call(&mut self, call: &Call, before: &[Port]) -> Result<Port, Problem> {
-        let rev = self.signature(&call.name).map_or(0, |s| s.rev);
+        let meant = self.meant(&call.name, &call.args);
+        let rev = meant.map_or(0, |s| s.rev);
         let mut args = call.args.clone();
-        let reader = self.signature(&call.name).filter(|s| llmp_stdlib::source::is_reader(s));
+        let reader = meant.filter(|s| llmp_stdlib::source::is_reader(s));
         let attributes = reader.map(|signature| llmp_stdlib::source::take_attributes(signature, &mut args));
         let args = self.ports_in(args)?;
         let (args, inputs) = wire(args, before);

@@ -28,12 +28,14 @@ pub struct Roots {
     pub project: PathBuf,
     /// Folders of `name:` paths.
     pub named: BTreeMap<String, PathBuf>,
+    /// The cache folder of the Hugging Face tools, where `hf("org/name")` is looked for.
+    pub hub: PathBuf,
 }
 
 impl Roots {
     /// Roots of a project without named folders.
     pub fn project(folder: impl Into<PathBuf>) -> Roots {
-        Roots { project: folder.into(), named: BTreeMap::new() }
+        Roots { project: folder.into(), ..Roots::default() }
     }
 
     /// The place of a written path: `name:rest` under a named root (an undeclared root `data` is the project's folder
@@ -58,6 +60,11 @@ impl Roots {
     /// Errors: a glob that cannot be read, or that no file matches.
     pub fn files(&self, glob: &str) -> Result<Vec<SourceFile>> {
         let bad = |what: String| DataError::Source { glob: glob.to_string(), what };
+        if glob.contains("://") {
+            let words =
+                "an address, not a path: this version reads files of this machine; copy them to a folder";
+            return Err(bad(words.into()));
+        }
         let (root, pattern) = self.split(glob);
         let label_root = &glob[..glob.len() - pattern.len()];
         let fixed: PathBuf =
@@ -121,7 +128,7 @@ mod tests {
         assert_eq!(labels("data:*.txt"), ["data:1.txt", "data:2.txt"]);
         assert_eq!(labels("data:c/3.txt"), ["data:c/3.txt"]);
         assert_eq!(labels("b/{1,2}.txt").len(), 2);
-        for missing in ["x/*.txt", "b/*.csv", "b", "nothing.txt", "b/[.txt"] {
+        for missing in ["x/*.txt", "b/*.csv", "b", "nothing.txt", "b/[.txt", "s3://bucket/*.txt"] {
             assert!(matches!(roots.files(missing), Err(DataError::Source { .. })), "{missing}");
         }
     }

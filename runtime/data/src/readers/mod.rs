@@ -1,6 +1,7 @@
 //! Readers: files of several formats become documents, bad records become reports.
 
 mod files;
+mod hf;
 mod http;
 mod jsonl;
 mod measure;
@@ -21,10 +22,11 @@ use crate::{
 };
 
 pub use files::{Roots, SourceFile};
+pub use hf::{HfData, chosen};
 pub use jsonl::Jsonl;
 pub use measure::{Measured, measure};
 pub use parquet::Parquet;
-pub use planned::{Arrow, Code, Csv, HfData};
+pub use planned::{Arrow, Code, Csv};
 pub use stream::{Decoded, FileFacts, Tap};
 pub use text::Text;
 pub use warc::Warc;
@@ -63,6 +65,7 @@ pub fn reader(name: &str, args: &Arguments) -> Result<Option<Arc<dyn Reader>>> {
         Ok(Some(Arc::new(settings)))
     }
     match name {
+        "hf" => read::<HfData>(args),
         "jsonl" => read::<Jsonl>(args),
         "parquet" => read::<Parquet>(args),
         "text" => read::<Text>(args),

@@ -1,4 +1,4 @@
-//! Readers that are declared, checked and planned: CSV, Arrow, folders of code, repositories of the Hugging Face cache.
+//! Readers that are declared, checked and planned: CSV, Arrow, folders of code.
 
 use llmp_stdlib::{Problem, arg::FilePath};
 
@@ -77,40 +77,4 @@ llmp_stdlib::def! {
         /// Longest file that is read, in bytes.
         max_bytes: u64 = "1_000_000",
     }
-}
-
-llmp_stdlib::def! {
-    /// A dataset out of the Hugging Face cache folder. `check` and `plan` never touch the network.
-    ///
-    /// ```llmp
-    /// source math = hf("open-web-math/open-web-math", split = "train")
-    /// ```
-    @planned HfData = "hf", rev 1, source Docs, to shape::state, check hf_fields {
-        /// The repository: `organisation/name`.
-        name: String,
-        /// The configuration of the dataset, where there are several.
-        config: Option<String> = "none",
-        /// The split that is read.
-        split: String = "\"train\"",
-        /// The revision; the lock holds the one that `main` meant.
-        revision: String = "\"main\"",
-        /// The column that holds the text.
-        text: String = "\"text\"",
-        /// What one record is.
-        r#as: Records = "Docs",
-        /// Columns with their types. Without them the columns are open until they are locked.
-        columns: Option<DeclaredColumns> = "none",
-        /// What happens to a row that cannot be read.
-        on_error: OnError = "count",
-    }
-}
-
-fn hf_fields(it: &HfData) -> Vec<Problem> {
-    let mut problems = shape::fields(it.r#as, it.columns.as_ref());
-    let parts: Vec<&str> = it.name.split('/').collect();
-    if parts.len() > 2 || parts.iter().any(|p| p.is_empty()) {
-        let message = format!("hf: {:?} is not the name of a repository (`organisation/name`)", it.name);
-        problems.push(Problem::error("LLMP0209", "name", message));
-    }
-    problems
 }

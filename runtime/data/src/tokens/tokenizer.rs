@@ -83,12 +83,12 @@ llmp_stdlib::def! {
 }
 
 llmp_stdlib::def! {
-    /// The tokenizer of a model of the Hugging Face cache folder.
+    /// The tokenizer of a model: its `tokenizer.json` in the Hugging Face cache folder. Nothing is fetched.
     ///
     /// ```llmp
     /// tokenizer tok = hf("meta-llama/Llama-3.1-8B", template = llama_3_instruct)
     /// ```
-    @planned HfTokenizer = "hf", rev 1 {
+    HfTokenizer = "hf", rev 1 {
         /// The repository: `organisation/name`.
         name: String,
         /// Chat template; `none` takes the one of the repository.

@@ -8,10 +8,12 @@ use llmp_data::engine::{self, BarrierStage, Input, Segment, Stage, Stored, Summa
 use llmp_data::steps::{self, Built, Map};
 use llmp_data::{Progress, readers};
 use llmp_stdlib::event::Funnel;
+use llmp_stdlib::hub::Named;
 use llmp_stdlib::{Event, Step, Value};
 
 use super::{Made, Work, data_failure};
 use crate::failure::Failure;
+use crate::found;
 use crate::store::{BadRecords, Content};
 use crate::task::CONCAT;
 
@@ -24,7 +26,10 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
     let input = if first.inputs.is_empty() {
         let reader = readers::reader(&first.op, &first.args).map_err(data_failure)?;
         let reader = reader.ok_or_else(|| unknown(first))?;
-        let files = work.options.roots.files(reader.glob()).map_err(data_failure)?;
+        let files = match Named::of(&first.op, &first.args) {
+            Some(named) => found::repository(&named, &work.options.roots)?.files,
+            None => work.options.roots.files(reader.glob()).map_err(data_failure)?,
+        };
         names.push(Some(work.plan.name(&first.id)));
         steps = &steps[1..];
         Input::Source(vec![(reader, files)])

@@ -124,6 +124,7 @@ pub(crate) fn data_failure(error: llmp_data::DataError) -> Failure {
 pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
     match work.step().op.as_str() {
         "bpe" | "tokenizer_file" => tokens::tokenizer(work),
+        "hf" if !work.step().args.contains_key("split") => tokens::tokenizer(work),
         "tokenize" => tokens::tokenize(work),
         "pretrain" => models::pretrain(work),
         "eval" => models::eval(work),

@@ -2,19 +2,25 @@
 
 use llmp_data::tokens::{self, Bpe, TokenizerFile};
 use llmp_data::{Context, Progress};
+use llmp_stdlib::hub::Named;
 use llmp_stdlib::{Event, Settings, Value};
 
 use super::{Made, Work, data_failure};
 use crate::failure::Failure;
+use crate::found;
 use crate::store::durable;
 
 /// Trains a tokenizer, or takes one from a file.
 pub(super) fn tokenizer(work: &Work<'_>) -> Result<Made, Failure> {
     let path = work.folder.join("tokenizer.json");
-    if work.step().op == TokenizerFile::SIGNATURE.name {
+    let step = work.step();
+    let published = Named::of(&step.op, &step.args);
+    if published.is_some() || step.op == TokenizerFile::SIGNATURE.name {
         work.started(None, "file");
-        let settings: TokenizerFile = work.settings()?;
-        let from = work.options.roots.path(&settings.path.0);
+        let from = match &published {
+            Some(named) => found::repository(named, &work.options.roots)?.files.remove(0).path,
+            None => work.options.roots.path(&work.settings::<TokenizerFile>()?.path.0),
+        };
         let bytes = std::fs::read(&from).map_err(|e| Failure::io("read", &from, &e))?;
         tokens::Tokenizer::read(&bytes)
             .map_err(|what| Failure::new("LLMP1101", format!("{}: {what}", from.display())))?;
