@@ -53,13 +53,13 @@ impl<'a> Checker<'a> {
 
     /// Whether `let`s and chains use each other so often that the value would never end: said once, and not followed.
     pub(crate) fn too_often(&mut self, at: Span) -> bool {
-        // A use that stands in an item itself costs what its line costs.
-        if self.ctx.used_at.is_none() {
-            return false;
-        }
         // Lists that are too long were reported.
         if self.held > MOST_HELD {
             return true;
+        }
+        // A use that stands in an item itself costs what its line costs.
+        if self.ctx.used_at.is_none() {
+            return false;
         }
         self.followed = self.followed.saturating_add(1);
         if self.followed == MOST_FOLLOWED {
