@@ -166,7 +166,7 @@ impl<'a> Checker<'a> {
         if let Some(group) = self.group(base) {
             return self.group_field(group, base, name);
         }
-        match self.infer(base) {
+        match self.in_passing(|c| c.infer(base)) {
             Val::Known(Value::Item(ItemRef { item, part: None })) => self.item_field(&item, name),
             Val::Known(Value::Record(record)) => match record.get(&name.text) {
                 Some(value) => Val::Known(value.clone()),
@@ -262,7 +262,8 @@ impl<'a> Checker<'a> {
     }
 
     fn index(&mut self, base: &Expr, index: &Expr) -> Val {
-        match (self.infer(base), self.infer(index)) {
+        let list = self.in_passing(|c| c.infer(base));
+        match (list, self.infer(index)) {
             (Val::Known(Value::List(items)), Val::Known(Value::Number(q))) => {
                 let value = llmp_stdlib::number::to_u64(q.amount)
                     .and_then(|n| items.get(usize::try_from(n).ok()?).cloned());
@@ -308,7 +309,10 @@ impl<'a> Checker<'a> {
         if op == BinaryOp::Pipe {
             return if self.starts_chain(left) { self.chain(expr) } else { self.data(expr).0 };
         }
-        let (l, r) = (self.infer(left), self.infer(right));
+        let (l, r) = match op {
+            BinaryOp::In => self.in_passing(|c| (c.infer(left), c.infer(right))),
+            _ => (self.infer(left), self.infer(right)),
+        };
         match op {
             BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod => {
                 self.arithmetic(op, l, r, expr.span)
@@ -417,7 +421,7 @@ impl<'a> Checker<'a> {
         list: &llmp_grammar::ast::Comprehension,
         mut look: impl FnMut(&mut Self, &Expr) -> Val,
     ) -> Val {
-        let items = match self.infer(&list.list) {
+        let items = match self.in_passing(|c| c.infer(&list.list)) {
             Val::Known(value) => match self.elements(value, list.list.span) {
                 Some(items) => items,
                 None => return Val::Error,

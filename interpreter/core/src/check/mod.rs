@@ -128,6 +128,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) made: usize,
     /// Uses of `let`s and chains inside of others.
     pub(crate) followed: usize,
+    /// Elements of lists that uses of `let`s gave.
+    pub(crate) held: usize,
     /// Values with several possible types around the one at hand.
     pub(crate) choosing: usize,
     /// Tries of alternatives in deeply nested values.
@@ -199,6 +201,7 @@ impl<'a> Checker<'a> {
             dynamic: false,
             made: 0,
             followed: 0,
+            held: 0,
             choosing: 0,
             tries: 0,
             deep: BTreeSet::new(),

@@ -11,6 +11,9 @@ use crate::resolve::{Def, LetRef, suggest};
 /// How deeply definitions may nest while they are evaluated; chains of items are evaluated in order and do not.
 const DEEPEST: usize = 64;
 
+/// Most elements that the lists of `let`s may have together, over all their uses.
+const MOST_HELD: usize = 2_000_000;
+
 /// Most uses of `let`s and chains inside of others.
 const MOST_FOLLOWED: usize = 50_000;
 
@@ -50,6 +53,10 @@ impl<'a> Checker<'a> {
 
     /// Whether `let`s and chains use each other so often that the value would never end: said once, and not followed.
     pub(crate) fn too_often(&mut self, at: Span) -> bool {
+        // Lists that are too long were reported.
+        if self.held > MOST_HELD {
+            return true;
+        }
         // A use that stands in an item itself costs what its line costs.
         if self.ctx.used_at.is_none() {
             return false;
@@ -137,7 +144,35 @@ impl<'a> Checker<'a> {
     pub(crate) fn typed_let(&mut self, name: &str, at: Span) -> Option<Val> {
         let LetRef { scope, ty, .. } = self.names.lets.get(name).copied()?;
         let ty = ty?;
-        Some(self.in_let(name, at, |c, expr| c.typed(ty, scope, |c, ty| c.check(expr, ty), expr.span)))
+        let value = self.in_let(name, at, |c, expr| c.typed(ty, scope, |c, ty| c.check(expr, ty), expr.span));
+        Some(self.held(value, at))
+    }
+
+    /// Counts the elements that a use of a `let` copies: lists of lists double with each step. Said once.
+    fn held(&mut self, value: Val, at: Span) -> Val {
+        let Val::Known(Value::List(_) | Value::Record(_)) = &value else { return value };
+        let before = self.held;
+        if let Val::Known(value) = &value {
+            self.held = self.held.saturating_add(elements(value));
+        }
+        if self.held <= MOST_HELD {
+            return value;
+        }
+        if before <= MOST_HELD {
+            let message = format!("lists may have {MOST_HELD} elements together, not more");
+            self.report(crate::codes::OutOfRange { message, at });
+        }
+        Val::Error
+    }
+
+    /// Looks at a value of which only a part is kept: its elements do not count.
+    pub(crate) fn in_passing<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.held;
+        let result = look(self);
+        if self.held <= MOST_HELD {
+            self.held = before;
+        }
+        result
     }
 
     /// A name that is neither defined nor one of the expected values.
@@ -240,6 +275,7 @@ impl<'a> Checker<'a> {
         }
         let before = self.diags.len();
         let value = self.in_let(name, at, look);
+        let value = self.held(value, at);
         let plain = matches!(
             value,
             Val::Known(Value::Number(_) | Value::Bool(_) | Value::Text(_) | Value::Choice(_) | Value::None)
@@ -276,6 +312,16 @@ impl<'a> Checker<'a> {
         );
         self.busy.remove(name);
         result
+    }
+}
+
+/// How many values a value holds, itself included; long texts count as several.
+fn elements(value: &Value) -> usize {
+    match value {
+        Value::List(items) => items.iter().map(elements).fold(1, usize::saturating_add),
+        Value::Record(record) => record.values().map(elements).fold(1, usize::saturating_add),
+        Value::Text(text) => 1 + text.len() / 64,
+        _ => 1,
     }
 }
 

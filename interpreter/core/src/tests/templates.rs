@@ -335,3 +335,24 @@ fn two_variants_may_not_set_one_index() {
     assert_eq!(with("g", "h"), ["0803 14:13"]);
     assert_eq!(with("a", "c"), Vec::<String>::new());
 }
+
+#[test]
+fn lists_that_double_are_stopped() {
+    let mut text = String::from("let b0 = [i for i in 1..1000]\n");
+    for n in 1..40 {
+        text.push_str(&format!("let b{n} = [b{0}, b{0}]\n", n - 1));
+    }
+    let said_of = |text: &str| {
+        let codes: Vec<String> = said(text).iter().map(|s| s[..4].to_owned()).collect();
+        assert!(codes.iter().all(|code| code == "0209"), "{codes:?}");
+        codes.len()
+    };
+    assert_eq!(said_of(&format!("{text}check b39 == [] else \"b\"\n")), 1);
+    // Typed ones, and one large list that is written many times.
+    assert_eq!(said_of(&text.replace(" = [i for", ": List[Int] = [i for")), 1);
+    let many = ["all"; 5000].join(", ");
+    assert_eq!(said_of(&format!("let all = [i for i in 1..900_000]\nlet b = [{many}]\n")), 1);
+    // What is only looked at does not count.
+    let table = "let table = [i for i in 0..50_000]\nlet found = [table[i] for i in 1..100]\ncheck 7 in found and 9 in table else \"t\"\n";
+    assert_eq!(said(table), Vec::<String>::new());
+}
