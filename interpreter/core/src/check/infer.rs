@@ -12,9 +12,12 @@ use crate::resolve::Def;
 impl<'a> Checker<'a> {
     /// Computes a value by its own form.
     pub(crate) fn infer(&mut self, expr: &Expr) -> Val {
-        if has_column(expr)
-            && !matches!(expr.kind, ExprKind::Call { .. } | ExprKind::Binary { op: BinaryOp::Pipe, .. })
-        {
+        // Only what a formula can be made of: a condition or a text is taken apart by its own form.
+        let able = matches!(
+            expr.kind,
+            ExprKind::List(_) | ExprKind::Unary { .. } | ExprKind::Binary { .. } | ExprKind::Chained { .. }
+        );
+        if able && has_column(expr) {
             return self.formula_value(expr);
         }
         match &expr.kind {

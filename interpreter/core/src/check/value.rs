@@ -161,8 +161,8 @@ impl<'a> Checker<'a> {
     }
 
     fn first_of(&mut self, expr: &Expr, types: &[Ty], whole: &Ty) -> Val {
-        // A pipe is data or a chain: where one alternative takes these, nothing has to be tried.
-        if matches!(expr.kind, ExprKind::Binary { op: BinaryOp::Pipe, .. }) {
+        // A pipe or a step is data or a chain: where one alternative takes these, nothing has to be tried.
+        if self.is_pipe(expr) {
             let mut able = types.iter().filter(|ty| takes_pipe(ty));
             if let (Some(only), None) = (able.next(), able.next()) {
                 return self.check(expr, only);
@@ -197,6 +197,16 @@ impl<'a> Checker<'a> {
             }
         }
         Val::Error
+    }
+
+    /// Whether a value can be nothing but data or a chain: a pipe, or a step that is no constructor besides.
+    fn is_pipe(&self, expr: &Expr) -> bool {
+        let step =
+            |name: &str| self.registry.step(name).is_some() && self.registry.constructors(name).is_empty();
+        match &expr.kind {
+            ExprKind::Binary { op, .. } => *op == BinaryOp::Pipe,
+            _ => super::call::parts(expr).and_then(|p| p.callee.as_name()).is_some_and(step),
+        }
     }
 
     /// Text with its `{…}` filled in.

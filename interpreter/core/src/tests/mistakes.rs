@@ -222,3 +222,16 @@ fn no_text_makes_the_checker_panic_or_pass_over_an_error() {
         }
     }
 }
+
+#[test]
+fn a_column_outside_of_a_row_never_leads_in_a_circle() {
+    for value in [
+        "if keep_if(.lang == \"en\") then 1 else 2",
+        "if .a then 1 else 2",
+        "\"{.a}\"",
+        "[if .a then 1 else 2]",
+        "-(if .a then 1 else 2)",
+    ] {
+        assert!(!said(&format!("let x = {value}\ncheck x == 1 else \"x\"\n")).is_empty(), "{value}");
+    }
+}
