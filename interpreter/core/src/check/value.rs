@@ -279,6 +279,15 @@ impl<'a> Checker<'a> {
 
     fn map(&mut self, block: &Block, inner: &Ty) -> Val {
         let mut record = Record::new();
+        let inside = block.span.start.saturating_add(1);
+        let lines = self.loaded.sources.slice(block.span).contains('\n');
+        self.place(
+            block.span,
+            Some(match block.members.last() {
+                Some(last) => (last.span.after(), if lines { Insert::Line } else { Insert::Comma }),
+                None => (Span { start: inside, end: inside, ..block.span }, Insert::First),
+            }),
+        );
         let mut state = if block.broken { Val::Error } else { Val::Known(Value::None) };
         for member in &block.members {
             let key = super::layers::path_of(&member.target).join(".");
