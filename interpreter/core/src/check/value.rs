@@ -164,8 +164,10 @@ impl<'a> Checker<'a> {
         // A pipe or a step is data or a chain: where one alternative takes these, nothing has to be tried.
         if self.is_pipe(expr) {
             let mut able = types.iter().filter(|ty| takes_pipe(ty));
-            if let (Some(only), None) = (able.next(), able.next()) {
-                return self.check(expr, only);
+            match (able.next(), able.next()) {
+                (Some(only), None) => return self.check(expr, only),
+                (None, _) => return self.infer(expr).and_then(|value| self.coerce(value, whole, expr.span)),
+                (Some(_), Some(_)) => {}
             }
         }
         let mut failures = Vec::new();
