@@ -177,15 +177,16 @@ impl Arg for Seconds {
     }
 }
 
-/// A value kept as it is: the type is given where the signature is declared.
+/// Declares an argument that keeps its value as it is, with the type that it must have.
+#[macro_export]
 macro_rules! kept {
     ($(#[doc = $doc:literal])* $name:ident: $ty:expr) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq)]
-        pub struct $name(pub Value);
-        impl Arg for $name {
-            const TY: Ty = $ty;
-            fn read(value: &Value) -> Result<Self, String> {
+        pub struct $name(pub $crate::Value);
+        impl $crate::Arg for $name {
+            const TY: $crate::Ty = $ty;
+            fn read(value: &$crate::Value) -> Result<Self, String> {
                 Ok($name(value.clone()))
             }
         }

@@ -2,7 +2,7 @@
 
 use llmp_data::steps::planned::Lengths;
 use llmp_stdlib::arg::ModelRef;
-use llmp_stdlib::{Arg, Problem, State, Ty, Value};
+use llmp_stdlib::{Problem, State, Ty};
 
 llmp_stdlib::def! {
     /// Functions from their description, run against tests (Chen et al. 2021). Metric `.humaneval`: pass@k.
@@ -66,26 +66,11 @@ fn needle(it: &Needle) -> Vec<Problem> {
     problems
 }
 
-/// A value kept as it is, with the type that it must have.
-macro_rules! kept {
-    ($(#[doc = $doc:literal])* $name:ident: $ty:expr) => {
-        $(#[doc = $doc])*
-        #[derive(Debug, Clone, PartialEq)]
-        pub struct $name(pub Value);
-        impl Arg for $name {
-            const TY: Ty = $ty;
-            fn read(value: &Value) -> Result<Self, String> {
-                Ok($name(value.clone()))
-            }
-        }
-    };
-}
-
-kept! {
+llmp_stdlib::kept! {
     /// Pairs of answers.
     Pairs: Ty::Data(&[State::Preference])
 }
-kept! {
+llmp_stdlib::kept! {
     /// Prompts.
     Prompts: Ty::Data(&[State::Prompt, State::Chat])
 }

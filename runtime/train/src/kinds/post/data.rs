@@ -1,39 +1,24 @@
 //! Data of post-training: which states a stage takes, and what can be said of data before a run.
 
 use llmp_stdlib::{
-    Arg, Call, Output, Planner, Port, Problem, Rational, Settings, Signature, State, Ty, Value, View, Yields,
+    Call, Output, Planner, Port, Problem, Rational, Settings, Signature, State, Ty, Value, View, Yields,
 };
-
-/// A value kept as it is, with the type that it must have.
-macro_rules! kept {
-    ($(#[doc = $doc:literal])* $name:ident: $ty:expr) => {
-        $(#[doc = $doc])*
-        #[derive(Debug, Clone, PartialEq)]
-        pub struct $name(pub Value);
-        impl Arg for $name {
-            const TY: Ty = $ty;
-            fn read(value: &Value) -> Result<Self, String> {
-                Ok($name(value.clone()))
-            }
-        }
-    };
-}
 
 const MIX: Ty = Ty::Item(&[Yields::Mix]);
 
-kept! {
+llmp_stdlib::kept! {
     /// Conversations, answers with their prompts, or a mixture of such data.
     ChatData: Ty::OneOf(&[MIX, Ty::Data(&[State::Chat, State::Answers, State::Docs])])
 }
-kept! {
+llmp_stdlib::kept! {
     /// Pairs of answers; for some losses labelled answers; for pairs that are sampled, prompts.
     PairData: Ty::OneOf(&[MIX, Ty::Data(&[State::Preference, State::Labelled, State::Prompt])])
 }
-kept! {
+llmp_stdlib::kept! {
     /// Prompts, or conversations whose last answer is left out.
     PromptData: Ty::OneOf(&[MIX, Ty::Data(&[State::Prompt, State::Chat])])
 }
-kept! {
+llmp_stdlib::kept! {
     /// What is measured: a model or a reward model.
     SuiteTarget: Ty::Item(&[Yields::Model, Yields::Reward])
 }
