@@ -21,7 +21,7 @@ use crate::{
     error::{At, DataError, Result},
 };
 
-pub use files::{Roots, SourceFile};
+pub use files::{Roots, SourceFile, address, is_address};
 pub use hf::{HfData, chosen};
 pub use jsonl::Jsonl;
 pub use measure::{Measured, measure};
