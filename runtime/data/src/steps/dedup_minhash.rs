@@ -12,7 +12,6 @@ use crate::{
     engine::{Desk, Packed, Sorter},
     error::Result,
     readers::Roots,
-    tokens::id_hash,
 };
 
 llmp_stdlib::def! {
@@ -133,58 +132,29 @@ impl Barrier for DedupMinhash {
             }
         }
         let mut members: Sorter<'_, (u64, u64)> = desk.sorter();
-        let mut firsts: Sorter<'_, (u32, u32)> = desk.sorter();
+        let mut named: Sorter<'_, (u64, u64)> = desk.sorter();
         for number in 0..documents {
             let first = root(&mut parents, number);
             if first != number {
                 members.push((u64::from(number), u64::from(first)))?;
-                firsts.push((first, number))?;
+                named.push((u64::from(first), u64::from(number)))?;
             }
         }
         drop(parents);
-        self.mark(desk, firsts)?;
+        clusters::name(desk, named, |desk, number, name| {
+            let mut mark = Mark::cell("cluster", name);
+            mark.drop = self.drop.then(|| "near duplicate".into());
+            desk.mark(number, &mark)
+        })?;
         clusters::report(desk, self.name(), members)
     }
 
     fn apply(&self, doc: &mut Document, mark: Option<&Mark>) -> Outcome {
         if mark.is_none() {
-            doc.columns.insert("cluster".into(), Cell::Text(cluster(&doc.id)));
+            doc.columns.insert("cluster".into(), Cell::Text(clusters::of(&doc.id)));
         }
         mark.map_or(Outcome::Keep, |mark| mark.apply(doc))
     }
-}
-
-impl DedupMinhash {
-    /// Marks the members of clusters; `rows` are (first document, other document).
-    fn mark(&self, desk: &mut Desk<'_>, rows: Sorter<'_, (u32, u32)>) -> Result<()> {
-        let mut rows = rows.sorted()?.peekable();
-        let mut others: Sorter<'_, (u32, String)> = desk.sorter();
-        desk.each(|number, mut sketch| {
-            let mut name = None;
-            while let Some(row) =
-                rows.next_if(|row| row.as_ref().map_or(true, |row| u64::from(row.0) == number))
-            {
-                let name = match &name {
-                    Some(name) => name,
-                    None => name.insert(cluster(&desk.unpack::<String>(&mut sketch)?)),
-                };
-                others.push((row?.1, name.clone()))?;
-            }
-            Ok(())
-        })?;
-        for row in others.sorted()? {
-            let (number, name) = row?;
-            let mut mark = Mark::cell("cluster", name);
-            mark.drop = self.drop.then(|| "near duplicate".into());
-            desk.mark(u64::from(number), &mark)?;
-        }
-        Ok(())
-    }
-}
-
-/// The name of the cluster whose first document has this id.
-fn cluster(id: &str) -> String {
-    format!("{:016x}", id_hash(id))
 }
 
 /// The first document of a cluster.

@@ -1,10 +1,15 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
+mod amount;
 mod barrier;
 mod charset;
 mod clusters;
 mod dedup_exact;
+mod dedup_lines;
 mod dedup_minhash;
+mod dedup_semantic;
+mod dedup_substring;
+mod dedup_url;
 mod detect_language;
 mod drop_if;
 mod extract_text;
@@ -28,9 +33,14 @@ use crate::{
     readers::Roots,
 };
 
+pub use amount::Documents;
 pub use barrier::{Barrier, Mark};
 pub use dedup_exact::DedupExact;
+pub use dedup_lines::DedupLines;
 pub use dedup_minhash::DedupMinhash;
+pub use dedup_semantic::DedupSemantic;
+pub use dedup_substring::DedupSubstring;
+pub use dedup_url::{DedupUrl, Kept};
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
 pub use extract_text::ExtractText;
@@ -42,7 +52,11 @@ pub use split::Split;
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
     Entry::of::<DedupExact>(),
+    Entry::of::<DedupLines>(),
     Entry::of::<DedupMinhash>(),
+    Entry::of::<DedupSemantic>(),
+    Entry::of::<DedupSubstring>(),
+    Entry::of::<DedupUrl>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
     Entry::of::<ExtractText>(),
