@@ -178,7 +178,8 @@ pub(crate) fn place(file: &Path, roots: &Roots) -> Result<Place, String> {
     let program = absolute.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let hub = llmp_exec::hub::cache(&|name| std::env::var(name).ok());
     let objects = project.join(".llmp/objects");
-    Ok(Place { project, program, roots: llmp_exec::Roots { project: folder, named, hub, objects } })
+    let roots = llmp_exec::Roots { project: folder, named, hub, objects, ..llmp_exec::Roots::default() };
+    Ok(Place { project, program, roots })
 }
 
 impl Place {

@@ -32,6 +32,9 @@ pub struct Roots {
     pub hub: PathBuf,
     /// Where objects of stores (`s3://bucket/key`) lie once they were fetched.
     pub objects: PathBuf,
+    /// Results of the plan that a step refers to in its arguments: `Value::Input(n)` is the folder or file number `n`. Number
+    /// 0 is the pipe that the step stands in.
+    pub inputs: Vec<PathBuf>,
 }
 
 /// Whether a written path is the address of an object, or a glob of such addresses.

@@ -1,8 +1,15 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
+mod amount;
+mod barrier;
 mod charset;
+mod clusters;
 mod dedup_exact;
+mod dedup_lines;
 mod dedup_minhash;
+mod dedup_semantic;
+mod dedup_substring;
+mod dedup_url;
 mod detect_language;
 mod drop_if;
 mod extract_text;
@@ -26,8 +33,14 @@ use crate::{
     readers::Roots,
 };
 
+pub use amount::Documents;
+pub use barrier::{Barrier, Mark};
 pub use dedup_exact::DedupExact;
+pub use dedup_lines::DedupLines;
 pub use dedup_minhash::DedupMinhash;
+pub use dedup_semantic::DedupSemantic;
+pub use dedup_substring::DedupSubstring;
+pub use dedup_url::{DedupUrl, Kept};
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
 pub use extract_text::ExtractText;
@@ -39,7 +52,11 @@ pub use split::Split;
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
     Entry::of::<DedupExact>(),
+    Entry::of::<DedupLines>(),
     Entry::of::<DedupMinhash>(),
+    Entry::of::<DedupSemantic>(),
+    Entry::of::<DedupSubstring>(),
+    Entry::of::<DedupUrl>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
     Entry::of::<ExtractText>(),
@@ -155,39 +172,6 @@ pub trait Map: Send + Sync + Debug {
 
     /// Looks at `doc`, edits it, and says whether it goes on.
     fn apply(&self, doc: &mut Document) -> Outcome;
-}
-
-/// What a barrier decided about one document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The cluster that the document belongs to.
-    pub cluster: u64,
-    /// Whether it is the copy that stays.
-    pub keep: bool,
-}
-
-/// A step that needs the whole set: a first pass sketches each document, a decision sees all sketches, a second pass
-/// applies the decision.
-pub trait Barrier: Send + Sync + Debug {
-    /// The step's name in the language.
-    fn name(&self) -> &'static str;
-
-    /// Columns that it adds.
-    fn adds(&self) -> Vec<(&'static str, Column)> {
-        Vec::new()
-    }
-
-    /// Words per sketch.
-    fn width(&self) -> usize;
-
-    /// The sketch of one document: exactly [`Barrier::width`] words.
-    fn sketch(&self, doc: &Document) -> Vec<u64>;
-
-    /// One mark per document; `sketches` lie one after the other in document order.
-    fn decide(&self, sketches: &[u64]) -> Vec<Mark>;
-
-    /// Writes the decision into the document, or drops it.
-    fn apply(&self, doc: &mut Document, mark: Mark) -> Outcome;
 }
 
 /// What went into a step, came out and was dropped.

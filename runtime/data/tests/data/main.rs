@@ -4,5 +4,6 @@
 
 mod bad_data;
 mod common;
+mod dedup;
 mod engine;
 mod tokens;
