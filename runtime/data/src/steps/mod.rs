@@ -1,6 +1,8 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
 mod charset;
+mod classify;
+mod count_tokens;
 mod dedup_exact;
 mod dedup_minhash;
 mod detect_language;
@@ -12,12 +14,13 @@ mod html;
 mod keep_if;
 pub mod planned;
 pub mod predicate;
+mod score_perplexity;
 mod split;
 pub mod words;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, path::PathBuf, sync::Arc};
 
-use llmp_stdlib::{Column, Record, Settings, Signature};
+use llmp_stdlib::{Column, Record, Settings, Signature, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,6 +29,8 @@ use crate::{
     readers::Roots,
 };
 
+pub use classify::Classify;
+pub use count_tokens::CountTokens;
 pub use dedup_exact::DedupExact;
 pub use dedup_minhash::DedupMinhash;
 pub use detect_language::DetectLanguage;
@@ -34,10 +39,13 @@ pub use extract_text::ExtractText;
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
+pub use score_perplexity::ScorePerplexity;
 pub use split::Split;
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
+    Entry::of::<Classify>(),
+    Entry::of::<CountTokens>(),
     Entry::of::<DedupExact>(),
     Entry::of::<DedupMinhash>(),
     Entry::of::<DetectLanguage>(),
@@ -46,6 +54,7 @@ pub const ALL: &[Entry] = &[
     Entry::of::<GopherQuality>(),
     Entry::of::<GopherRepetition>(),
     Entry::of::<KeepIf>(),
+    Entry::of::<ScorePerplexity>(),
     Entry::of::<Split>(),
 ];
 
@@ -69,6 +78,14 @@ pub enum Built {
     Barrier(Arc<dyn Barrier>),
     /// Cuts the set in two: see [`crate::engine::Segment::split`].
     Split(Split),
+}
+
+/// Where an argument that names another item lies: the executor puts its folder or file in the place of the name.
+pub(crate) fn located(step: &'static str, argument: &Value) -> Result<PathBuf> {
+    match argument {
+        Value::Text(path) => Ok(PathBuf::from(path)),
+        other => Err(DataError::Step { step, what: format!("{other} is not a result that lies anywhere") }),
+    }
 }
 
 /// Settings of a step that can be made ready to run.

@@ -43,7 +43,7 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
     let mut segment = Segment::new(input, &out);
     for step in steps {
         names.push(Some(work.plan.name(&step.id)));
-        match steps::build(&step.op, &step.args, &work.options.roots)
+        match steps::build(&step.op, &work.located(step)?, &work.options.roots)
             .map_err(|e| data_failure(e).at(&step.id))?
         {
             Some(Built::Map(map)) => segment.maps.push(stage(step, map, work)),

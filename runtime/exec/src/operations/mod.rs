@@ -1,5 +1,6 @@
 //! What each op of a plan does. An operation reads finished inputs and writes into its work folder.
 
+mod classifiers;
 mod documents;
 mod models;
 mod tokens;
@@ -80,6 +81,23 @@ impl Work<'_> {
         }
     }
 
+    /// The arguments of a step with the folder or file of each other result that they name in its place.
+    pub(crate) fn located(&self, step: &Step) -> Result<llmp_stdlib::Record, Failure> {
+        use llmp_stdlib::Value;
+        let mut failed = None;
+        let args = llmp_stdlib::value::map_record(step.args.clone(), &mut |value| match value {
+            Value::Input(index) => match self.stored(step, index) {
+                Ok(path) => Value::Text(path.to_string_lossy().into_owned()),
+                Err(failure) => {
+                    failed.get_or_insert(failure);
+                    Value::None
+                }
+            },
+            other => other,
+        });
+        failed.map_or(Ok(args), Err)
+    }
+
     /// The runtime's view of stop flag, progress and failpoints.
     pub(crate) fn context<'b>(&'b self, progress: &'b (dyn Fn(llmp_data::Progress) + Sync)) -> Context<'b> {
         Context {
@@ -126,6 +144,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "bpe" | "tokenizer_file" => tokens::tokenizer(work),
         "hf" if !work.step().args.contains_key("split") => tokens::tokenizer(work),
         "tokenize" => tokens::tokenize(work),
+        "classifier" => classifiers::classifier(work),
         "pretrain" => models::pretrain(work),
         "eval" => models::eval(work),
         "release" => models::release(work),

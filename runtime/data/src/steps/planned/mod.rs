@@ -21,7 +21,7 @@ pub use protect::{
 };
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
-pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
+pub use scores::{ScoreMath, ScoreTokenKl};
 pub use select::{KeepTop, Sample, Shuffle, Sort, Take};
 
 /// The signatures of all of them, sorted by name.
@@ -36,7 +36,6 @@ pub const SIGNATURES: &[&Signature] = &[
     C4Lines::SIGNATURE,
     C4Quality::SIGNATURE,
     CodeQuality::SIGNATURE,
-    CountTokens::SIGNATURE,
     Decontaminate::SIGNATURE,
     DedupLines::SIGNATURE,
     DedupSemantic::SIGNATURE,
@@ -53,7 +52,6 @@ pub const SIGNATURES: &[&Signature] = &[
     Robots::SIGNATURE,
     Sample::SIGNATURE,
     ScoreMath::SIGNATURE,
-    ScorePerplexity::SIGNATURE,
     ScoreTokenKl::SIGNATURE,
     Shuffle::SIGNATURE,
     Sort::SIGNATURE,
@@ -62,18 +60,18 @@ pub const SIGNATURES: &[&Signature] = &[
 ];
 
 /// A share that is not one: outside 0% to 100%.
-fn share(name: &str, value: f64) -> Option<Problem> {
+pub(in crate::steps) fn share(name: &str, value: f64) -> Option<Problem> {
     let message = || format!("`{name}` is {value}, must lie between 0% and 100%");
     (!(0.0..=1.0).contains(&value)).then(|| Problem::error("LLMP0209", name, message()))
 }
 
 /// A number that must not be zero.
-fn above_zero(name: &str, value: u64) -> Option<Problem> {
+pub(in crate::steps) fn above_zero(name: &str, value: u64) -> Option<Problem> {
     (value == 0).then(|| Problem::error("LLMP0209", name, format!("`{name}` must be at least 1")))
 }
 
 /// The column that a text argument names, unless it is one that every record has.
-fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
+pub(in crate::steps) fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
     let name = |parameter: &&str| match args.get(*parameter) {
         Some(Value::Text(name)) if !name.is_empty() => Some(name.clone()),
         _ => None,
@@ -82,7 +80,7 @@ fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
 }
 
 /// Columns out of a record of types.
-fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
+pub(in crate::steps) fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
     let Some(Value::Record(columns)) = args.get(parameter) else { return Vec::new() };
     let column = |(name, ty): (&String, &Value)| {
         let Value::Choice(ty) = ty else { return None };

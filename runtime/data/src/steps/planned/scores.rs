@@ -3,8 +3,6 @@
 use llmp_stdlib::Problem;
 use llmp_stdlib::arg::{FilePath, TokenizerRef};
 
-use super::above_zero;
-
 llmp_stdlib::def! {
     /// Adds how far a document's tokens are from those of the corpus: `.token_kl = KL(document || corpus)`, in nats (F42).
     ///
@@ -28,18 +26,6 @@ fn smoothing(it: &ScoreTokenKl) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Adds the perplexity of a document under an n-gram model, `.perplexity`, as ccNet does (Wenzek et al. 2020).
-    ///
-    /// ```llmp
-    /// dataset fluent = web |> score_perplexity(model = "lm/en.bin") |> keep_if(.perplexity < 1000)
-    /// ```
-    @planned ScorePerplexity = "score_perplexity", rev 1, rows Docs -> Docs, adds [perplexity: Num] {
-        /// The model, as KenLM writes it.
-        model: FilePath,
-    }
-}
-
-llmp_stdlib::def! {
     /// Adds marks of mathematics: `.math_symbols`, how many symbols of mathematics and LaTeX the text holds, and `.math_tags`,
     /// whether the page carried elements or scripts that typeset formulas.
     ///
@@ -53,22 +39,4 @@ llmp_stdlib::def! {
         /// A file with one symbol a line in place of the list inside llmp.
         symbols: Option<FilePath> = "none",
     }
-}
-
-llmp_stdlib::def! {
-    /// Adds the length of a record in tokens, `.tokens`.
-    ///
-    /// ```llmp
-    /// dataset long = books |> count_tokens(tok) |> keep_if(.tokens > 16Ki)
-    /// ```
-    @planned CountTokens = "count_tokens", rev 1, rows_of [Docs, Chat, Prompt, Answers, Preference, Labelled], adds [tokens: Num], check cut {
-        /// The tokenizer.
-        tokenizer: TokenizerRef,
-        /// Counting ends here; `none` counts all.
-        at_most: Option<u64> = "none",
-    }
-}
-
-fn cut(it: &CountTokens) -> Vec<Problem> {
-    it.at_most.and_then(|most| above_zero("at_most", most)).into_iter().collect()
 }
