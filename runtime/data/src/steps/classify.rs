@@ -40,8 +40,8 @@ fn plain(unique: &str) -> &str {
 }
 
 impl Step for Classify {
-    fn build(self, _roots: &Roots) -> Result<Built> {
-        let scorer = Scorer::open(&located("classify", &self.classifier.0)?)?;
+    fn build(self, roots: &Roots) -> Result<Built> {
+        let scorer = Scorer::open(located("classify", &self.classifier.0, roots)?)?;
         // The planner writes the column's name into the plan.
         let column = self.r#as.unwrap_or_else(|| "score".to_owned());
         Ok(Built::Map(Arc::new(Classifying { scorer, column })))

@@ -37,8 +37,8 @@ fn cut(it: &CountTokens) -> Vec<Problem> {
 }
 
 impl Step for CountTokens {
-    fn build(self, _roots: &Roots) -> Result<Built> {
-        let tokenizer = Tokenizer::open(&located("count_tokens", &self.tokenizer.0)?)?;
+    fn build(self, roots: &Roots) -> Result<Built> {
+        let tokenizer = Tokenizer::open(located("count_tokens", &self.tokenizer.0, roots)?)?;
         Ok(Built::Map(Arc::new(Counter { tokenizer, at_most: self.at_most })))
     }
 }

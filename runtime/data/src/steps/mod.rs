@@ -1,8 +1,10 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
+mod barrier;
 mod charset;
 mod classify;
 mod count_tokens;
+mod clusters;
 mod dedup_exact;
 mod dedup_minhash;
 mod detect_language;
@@ -18,7 +20,7 @@ mod score_perplexity;
 mod split;
 pub mod words;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, path::{Path, PathBuf}, sync::Arc};
 
 use llmp_stdlib::{Column, Record, Settings, Signature, Value};
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,7 @@ use crate::{
     readers::Roots,
 };
 
+pub use barrier::{Barrier, Mark};
 pub use classify::Classify;
 pub use count_tokens::CountTokens;
 pub use dedup_exact::DedupExact;
@@ -80,12 +83,13 @@ pub enum Built {
     Split(Split),
 }
 
-/// Where an argument that names another item lies: the executor puts its folder or file in the place of the name.
-pub(crate) fn located(step: &'static str, argument: &Value) -> Result<PathBuf> {
-    match argument {
-        Value::Text(path) => Ok(PathBuf::from(path)),
-        other => Err(DataError::Step { step, what: format!("{other} is not a result that lies anywhere") }),
-    }
+/// The folder or file of an argument that names another result of the plan.
+pub(crate) fn located<'a>(step: &'static str, argument: &Value, roots: &'a Roots) -> Result<&'a Path> {
+    let found = match argument {
+        Value::Input(number) => roots.inputs.get(*number),
+        _ => None,
+    };
+    found.map(PathBuf::as_path).ok_or_else(|| DataError::Step { step, what: format!("{argument} lies nowhere") })
 }
 
 /// Settings of a step that can be made ready to run.
@@ -172,39 +176,6 @@ pub trait Map: Send + Sync + Debug {
 
     /// Looks at `doc`, edits it, and says whether it goes on.
     fn apply(&self, doc: &mut Document) -> Outcome;
-}
-
-/// What a barrier decided about one document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The cluster that the document belongs to.
-    pub cluster: u64,
-    /// Whether it is the copy that stays.
-    pub keep: bool,
-}
-
-/// A step that needs the whole set: a first pass sketches each document, a decision sees all sketches, a second pass
-/// applies the decision.
-pub trait Barrier: Send + Sync + Debug {
-    /// The step's name in the language.
-    fn name(&self) -> &'static str;
-
-    /// Columns that it adds.
-    fn adds(&self) -> Vec<(&'static str, Column)> {
-        Vec::new()
-    }
-
-    /// Words per sketch.
-    fn width(&self) -> usize;
-
-    /// The sketch of one document: exactly [`Barrier::width`] words.
-    fn sketch(&self, doc: &Document) -> Vec<u64>;
-
-    /// One mark per document; `sketches` lie one after the other in document order.
-    fn decide(&self, sketches: &[u64]) -> Vec<Mark>;
-
-    /// Writes the decision into the document, or drops it.
-    fn apply(&self, doc: &mut Document, mark: Mark) -> Outcome;
 }
 
 /// What went into a step, came out and was dropped.

@@ -59,8 +59,8 @@ impl Step for ScorePerplexity {
     fn build(self, roots: &Roots) -> Result<Built> {
         let model = match (&self.model, &self.train_on) {
             (_, Some(documents)) => {
-                let folder = located("score_perplexity", &documents.0)?;
-                trained(&folder, self.order as usize, self.normalize)?
+                let folder = located("score_perplexity", &documents.0, roots)?;
+                trained(folder, self.order as usize, self.normalize)?
             }
             (Some(path), None) => NgramModel::open(&roots.path(&path.0))?,
             (None, None) => Trainer::new(self.order as usize).finish(),

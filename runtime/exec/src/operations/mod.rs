@@ -81,23 +81,6 @@ impl Work<'_> {
         }
     }
 
-    /// The arguments of a step with the folder or file of each other result that they name in its place.
-    pub(crate) fn located(&self, step: &Step) -> Result<llmp_stdlib::Record, Failure> {
-        use llmp_stdlib::Value;
-        let mut failed = None;
-        let args = llmp_stdlib::value::map_record(step.args.clone(), &mut |value| match value {
-            Value::Input(index) => match self.stored(step, index) {
-                Ok(path) => Value::Text(path.to_string_lossy().into_owned()),
-                Err(failure) => {
-                    failed.get_or_insert(failure);
-                    Value::None
-                }
-            },
-            other => other,
-        });
-        failed.map_or(Ok(args), Err)
-    }
-
     /// The runtime's view of stop flag, progress and failpoints.
     pub(crate) fn context<'b>(&'b self, progress: &'b (dyn Fn(llmp_data::Progress) + Sync)) -> Context<'b> {
         Context {
