@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use llmp_data::readers::{Roots, SourceFile};
 use llmp_stdlib::hub::Named;
 use llmp_stdlib::value::canonical_record;
-use llmp_stdlib::{Port, Registry, Step, StepId};
+use llmp_stdlib::{Port, Registry, Step, StepId, Value};
 
 use crate::failure::Failure;
 use crate::found;
@@ -43,6 +43,17 @@ fn external(
     if let Some(named) = Named::of(&step.op, &step.args) {
         let found = found::repository(&named, roots).map_err(|f| f.at(&step.id))?;
         inputs.push(files(named.key(), found.files, step, index)?);
+    }
+    // Of a program the files that its command names count; a name such as `python3` is none.
+    if step.op == "external"
+        && let Some(Value::List(words)) = step.args.get("command")
+    {
+        let texts =
+            words.iter().filter_map(|word| if let Value::Text(word) = word { Some(word) } else { None });
+        for word in texts.filter(|word| roots.path(word).is_file()) {
+            let file = SourceFile { label: word.clone(), path: roots.path(word), bytes: 0 };
+            inputs.push(files(word.clone(), vec![file], step, index)?);
+        }
     }
     for (_, written) in registry.paths(&step.op, &step.args) {
         let found = roots.files(&written).map_err(|e| {

@@ -1,28 +1,24 @@
 //! Steps that are declared, checked, planned and documented; running them comes with later versions.
 
 mod dedup;
-mod external;
 mod heuristics;
 mod protect;
 mod reshape;
 mod rights;
 mod scores;
-mod select;
 
 use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
 
 pub use dedup::{DedupLines, DedupSemantic, DedupSubstring, DedupUrl};
-pub use external::External;
 pub use heuristics::{
-    BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, QualityFilter, RefinedwebLines, StripMarkdown,
+    BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, RefinedwebLines, StripMarkdown,
 };
 pub use protect::{
     Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
 };
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
-pub use scores::{ScoreMath, ScoreTokenKl};
-pub use select::{KeepTop, Sample, Shuffle, Sort, Take};
+pub use scores::ScoreMath;
 
 /// The signatures of all of them, sorted by name.
 pub const SIGNATURES: &[&Signature] = &[
@@ -42,36 +38,28 @@ pub const SIGNATURES: &[&Signature] = &[
     DedupSubstring::SIGNATURE,
     DedupUrl::SIGNATURE,
     DropProfanity::SIGNATURE,
-    External::SIGNATURE,
     FinewebQuality::SIGNATURE,
-    KeepTop::SIGNATURE,
     OptOut::SIGNATURE,
-    QualityFilter::SIGNATURE,
     RedactPii::SIGNATURE,
     RefinedwebLines::SIGNATURE,
     Robots::SIGNATURE,
-    Sample::SIGNATURE,
     ScoreMath::SIGNATURE,
-    ScoreTokenKl::SIGNATURE,
-    Shuffle::SIGNATURE,
-    Sort::SIGNATURE,
     StripMarkdown::SIGNATURE,
-    Take::SIGNATURE,
 ];
 
 /// A share that is not one: outside 0% to 100%.
-pub(in crate::steps) fn share(name: &str, value: f64) -> Option<Problem> {
+pub(super) fn share(name: &str, value: f64) -> Option<Problem> {
     let message = || format!("`{name}` is {value}, must lie between 0% and 100%");
     (!(0.0..=1.0).contains(&value)).then(|| Problem::error("LLMP0209", name, message()))
 }
 
 /// A number that must not be zero.
-pub(in crate::steps) fn above_zero(name: &str, value: u64) -> Option<Problem> {
+pub(super) fn above_zero(name: &str, value: u64) -> Option<Problem> {
     (value == 0).then(|| Problem::error("LLMP0209", name, format!("`{name}` must be at least 1")))
 }
 
 /// The column that a text argument names, unless it is one that every record has.
-pub(in crate::steps) fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
+pub(super) fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
     let name = |parameter: &&str| match args.get(*parameter) {
         Some(Value::Text(name)) if !name.is_empty() => Some(name.clone()),
         _ => None,
@@ -80,7 +68,7 @@ pub(in crate::steps) fn named(args: &Record, parameters: &[&str]) -> Vec<String>
 }
 
 /// Columns out of a record of types.
-pub(in crate::steps) fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
+pub(super) fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
     let Some(Value::Record(columns)) = args.get(parameter) else { return Vec::new() };
     let column = |(name, ty): (&String, &Value)| {
         let Value::Choice(ty) = ty else { return None };
@@ -98,7 +86,6 @@ pub(in crate::steps) fn typed(args: &Record, parameter: &str) -> Vec<(String, Co
 #[cfg(test)]
 mod tests {
     use super::*;
-    use llmp_stdlib::State;
 
     #[test]
     fn the_table_is_sorted_and_each_step_is_planned_and_sourced() {
@@ -110,15 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_step_adds_can_depend_on_its_arguments() {
-        let args: Record = [(
-            "adds".to_owned(),
-            Value::Record([("toxicity".to_owned(), Value::Choice("Num".into()))].into()),
-        )]
-        .into();
-        let flow = External::SIGNATURE.flow.unwrap();
-        assert_eq!(flow.added(&args), [("toxicity".to_owned(), Column::Num)]);
-        assert_eq!(flow.gives(&args, Some(State::Chat)), Some(State::Chat));
+    fn what_a_step_reads_can_depend_on_its_arguments() {
         let chat: Record = [("user", "question"), ("assistant", "answer")]
             .map(|(k, v)| (k.to_owned(), Value::text(v)))
             .into();
