@@ -466,7 +466,12 @@ impl Planner for Maker<'_> {
         let mut args = call.args.clone();
         let reader = meant.filter(|s| llmp_stdlib::source::is_reader(s));
         let attributes = reader.map(|signature| llmp_stdlib::source::take_attributes(signature, &mut args));
-        let args = self.ports_in(args)?;
+        let gained = meant.and_then(|s| s.flow).map(|flow| (flow.gains)(&args)).unwrap_or_default();
+        let mut args = self.ports_in(args)?;
+        // A port has no name: a column that is called after an item is named while the item still is.
+        if let (Some((column, _)), Some(Value::None)) = (gained.first(), args.get("as")) {
+            args.insert("as".into(), Value::Text(column.clone()));
+        }
         let (args, inputs) = wire(args, before);
         let port = self.add(&call.name, rev, args, inputs, None);
         if let Some(attributes) = attributes.filter(|a| !a.is_empty()) {

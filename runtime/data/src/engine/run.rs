@@ -98,6 +98,9 @@ fn finish(segment: &Segment, journal: &mut Journal, chunk: Chunk, ctx: &Context<
         follow(segment, item)
     });
     let fates: Vec<Fate> = fates.collect::<Result<_>>()?;
+    // A program that was stopped together with this one did not fail.
+    ctx.check()?;
+    segment.maps.iter().try_for_each(|stage| stage.map.settle(chunk.done))?;
     let summary = &journal.summary;
     let mut entry = Entry {
         after: chunk.after,

@@ -3,7 +3,9 @@
 mod amount;
 mod barrier;
 mod charset;
+mod classify;
 mod clusters;
+mod count_tokens;
 mod dedup_exact;
 mod dedup_lines;
 mod dedup_minhash;
@@ -12,19 +14,35 @@ mod dedup_substring;
 mod dedup_url;
 mod detect_language;
 mod drop_if;
+mod external;
 mod extract_text;
 mod gopher_quality;
 mod gopher_repetition;
 mod html;
 mod keep_if;
+mod keep_top;
 pub mod planned;
 pub mod predicate;
+mod quality_filter;
+mod ranked;
+mod sample;
+mod score_perplexity;
+mod score_token_kl;
+mod shuffle;
+mod sort;
 mod split;
+mod take;
 pub mod words;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt::Debug,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use llmp_stdlib::{Column, Record, Settings, Signature};
+use llmp_stdlib::{Column, Record, Settings, Signature, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -35,6 +53,8 @@ use crate::{
 
 pub use amount::Documents;
 pub use barrier::{Barrier, Mark};
+pub use classify::Classify;
+pub use count_tokens::CountTokens;
 pub use dedup_exact::DedupExact;
 pub use dedup_lines::DedupLines;
 pub use dedup_minhash::DedupMinhash;
@@ -43,14 +63,25 @@ pub use dedup_substring::DedupSubstring;
 pub use dedup_url::{DedupUrl, Kept};
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
+pub use external::External;
 pub use extract_text::ExtractText;
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
+pub use keep_top::KeepTop;
+pub use quality_filter::QualityFilter;
+pub use sample::Sample;
+pub use score_perplexity::ScorePerplexity;
+pub use score_token_kl::ScoreTokenKl;
+pub use shuffle::Shuffle;
+pub use sort::Sort;
 pub use split::Split;
+pub use take::Take;
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
+    Entry::of::<Classify>(),
+    Entry::of::<CountTokens>(),
     Entry::of::<DedupExact>(),
     Entry::of::<DedupLines>(),
     Entry::of::<DedupMinhash>(),
@@ -59,11 +90,20 @@ pub const ALL: &[Entry] = &[
     Entry::of::<DedupUrl>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
+    Entry::of::<External>(),
     Entry::of::<ExtractText>(),
     Entry::of::<GopherQuality>(),
     Entry::of::<GopherRepetition>(),
     Entry::of::<KeepIf>(),
+    Entry::of::<KeepTop>(),
+    Entry::of::<QualityFilter>(),
+    Entry::of::<Sample>(),
+    Entry::of::<ScorePerplexity>(),
+    Entry::of::<ScoreTokenKl>(),
+    Entry::of::<Shuffle>(),
+    Entry::of::<Sort>(),
     Entry::of::<Split>(),
+    Entry::of::<Take>(),
 ];
 
 /// The signatures of [`ALL`], for the registry.
@@ -86,6 +126,17 @@ pub enum Built {
     Barrier(Arc<dyn Barrier>),
     /// Cuts the set in two: see [`crate::engine::Segment::split`].
     Split(Split),
+}
+
+/// The folder or file of an argument that names another result of the plan.
+pub(crate) fn located<'a>(step: &'static str, argument: &Value, roots: &'a Roots) -> Result<&'a Path> {
+    let found = match argument {
+        Value::Input(number) => roots.inputs.get(*number),
+        _ => None,
+    };
+    found
+        .map(PathBuf::as_path)
+        .ok_or_else(|| DataError::Step { step, what: format!("{argument} lies nowhere") })
 }
 
 /// Settings of a step that can be made ready to run.
@@ -144,6 +195,11 @@ pub fn barrier(name: &str, args: &Record, roots: &Roots) -> Result<Option<Arc<dy
     })
 }
 
+/// Whether a step that can be row-wise needs the whole set with these arguments: `sample(count = …)`.
+pub fn needs_all(name: &str, args: &Record) -> bool {
+    name == Sample::SIGNATURE.name && sample::counts(args)
+}
+
 /// What a step says about a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -172,6 +228,13 @@ pub trait Map: Send + Sync + Debug {
 
     /// Looks at `doc`, edits it, and says whether it goes on.
     fn apply(&self, doc: &mut Document) -> Outcome;
+
+    /// Called after each chunk before anything of it is written; `last`: no document comes any more.
+    ///
+    /// Errors: what went wrong with a document and must end the run, where [`Map::apply`] could not say so.
+    fn settle(&self, _last: bool) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What went into a step, came out and was dropped.

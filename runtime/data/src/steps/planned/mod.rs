@@ -1,27 +1,23 @@
 //! Steps that are declared, checked, planned and documented; running them comes with later versions.
 
 mod dedup;
-mod external;
 mod heuristics;
 mod protect;
 mod reshape;
 mod rights;
 mod scores;
-mod select;
 
 use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
 
-pub use external::External;
 pub use heuristics::{
-    BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, QualityFilter, RefinedwebLines, StripMarkdown,
+    BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, RefinedwebLines, StripMarkdown,
 };
 pub use protect::{
     Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
 };
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
-pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
-pub use select::{KeepTop, Sample, Shuffle, Sort, Take};
+pub use scores::ScoreMath;
 
 /// The signatures of all of them, sorted by name.
 pub const SIGNATURES: &[&Signature] = &[
@@ -35,25 +31,15 @@ pub const SIGNATURES: &[&Signature] = &[
     C4Lines::SIGNATURE,
     C4Quality::SIGNATURE,
     CodeQuality::SIGNATURE,
-    CountTokens::SIGNATURE,
     Decontaminate::SIGNATURE,
     DropProfanity::SIGNATURE,
-    External::SIGNATURE,
     FinewebQuality::SIGNATURE,
-    KeepTop::SIGNATURE,
     OptOut::SIGNATURE,
-    QualityFilter::SIGNATURE,
     RedactPii::SIGNATURE,
     RefinedwebLines::SIGNATURE,
     Robots::SIGNATURE,
-    Sample::SIGNATURE,
     ScoreMath::SIGNATURE,
-    ScorePerplexity::SIGNATURE,
-    ScoreTokenKl::SIGNATURE,
-    Shuffle::SIGNATURE,
-    Sort::SIGNATURE,
     StripMarkdown::SIGNATURE,
-    Take::SIGNATURE,
 ];
 
 /// A share that is not one: outside 0% to 100%.
@@ -77,7 +63,7 @@ pub(super) fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
 }
 
 /// Columns out of a record of types.
-fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
+pub(super) fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
     let Some(Value::Record(columns)) = args.get(parameter) else { return Vec::new() };
     let column = |(name, ty): (&String, &Value)| {
         let Value::Choice(ty) = ty else { return None };
@@ -95,7 +81,6 @@ fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use llmp_stdlib::State;
 
     #[test]
     fn the_table_is_sorted_and_each_step_is_planned_and_sourced() {
@@ -107,15 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_step_adds_can_depend_on_its_arguments() {
-        let args: Record = [(
-            "adds".to_owned(),
-            Value::Record([("toxicity".to_owned(), Value::Choice("Num".into()))].into()),
-        )]
-        .into();
-        let flow = External::SIGNATURE.flow.unwrap();
-        assert_eq!(flow.added(&args), [("toxicity".to_owned(), Column::Num)]);
-        assert_eq!(flow.gives(&args, Some(State::Chat)), Some(State::Chat));
+    fn what_a_step_reads_can_depend_on_its_arguments() {
         let chat: Record = [("user", "question"), ("assistant", "answer")]
             .map(|(k, v)| (k.to_owned(), Value::text(v)))
             .into();
