@@ -1,6 +1,6 @@
 //! The run of a segment: chunks in, every document through the maps on all cores, one part and one journal line out.
 
-use std::{borrow::Cow, fs, path::Path, sync::mpsc};
+use std::{fs, path::Path, sync::mpsc};
 
 use rayon::prelude::*;
 use serde_json::{Map as JsonMap, Value};
@@ -16,7 +16,7 @@ use crate::{
     document::Document,
     error::{At, BadRecord, DataError, Result},
     readers::{Body, OnError},
-    steps::{Count, Mark, Outcome},
+    steps::{Count, Mark, Outcome, Reason},
 };
 
 /// Uncompressed bytes per Zstandard frame of a part; frames are compressed in parallel.
@@ -92,7 +92,7 @@ struct Fate {
 
 enum End {
     Kept { line: Vec<u8>, hash: blake3::Hash, heldout: bool },
-    Dropped { reason: Cow<'static, str>, rejected: Option<Vec<u8>> },
+    Dropped { reason: Reason, rejected: Option<Vec<u8>> },
     Skipped(&'static str),
     Bad(BadRecord),
 }
@@ -218,7 +218,7 @@ fn read(segment: &Segment, item: Item, number: &mut usize) -> Result<Result<Docu
     }
 }
 
-fn dropped(doc: Document, step: &str, reason: Cow<'static, str>, keep: bool) -> End {
+fn dropped(doc: Document, step: &str, reason: Reason, keep: bool) -> End {
     let rejected = keep.then(|| {
         let mut line = match serde_json::to_value(&doc) {
             Ok(Value::Object(line)) => line,
@@ -226,6 +226,9 @@ fn dropped(doc: Document, step: &str, reason: Cow<'static, str>, keep: bool) -> 
         };
         line.insert("step".into(), step.into());
         line.insert("reason".into(), (&*reason).into());
+        if let Some(by) = &reason.by {
+            line.insert("by".into(), by.to_string().into());
+        }
         let mut line = Value::Object(line).to_string().into_bytes();
         line.push(b'\n');
         line

@@ -12,10 +12,11 @@ mod html;
 mod keep_if;
 pub mod planned;
 pub mod predicate;
+mod reason;
 mod split;
 pub mod words;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use llmp_stdlib::{Column, Record, Settings, Signature};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,7 @@ pub use extract_text::ExtractText;
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
+pub use reason::{Decided, Reason, Score, Side};
 pub use split::Split;
 
 /// Every step, sorted by name.
@@ -128,12 +130,13 @@ pub fn barrier(name: &str, args: &Record, roots: &Roots) -> Result<Option<Arc<dy
 }
 
 /// What a step says about a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It goes on, possibly edited.
     Keep,
-    /// It leaves the pipe, for this reason (a short name, counted and stored).
-    Drop(Cow<'static, str>),
+    /// It leaves the pipe, for this reason: `Outcome::Drop("not html".into())`, or with the score that decided,
+    /// `Outcome::Drop(Reason::below("short", "words", 12.0, 50.0))`.
+    Drop(Reason),
 }
 
 /// A step that looks at one document at a time: keeps, drops with a reason, edits, adds columns.
