@@ -12,6 +12,7 @@ pub mod error;
 pub mod fasttext;
 pub mod functions;
 pub mod kinds;
+pub mod ledger;
 pub mod mix;
 pub mod pack;
 pub mod readers;

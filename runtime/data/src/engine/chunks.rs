@@ -169,6 +169,14 @@ impl Open {
 }
 
 impl Item {
+    /// The id of the document that it would give; empty for a stored line, which holds its own.
+    pub(super) fn id(&self) -> String {
+        match self {
+            Item::Source { file, record, .. } => format!("{}#{}", file.label, record.index),
+            Item::Stored { .. } => String::new(),
+        }
+    }
+
     /// Bytes that count towards the chunk.
     pub(super) fn bytes(&self) -> u64 {
         match self {

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     document::Document,
     error::{BadRecord, DataError, Result},
+    ledger::Origins,
     readers::{FileFacts, Reader, SourceFile},
     steps::{Barrier, Count, Map, Split},
 };
@@ -74,6 +75,8 @@ pub struct Segment {
     pub split: Option<(Split, PathBuf)>,
     /// The folder that gets `part-NNNNN.jsonl.zst` and `journal.jsonl`. Give the same folder again to resume.
     pub out: PathBuf,
+    /// Which sources the documents come from, for the ledger.
+    pub origins: Arc<Origins>,
     /// Input bytes (decompressed) after which a chunk ends: [`CHUNK_BYTES`], less in tests.
     pub chunk_bytes: u64,
 }
@@ -87,6 +90,7 @@ impl Segment {
             maps: Vec::new(),
             split: None,
             out: out.into(),
+            origins: Arc::default(),
             chunk_bytes: CHUNK_BYTES,
         }
     }
