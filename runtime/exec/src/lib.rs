@@ -9,6 +9,7 @@ pub mod found;
 mod guards;
 pub mod hub;
 pub mod inputs;
+pub mod ledger;
 #[cfg(feature = "kernels")]
 mod models;
 pub mod numerics;
