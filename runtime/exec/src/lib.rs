@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "the clock belongs to cli and exec")]
 
 pub mod codes;
+pub mod difference;
 mod failure;
 pub mod found;
 mod guards;
@@ -16,10 +17,12 @@ pub mod numerics;
 mod operations;
 pub mod place;
 mod registry;
+pub mod report;
 pub mod resolve;
 mod run;
 pub mod store;
 pub mod task;
+pub mod trace;
 
 pub use failure::Failure;
 pub use llmp_data::readers::Roots;

@@ -6,6 +6,7 @@
 //! kept (a step's `rejects = "folder"` keeps it), but for a few samples of each reason.
 
 mod collect;
+mod find;
 mod origins;
 mod spread;
 mod store;
@@ -20,6 +21,7 @@ use crate::{
 };
 
 pub(crate) use collect::{Note, Trail, collect};
+pub use find::{Place, find, identities, ids, stored};
 pub use origins::Origins;
 pub use spread::{Bar, Spread};
 pub(crate) use store::{finish, write};

@@ -98,12 +98,22 @@ impl Spread {
         let edge = |k: usize| if k == parts { self.max } else { back(from + step * k as f64) };
         let mut bars: Vec<Bar> =
             (0..parts).map(|k| Bar { low: edge(k), high: edge(k + 1), count: 0 }).collect();
-        for (key, count) in &self.bins {
-            let at = place(value(*key).clamp(self.min, self.max));
-            let k = (((at - from) / step).floor().max(0.0) as usize).min(parts - 1);
-            bars[k].count += count;
-        }
+        let counts = self.counts(&bars);
+        bars.iter_mut().zip(counts).for_each(|(bar, count)| bar.count = count);
         (bars, powers)
+    }
+
+    /// How many of the numbers lie in each bar; those outside count for the nearest.
+    pub fn counts(&self, bars: &[Bar]) -> Vec<u64> {
+        let mut counts = vec![0; bars.len()];
+        for (key, count) in &self.bins {
+            let value = value(*key).clamp(self.min, self.max);
+            let at = bars.partition_point(|bar| bar.high <= value).min(bars.len().max(1) - 1);
+            if let Some(own) = counts.get_mut(at) {
+                *own += count;
+            }
+        }
+        counts
     }
 }
 

@@ -64,15 +64,19 @@ pub fn summary(out: &Path) -> Result<Option<Ledger>> {
 
 /// The files with the lost documents of `out`, in order.
 fn parts(out: &Path) -> Result<Vec<PathBuf>> {
-    let folder = out.join(FOLDER);
-    let entries = match fs::read_dir(&folder) {
+    parts_of(&out.join(FOLDER))
+}
+
+/// The parts in a folder, in order; none where there is no folder.
+pub(super) fn parts_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(DataError::io("open", &folder, e)),
+        Err(e) => return Err(DataError::io("open", folder, e)),
     };
     let mut parts = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|e| DataError::io("open", &folder, e))?.path();
+        let path = entry.map_err(|e| DataError::io("open", folder, e))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with("part-") && name.ends_with(".jsonl.zst") {
             parts.push(path);

@@ -1,0 +1,298 @@
+//! `llmp data diff`: which documents one result has and another has not, and why each lost what it lost.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use llmp_data::ledger::{self, identities, ids};
+use llmp_data::tokens::id_hash;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::operations::data_failure;
+use crate::store::{Journal, Manifest, Store};
+
+/// Documents whose identities are held in memory at a time, of each side (16 bytes each).
+const AT_ONCE: u64 = 32 << 20;
+/// Examples of each reason.
+const EXAMPLES: usize = 5;
+
+/// One side: documents in a store.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// What people call it.
+    pub name: String,
+    /// Folder of the result, with its manifest.
+    pub result: PathBuf,
+    /// Part of the result: `""` or `heldout`.
+    pub part: String,
+}
+
+/// Two results compared.
+#[derive(Debug, Clone, Serialize)]
+pub struct Difference {
+    /// Names of the two sides.
+    pub sides: [String; 2],
+    /// Documents of each.
+    pub documents: [u64; 2],
+    /// Documents that both have, with equal content.
+    pub same: u64,
+    /// Documents that both have, with other text or columns.
+    pub changed: Change,
+    /// Documents that only the first has, by where the second lost them.
+    pub lost: Change,
+    /// Documents that only the second has, by where the first lost them.
+    pub gained: Change,
+}
+
+/// Documents of one sort.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Change {
+    /// How many.
+    pub documents: u64,
+    /// By step and reason; the most frequent first.
+    pub reasons: Vec<Because>,
+    /// Some whose reason is not known.
+    pub examples: Vec<String>,
+}
+
+/// Documents that one step dropped for one reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct Because {
+    /// The step, as it was called when it ran.
+    pub step: String,
+    /// The reason.
+    pub reason: String,
+    /// How many.
+    pub documents: u64,
+    /// Some of them: id, and what decided.
+    pub examples: Vec<Example>,
+}
+
+/// One document with what decided.
+#[derive(Debug, Clone, Serialize)]
+pub struct Example {
+    /// Its id.
+    pub id: String,
+    /// `words 12 < 50`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+impl Difference {
+    /// Whether both hold the same documents.
+    pub fn is_empty(&self) -> bool {
+        self.changed.documents + self.lost.documents + self.gained.documents == 0
+    }
+}
+
+/// The documents at a path: a folder of a result, one inside it, or a link to it.
+///
+/// Errors: there is no result.
+pub fn at_path(path: &Path) -> Result<Side, Failure> {
+    let real = std::fs::canonicalize(path).map_err(|e| Failure::io("open", path, &e))?;
+    let holds = |folder: &&Path| folder.join(Manifest::FILE).is_file();
+    let Some(result) = real.ancestors().find(holds) else {
+        let words = format!("{} is no result of a run: there is no {} in it", path.display(), Manifest::FILE);
+        return Err(Failure::new("LLMP1305", words)
+            .help("give a link such as `runs/main/clean`, a folder of the store, or an item of a program"));
+    };
+    let inside = real.strip_prefix(result).map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
+    let part = if inside == "documents" { String::new() } else { inside };
+    Ok(Side { name: path.display().to_string(), result: result.to_owned(), part })
+}
+
+/// All documents that the programs of two stores have last given under equal names, pair by pair; and the names that
+/// only one of them has.
+pub fn stores(before: &Path, after: &Path) -> Result<(Vec<[Side; 2]>, Vec<String>), Failure> {
+    let (a, b) = (remembered(before)?, remembered(after)?);
+    let mut pairs = Vec::new();
+    let mut alone = Vec::new();
+    for (name, result) in &a {
+        match b.get(name) {
+            Some(other) => pairs.push([result.clone(), other.clone()]),
+            None => alone.push(format!("only {} has {name}", before.display())),
+        }
+    }
+    alone.extend(
+        b.keys()
+            .filter(|name| !a.contains_key(*name))
+            .map(|name| format!("only {} has {name}", after.display())),
+    );
+    Ok((pairs, alone))
+}
+
+/// Results with documents in the store of a project, by program and step.
+fn remembered(project: &Path) -> Result<BTreeMap<String, Side>, Failure> {
+    let store = Store::at(project);
+    let runs = store.root().join("runs");
+    let mut found = BTreeMap::new();
+    let entries = std::fs::read_dir(&runs).map_err(|e| Failure::io("list", &runs, &e))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| Failure::io("list", &runs, &e))?;
+        let program = entry.file_name().to_string_lossy().into_owned();
+        for (step, last) in Journal::open(&store, &program).all() {
+            let Some(finished) = store.finished(&last.key)? else { continue };
+            for (part, content) in &finished.manifest.parts {
+                if content.path != "documents" && part != "heldout" {
+                    continue;
+                }
+                let dot = if part.is_empty() { "" } else { "." };
+                let name = format!("{program}:{step}{dot}{part}");
+                let side = Side { name: name.clone(), result: finished.folder.clone(), part: part.clone() };
+                found.insert(name, side);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Compares the documents of two results. Reads each side once for every 32 million documents.
+///
+/// Errors: a side that holds no documents, a store that cannot be read.
+pub fn difference(before: &Side, after: &Side) -> Result<Difference, Failure> {
+    let (a, b) = (before.documents()?, after.documents()?);
+    let documents = [a.1, b.1];
+    let passes = documents[0].max(documents[1]).div_ceil(AT_ONCE).max(1);
+    let mut same = 0;
+    let (mut lost, mut gained, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+    for pass in 0..passes {
+        let left = identities(&a.0, pass, passes).map_err(data_failure)?;
+        let right = identities(&b.0, pass, passes).map_err(data_failure)?;
+        let (mut l, mut r) = (left.iter().peekable(), right.iter().peekable());
+        loop {
+            match (l.peek(), r.peek()) {
+                (Some(x), Some(y)) if x.0 == y.0 => {
+                    if x.1 == y.1 {
+                        same += 1
+                    } else {
+                        changed.push(x.0)
+                    }
+                    l.next();
+                    r.next();
+                }
+                (Some(x), y) if y.is_none_or(|y| x.0 < y.0) => {
+                    lost.push(x.0);
+                    l.next();
+                }
+                (_, Some(y)) => {
+                    gained.push(y.0);
+                    r.next();
+                }
+                (_, None) => break,
+            }
+        }
+    }
+    let examples = |wanted: &[u64], folder: &Path| -> Result<Vec<String>, Failure> {
+        let mut some: Vec<u64> = wanted.iter().copied().take(EXAMPLES).collect();
+        some.sort_unstable();
+        ids(folder, &some).map_err(data_failure)
+    };
+    let changed =
+        Change { documents: changed.len() as u64, reasons: Vec::new(), examples: examples(&changed, &a.0)? };
+    let explain = |hashes: Vec<u64>, by: &Side, folder: &Path| -> Result<Change, Failure> {
+        let (reasons, unknown) = by.reasons(hashes.clone())?;
+        Ok(Change { documents: hashes.len() as u64, reasons, examples: examples(&unknown, folder)? })
+    };
+    Ok(Difference {
+        sides: [before.name.clone(), after.name.clone()],
+        documents,
+        same,
+        changed,
+        lost: explain(lost, after, &a.0)?,
+        gained: explain(gained, before, &b.0)?,
+    })
+}
+
+impl Side {
+    /// The folder of its documents, and how many there are.
+    fn documents(&self) -> Result<(PathBuf, u64), Failure> {
+        let manifest = self.manifest()?;
+        let part = manifest.parts.get(&self.part);
+        let part =
+            part.filter(|part| part.counts.contains_key("documents") && !part.counts.contains_key("tokens"));
+        let Some(part) = part else {
+            let words = format!("`{}` holds no documents", self.name);
+            return Err(Failure::new("LLMP1305", words)
+                .help("compare sources or datasets; models and token shards have no documents"));
+        };
+        Ok((self.result.join(&part.path), part.counts.get("documents").copied().unwrap_or(0)))
+    }
+
+    fn manifest(&self) -> Result<Manifest, Failure> {
+        Manifest::open(&self.result)?.ok_or_else(|| {
+            let words = format!("`{}` is not in the store any more", self.name);
+            Failure::new("LLMP1305", words).help("run the program that made it again")
+        })
+    }
+
+    /// Where this side lost the documents with these hashes: itself, or a result that it was made from. And those that
+    /// no ledger knows.
+    fn reasons(&self, mut hashes: Vec<u64>) -> Result<(Vec<Because>, Vec<u64>), Failure> {
+        if hashes.is_empty() {
+            return Ok((Vec::new(), hashes));
+        }
+        hashes.sort_unstable();
+        let mut seen = vec![false; hashes.len()];
+        let mut reasons: BTreeMap<(String, String), Because> = BTreeMap::new();
+        for (folder, manifest) in self.chain()? {
+            let documents = folder.join("documents");
+            let members = &manifest.definition.members;
+            let steps = ledger::summary(&documents).map_err(data_failure)?.map_or(0, |l| l.losses.len());
+            let shift = steps.saturating_sub(members.len());
+            ledger::lost(&documents, "", |lost| {
+                let Ok(at) = hashes.binary_search(&id_hash(&lost.id)) else { return true };
+                if std::mem::replace(&mut seen[at], true) {
+                    return true;
+                }
+                let member = lost.step.checked_sub(shift).and_then(|k| members.get(k));
+                let step = member.map_or_else(|| "store".to_owned(), |member| member.name.clone());
+                let because = reasons.entry((step.clone(), lost.reason.clone())).or_insert(Because {
+                    step,
+                    reason: lost.reason,
+                    documents: 0,
+                    examples: Vec::new(),
+                });
+                because.documents += 1;
+                if because.examples.len() < EXAMPLES {
+                    let by = lost.by.map(|by| by.to_string());
+                    because.examples.push(Example { id: lost.id, by });
+                }
+                true
+            })
+            .map_err(data_failure)?;
+        }
+        let mut reasons: Vec<Because> = reasons.into_values().collect();
+        reasons.sort_by_key(|because| std::cmp::Reverse(because.documents));
+        let unknown = hashes.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(hash, _)| *hash).collect();
+        Ok((reasons, unknown))
+    }
+
+    /// This result and the results that it was made from, found in its store by their content.
+    fn chain(&self) -> Result<Vec<(PathBuf, Manifest)>, Failure> {
+        let mut by_content: BTreeMap<String, (PathBuf, Manifest)> = BTreeMap::new();
+        let store = self.result.parent().unwrap_or(Path::new("."));
+        let entries = std::fs::read_dir(store).map_err(|e| Failure::io("list", store, &e))?;
+        for entry in entries {
+            let folder = entry.map_err(|e| Failure::io("list", store, &e))?.path();
+            if folder.extension().is_some() || !folder.is_dir() {
+                continue;
+            }
+            let Some(manifest) = Manifest::open(&folder)? else { continue };
+            for part in manifest.parts.values() {
+                by_content.insert(part.hash.clone(), (folder.clone(), manifest.clone()));
+            }
+        }
+        let mut chain: Vec<(PathBuf, Manifest)> = vec![(self.result.clone(), self.manifest()?)];
+        let mut at = 0;
+        while let Some((_, manifest)) = chain.get(at).cloned() {
+            at += 1;
+            for input in &manifest.definition.inputs {
+                let Some(found) = by_content.get(&input.content) else { continue };
+                if chain.iter().all(|(folder, _)| *folder != found.0) {
+                    chain.push(found.clone());
+                }
+            }
+        }
+        Ok(chain)
+    }
+}
