@@ -239,7 +239,9 @@ pub(crate) fn origins(plan: &Plan, step: &Step, options: &Options<'_>) -> Vec<(S
             let files = files(step, options).unwrap_or_default();
             sources.push((plan.name(&step.id), files));
         }
-        open.extend(step.inputs.iter().filter_map(|port| plan.step(&port.step)));
+        // Further inputs of a step are what its arguments refer to, not its documents.
+        let pipes = if step.op == CONCAT { step.inputs.len() } else { 1 };
+        open.extend(step.inputs.iter().take(pipes).filter_map(|port| plan.step(&port.step)));
     }
     sources.sort();
     sources

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use llmp_stdlib::{Column, Problem};
-use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{Barrier, Built, Mark, Outcome, Step};
+use super::{Barrier, Built, Mark, Outcome, Step, clusters};
 use crate::{
     document::{Cell, Document},
+    engine::{Desk, Packed, Sorter},
     error::Result,
     readers::Roots,
     tokens::id_hash,
@@ -21,7 +21,8 @@ llmp_stdlib::def! {
     /// Two documents whose sets of word n-grams have the Jaccard similarity s fall into one cluster with probability
     /// 1 - (1 - s^rows)^bands (Broder 1997; FineWeb's 14 × 8 are the defaults: 77% at s = 0.75, 99.7% at 0.85); clusters
     /// are closed under chains of such pairs. Words are compared in lower case, without punctuation and accents. The
-    /// column `cluster` names the cluster. Reason: `near duplicate`. Memory: about `8 · bands + 50` bytes a document.
+    /// column `cluster` names the cluster, `clusters.jsonl` its members. Reason: `near duplicate`. Band hashes are sorted on disk;
+    /// memory is four bytes a document.
     ///
     /// ```llmp
     /// dataset unique = web |> dedup_minhash(ngram = 5, bands = 14, rows = 8)
@@ -101,48 +102,89 @@ impl Barrier for DedupMinhash {
         vec![("cluster", Column::Text)]
     }
 
-    /// The hash of the id, then one hash per band.
-    fn width(&self) -> usize {
-        1 + self.bands as usize
-    }
-
-    fn sketch(&self, doc: &Document) -> Vec<u64> {
-        let id = id_hash(&doc.id);
-        let mut sketch = vec![id];
-        match self.signature(&doc.text) {
-            Some(signature) => sketch.extend(signature.chunks_exact(self.rows.max(1) as usize).map(|band| {
-                let bytes: Vec<u8> = band.iter().flat_map(|value| value.to_le_bytes()).collect();
-                xxh3_64(&bytes)
-            })),
-            // Documents without words are not duplicates of each other.
-            None => sketch.resize(self.width(), id),
+    /// The id, then one hash per band; none for a document without words.
+    fn sketch(&self, doc: &Document, out: &mut Vec<u8>) {
+        clusters::id(doc, out);
+        let signature = self.signature(&doc.text).unwrap_or_default();
+        for (band, values) in (0u64..).zip(signature.chunks_exact(self.rows.max(1) as usize)) {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            xxh3_64_with_seed(&bytes, band).pack(out);
         }
-        sketch
     }
 
-    fn decide(&self, sketches: &[u64]) -> Vec<Mark> {
-        let width = self.width();
-        let mut parents: Vec<u32> = (0..(sketches.len() / width) as u32).collect();
-        for band in 1..width {
-            let mut keys: Vec<(u64, u32)> =
-                sketches.chunks_exact(width).zip(0..).map(|(sketch, index)| (sketch[band], index)).collect();
-            keys.par_sort_unstable();
-            for pair in keys.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-                unite(&mut parents, pair[0].1, pair[1].1);
+    fn decide(&self, desk: &mut Desk<'_>) -> Result<()> {
+        let documents = u32::try_from(desk.documents());
+        let documents = documents.map_err(|_| desk.error("takes at most 4,294,967,295 documents"))?;
+        let mut bands: Sorter<'_, (u64, u32)> = desk.sorter();
+        desk.each(|number, mut sketch| {
+            let _id: String = desk.unpack(&mut sketch)?;
+            while !sketch.is_empty() {
+                bands.push((desk.unpack(&mut sketch)?, number as u32))?;
+            }
+            Ok(())
+        })?;
+        let mut parents: Vec<u32> = (0..documents).collect();
+        let mut last = None;
+        for row in bands.sorted()? {
+            let (band, number) = row?;
+            match last {
+                Some((same, first)) if same == band => unite(&mut parents, first, number),
+                _ => last = Some((band, number)),
             }
         }
-        (0..parents.len() as u32)
-            .map(|index| {
-                let first = root(&mut parents, index);
-                Mark { cluster: sketches[first as usize * width], keep: first == index || !self.drop }
-            })
-            .collect()
+        let mut members: Sorter<'_, (u64, u64)> = desk.sorter();
+        let mut firsts: Sorter<'_, (u32, u32)> = desk.sorter();
+        for number in 0..documents {
+            let first = root(&mut parents, number);
+            if first != number {
+                members.push((u64::from(number), u64::from(first)))?;
+                firsts.push((first, number))?;
+            }
+        }
+        drop(parents);
+        self.mark(desk, firsts)?;
+        clusters::report(desk, self.name(), members)
     }
 
-    fn apply(&self, doc: &mut Document, mark: Mark) -> Outcome {
-        doc.columns.insert("cluster".into(), Cell::Text(format!("{:016x}", mark.cluster)));
-        if mark.keep { Outcome::Keep } else { Outcome::Drop("near duplicate".into()) }
+    fn apply(&self, doc: &mut Document, mark: Option<&Mark>) -> Outcome {
+        if mark.is_none() {
+            doc.columns.insert("cluster".into(), Cell::Text(cluster(&doc.id)));
+        }
+        mark.map_or(Outcome::Keep, |mark| mark.apply(doc))
     }
+}
+
+impl DedupMinhash {
+    /// Marks the members of clusters; `rows` are (first document, other document).
+    fn mark(&self, desk: &mut Desk<'_>, rows: Sorter<'_, (u32, u32)>) -> Result<()> {
+        let mut rows = rows.sorted()?.peekable();
+        let mut others: Sorter<'_, (u32, String)> = desk.sorter();
+        desk.each(|number, mut sketch| {
+            let mut name = None;
+            while let Some(row) =
+                rows.next_if(|row| row.as_ref().map_or(true, |row| u64::from(row.0) == number))
+            {
+                let name = match &name {
+                    Some(name) => name,
+                    None => name.insert(cluster(&desk.unpack::<String>(&mut sketch)?)),
+                };
+                others.push((row?.1, name.clone()))?;
+            }
+            Ok(())
+        })?;
+        for row in others.sorted()? {
+            let (number, name) = row?;
+            let mut mark = Mark::cell("cluster", name);
+            mark.drop = self.drop.then(|| "near duplicate".into());
+            desk.mark(u64::from(number), &mark)?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of the cluster whose first document has this id.
+fn cluster(id: &str) -> String {
+    format!("{:016x}", id_hash(id))
 }
 
 /// The first document of a cluster.

@@ -1,6 +1,8 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
+mod barrier;
 mod charset;
+mod clusters;
 mod dedup_exact;
 mod dedup_minhash;
 mod detect_language;
@@ -27,6 +29,7 @@ use crate::{
     readers::Roots,
 };
 
+pub use barrier::{Barrier, Mark};
 pub use dedup_exact::DedupExact;
 pub use dedup_minhash::DedupMinhash;
 pub use detect_language::DetectLanguage;
@@ -158,39 +161,6 @@ pub trait Map: Send + Sync + Debug {
 
     /// Looks at `doc`, edits it, and says whether it goes on.
     fn apply(&self, doc: &mut Document) -> Outcome;
-}
-
-/// What a barrier decided about one document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The cluster that the document belongs to.
-    pub cluster: u64,
-    /// Whether it is the copy that stays.
-    pub keep: bool,
-}
-
-/// A step that needs the whole set: a first pass sketches each document, a decision sees all sketches, a second pass
-/// applies the decision.
-pub trait Barrier: Send + Sync + Debug {
-    /// The step's name in the language.
-    fn name(&self) -> &'static str;
-
-    /// Columns that it adds.
-    fn adds(&self) -> Vec<(&'static str, Column)> {
-        Vec::new()
-    }
-
-    /// Words per sketch.
-    fn width(&self) -> usize;
-
-    /// The sketch of one document: exactly [`Barrier::width`] words.
-    fn sketch(&self, doc: &Document) -> Vec<u64>;
-
-    /// One mark per document; `sketches` lie one after the other in document order.
-    fn decide(&self, sketches: &[u64]) -> Vec<Mark>;
-
-    /// Writes the decision into the document, or drops it.
-    fn apply(&self, doc: &mut Document, mark: Mark) -> Outcome;
 }
 
 /// What went into a step, came out and was dropped.
