@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use llmp_data::ledger::{self, identities, ids};
 use llmp_data::tokens::id_hash;
+use llmp_stdlib::{Plan, Port, Registry};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::operations::data_failure;
+use crate::run::Options;
 use crate::store::{Journal, Manifest, Store};
+use crate::task::tasks;
 
 /// Documents whose identities are held in memory at a time, of each side (16 bytes each).
 const AT_ONCE: u64 = 32 << 20;
@@ -99,6 +102,58 @@ pub fn at_path(path: &Path) -> Result<Side, Failure> {
     let inside = real.strip_prefix(result).map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
     let part = if inside == "documents" { String::new() } else { inside };
     Ok(Side { name: path.display().to_string(), result: result.to_owned(), part })
+}
+
+/// The result of an item as it last ran, or, with `before`, the one before that.
+///
+/// Errors: no such item, it has not run, there was no other result before.
+pub fn of_item(
+    plan: &Plan,
+    registry: &Registry,
+    options: &Options<'_>,
+    item: &str,
+    before: bool,
+) -> Result<Side, Failure> {
+    let (name, part) = match item.rsplit_once('.') {
+        Some((name, part)) if !plan.items.contains_key(item) && plan.items.contains_key(name) => (name, part),
+        _ => (item, ""),
+    };
+    let port = plan
+        .items
+        .get(name)
+        .cloned()
+        .or_else(|| plan.named(name).map(|step| Port { step: step.id.clone(), part: None }));
+    let Some(port) = port else {
+        let near = llmp_grammar::nearest(item, plan.items.keys().map(String::as_str));
+        let help = near.map_or_else(
+            || "`llmp plan` lists the items".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return Err(Failure::new("LLMP1305", format!("no item is called `{item}`")).help(help));
+    };
+    let part = port.part.clone().unwrap_or_else(|| part.to_owned());
+    let store = Store::at(&options.project);
+    let all = tasks(plan, registry);
+    let Some(task) = all.iter().find(|task| task.last().id == port.step) else {
+        let words = format!("`{item}` is not stored by itself: it runs fused with the steps behind it");
+        return Err(Failure::new("LLMP1305", words).help("compare the data behind it"));
+    };
+    let journal = Journal::open(&store, &options.program);
+    let last = journal.get(&task.name);
+    let key =
+        if before { last.and_then(|last| last.before.clone()) } else { last.map(|last| last.key.clone()) };
+    let Some(key) = key else {
+        let (words, help) = match (before, last.is_some()) {
+            (true, true) => ("has had only one result", "change the program and run it again"),
+            _ => ("has not run yet", "run the program: `llmp run FILE`"),
+        };
+        return Err(Failure::new("LLMP1305", format!("`{item}` {words}")).help(help));
+    };
+    let Some(finished) = store.finished(&key)? else {
+        let words = format!("the result of `{item}` is not in the store any more");
+        return Err(Failure::new("LLMP1305", words).help("run the program again"));
+    };
+    Ok(Side { name: item.to_owned(), result: finished.folder, part })
 }
 
 /// All documents that the programs of two stores have last given under equal names, pair by pair; and the names that

@@ -95,6 +95,8 @@ pub struct Row {
     pub step: String,
     /// What it does.
     pub op: String,
+    /// Steps whose documents it reads.
+    pub from: Vec<String>,
     /// Over all sources.
     #[serde(flatten)]
     pub flow: Flow,
@@ -143,6 +145,7 @@ pub fn rows(plan: &Plan, registry: &Registry, done: &[Done<'_>]) -> Result<Vec<R
             rows.push(Row {
                 tokens_in: rate.filter(|_| text(before)).map(|r| total.bytes_in as f64 * r),
                 tokens_out: rate.filter(|_| text(states.get(&step.id))).map(|r| total.bytes_out as f64 * r),
+                from: from(plan, step),
                 step: name,
                 op: step.op.clone(),
                 flow: total,
@@ -175,16 +178,22 @@ fn tokenized(plan: &Plan, done: &Done<'_>) -> Option<Row> {
         Flow { input: documents, output: documents, bytes_in: bytes, bytes_out: bytes, ..Flow::default() };
     let tokens = Some(count("tokens") as f64);
     let step = done.task.last();
-    let name = plan.name(&step.id);
     Some(Row {
-        step: name,
+        step: plan.name(&step.id),
         op: step.op.clone(),
+        from: from(plan, step),
         flow,
         tokens_in: tokens,
         tokens_out: tokens,
         stale: done.stale,
         ..Row::default()
     })
+}
+
+/// Names of the steps whose documents a step reads.
+fn from(plan: &Plan, step: &Step) -> Vec<String> {
+    let pipes = if step.op == CONCAT { step.inputs.len() } else { 1 };
+    step.inputs.iter().take(pipes).map(|port| plan.name(&port.step)).collect()
 }
 
 /// The state that each step gives.

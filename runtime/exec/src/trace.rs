@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::ledger::{Done, last, origins};
 use crate::operations::data_failure;
+use crate::report::beside;
 use crate::run::Options;
 
 /// Documents of a file that are shown one by one.
@@ -193,9 +194,15 @@ impl Search<'_> {
         .map_err(data_failure)?;
         for one in lost {
             let at = (0..names.len()).find(|&k| done.flow(k) == one.step).unwrap_or(0);
+            let by = match one.by {
+                Some(by) => Some(by.to_string()),
+                None => match beside::copy_of(done, &one.id)? {
+                    Some(kept) => Some(format!("a copy of {kept}")),
+                    None => beside::overlap_of(done, &one.id)?,
+                },
+            };
             let traced = self.traced(&one.id);
             pass(&mut traced.passed, &names[..at]);
-            let by = one.by.map(|by| by.to_string());
             let step = names.get(at).cloned().unwrap_or_default();
             traced.dropped.push(Dropped { step, reason: one.reason, by });
             traced.url = traced.url.take().or(one.url);

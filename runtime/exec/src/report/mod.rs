@@ -1,5 +1,6 @@
 //! `llmp report`: what became of a program's data, as plain facts and as one self-contained HTML page.
 
+pub(crate) mod beside;
 mod card;
 mod page;
 mod sets;
@@ -15,6 +16,7 @@ use crate::failure::Failure;
 use crate::ledger::{self, Done, Row};
 use crate::run::Options;
 
+pub use beside::{Contamination, Duplicates, Group, Hit};
 pub use card::{Estimated, Portion, Source, Stage};
 pub use page::html;
 pub use sets::{Chart, Histogram, Set};
@@ -52,9 +54,9 @@ pub struct Report {
     /// Stages with the shares of their mixtures.
     pub stages: Vec<Stage>,
     /// Groups of duplicates.
-    pub clusters: Vec<serde_json::Value>,
+    pub clusters: Vec<Duplicates>,
     /// Overlaps with evaluation sets.
-    pub hits: Vec<serde_json::Value>,
+    pub hits: Vec<Contamination>,
     /// Records that could not be read.
     pub bad: Bad,
 }
@@ -137,12 +139,26 @@ pub fn report(
         reasons: reasons(plan, &done, &ledgers),
         estimates: card::estimates(plan, program, registry, &done, &sets, above.is_none()),
         stages: card::stages(plan, &done),
-        clusters: Vec::new(),
-        hits: Vec::new(),
+        clusters: beside::duplicates(&done)?,
+        hits: beside::contamination(&done)?,
         bad: bad(&done),
         funnel,
         sets,
     })
+}
+
+/// Tokens of every item by the plan, and by the run where they were counted.
+///
+/// Errors: a store that cannot be read.
+pub fn estimates(
+    plan: &Plan,
+    program: &Program,
+    registry: &Registry,
+    done: &[Done<'_>],
+) -> Result<Vec<Estimated>, Failure> {
+    let ledgers = done.iter().map(Done::ledger).collect::<Result<Vec<_>, Failure>>()?;
+    let sets = sets::sets(plan, done, &ledgers);
+    Ok(card::estimates(plan, program, registry, done, &sets, true))
 }
 
 /// The steps that the result of an item is made by.
