@@ -282,49 +282,42 @@ impl Side {
 
     /// Where this side lost the documents with these hashes: itself, or a result that it was made from. And those that
     /// no ledger knows.
-    fn reasons(&self, mut hashes: Vec<u64>) -> Result<(Vec<Because>, Vec<u64>), Failure> {
-        if hashes.is_empty() {
-            return Ok((Vec::new(), hashes));
+    fn reasons(&self, hashes: Vec<u64>) -> Result<(Vec<Because>, Vec<u64>), Failure> {
+        let mut why = Why::new(hashes);
+        if why.open() == 0 {
+            return Ok((Vec::new(), Vec::new()));
         }
-        hashes.sort_unstable();
-        let mut seen = vec![false; hashes.len()];
-        let mut reasons: BTreeMap<(String, String), Because> = BTreeMap::new();
         for (folder, manifest) in self.chain()? {
             let documents = folder.join("documents");
             let members = &manifest.definition.members;
             let steps = ledger::summary(&documents).map_err(data_failure)?.map_or(0, |l| l.losses.len());
             let shift = steps.saturating_sub(members.len());
             ledger::lost(&documents, "", |lost| {
-                let Ok(at) = hashes.binary_search(&id_hash(&lost.id)) else { return true };
-                if std::mem::replace(&mut seen[at], true) {
-                    return true;
-                }
                 let member = lost.step.checked_sub(shift).and_then(|k| members.get(k));
-                let step = member.map_or_else(|| "store".to_owned(), |member| member.name.clone());
-                let because = reasons.entry((step.clone(), lost.reason.clone())).or_insert(Because {
-                    step,
-                    reason: lost.reason,
-                    documents: 0,
-                    examples: Vec::new(),
-                });
-                because.documents += 1;
-                if because.examples.len() < EXAMPLES {
-                    let by = lost.by.map(|by| by.to_string());
-                    because.examples.push(Example { id: lost.id, by });
-                }
-                true
+                let step = member.map_or("store", |member| member.name.as_str());
+                why.tell(lost.id, step, &lost.reason, lost.by.map(|by| by.to_string()));
+                why.open() > 0
             })
             .map_err(data_failure)?;
+            // What a split set aside lies in another part of its result.
+            let step = members.last().map_or("", |member| member.name.as_str());
+            for (part, content) in &manifest.parts {
+                let other = if folder == self.result { *part != self.part } else { !part.is_empty() };
+                if other && why.open() > 0 && content.counts.contains_key("documents") {
+                    let reason =
+                        if part.is_empty() { "kept for training".to_owned() } else { format!("in {part}") };
+                    for id in ids(&folder.join(&content.path), &why.hashes).map_err(data_failure)? {
+                        why.tell(id, step, &reason, None);
+                    }
+                }
+            }
         }
-        let mut reasons: Vec<Because> = reasons.into_values().collect();
-        reasons.sort_by_key(|because| std::cmp::Reverse(because.documents));
-        let unknown = hashes.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(hash, _)| *hash).collect();
-        Ok((reasons, unknown))
+        Ok(why.answer())
     }
 
     /// This result and the results that it was made from, found in its store by their content.
     fn chain(&self) -> Result<Vec<(PathBuf, Manifest)>, Failure> {
-        let mut by_content: BTreeMap<String, (PathBuf, Manifest)> = BTreeMap::new();
+        let mut by_content: BTreeMap<String, Vec<(PathBuf, Manifest)>> = BTreeMap::new();
         let store = self.result.parent().unwrap_or(Path::new("."));
         let entries = std::fs::read_dir(store).map_err(|e| Failure::io("list", store, &e))?;
         for entry in entries {
@@ -334,7 +327,7 @@ impl Side {
             }
             let Some(manifest) = Manifest::open(&folder)? else { continue };
             for part in manifest.parts.values() {
-                by_content.insert(part.hash.clone(), (folder.clone(), manifest.clone()));
+                by_content.entry(part.hash.clone()).or_default().push((folder.clone(), manifest.clone()));
             }
         }
         let mut chain: Vec<(PathBuf, Manifest)> = vec![(self.result.clone(), self.manifest()?)];
@@ -342,12 +335,59 @@ impl Side {
         while let Some((_, manifest)) = chain.get(at).cloned() {
             at += 1;
             for input in &manifest.definition.inputs {
-                let Some(found) = by_content.get(&input.content) else { continue };
-                if chain.iter().all(|(folder, _)| *folder != found.0) {
-                    chain.push(found.clone());
-                }
+                let mut made = by_content.get(&input.content).cloned().unwrap_or_default();
+                made.retain(|(folder, _)| chain.iter().all(|(known, _)| known != folder));
+                made.sort_by(|a, b| a.0.cmp(&b.0));
+                chain.extend(made);
             }
         }
         Ok(chain)
+    }
+}
+
+/// Documents whose reasons are looked for.
+struct Why {
+    /// Hashes of their ids, sorted.
+    hashes: Vec<u64>,
+    seen: Vec<bool>,
+    left: usize,
+    reasons: BTreeMap<(String, String), Because>,
+}
+
+impl Why {
+    fn new(mut hashes: Vec<u64>) -> Why {
+        hashes.sort_unstable();
+        Why { seen: vec![false; hashes.len()], left: hashes.len(), hashes, reasons: BTreeMap::new() }
+    }
+
+    /// How many have no reason yet.
+    fn open(&self) -> usize {
+        self.left
+    }
+
+    /// A reason for a document, which counts if it is looked for and has none yet.
+    fn tell(&mut self, id: String, step: &str, reason: &str, by: Option<String>) {
+        let Ok(at) = self.hashes.binary_search(&id_hash(&id)) else { return };
+        if std::mem::replace(&mut self.seen[at], true) {
+            return;
+        }
+        self.left -= 1;
+        let because = self.reasons.entry((step.to_owned(), reason.to_owned())).or_insert_with(|| Because {
+            step: step.to_owned(),
+            reason: reason.to_owned(),
+            documents: 0,
+            examples: Vec::new(),
+        });
+        because.documents += 1;
+        if because.examples.len() < EXAMPLES {
+            because.examples.push(Example { id, by });
+        }
+    }
+
+    fn answer(self) -> (Vec<Because>, Vec<u64>) {
+        let mut reasons: Vec<Because> = self.reasons.into_values().collect();
+        reasons.sort_by_key(|because| std::cmp::Reverse(because.documents));
+        let unknown = self.hashes.iter().zip(&self.seen).filter(|(_, seen)| !**seen).map(|(hash, _)| *hash);
+        (reasons, unknown.collect())
     }
 }

@@ -6,13 +6,13 @@ use llmp_data::ledger::{self, Lost};
 use llmp_data::tokens::{TokenShard, id_hash};
 use llmp_data::{Cell, Document};
 use llmp_stdlib::number::to_f64;
-use llmp_stdlib::{Plan, Registry, Step, StepId, Value};
+use llmp_stdlib::{Plan, Port, Registry, Step, StepId, Value};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::ledger::{Done, last, origins};
 use crate::operations::data_failure;
-use crate::report::beside;
+use crate::report::{beside, name_of};
 use crate::run::Options;
 
 /// Documents of a file that are shown one by one.
@@ -216,9 +216,8 @@ impl Search<'_> {
                 pass(&mut traced.passed, &names);
                 traced.url = traced.url.take().or_else(|| url(&doc).map(str::to_owned));
                 let file = place.part.strip_prefix(&self.options.project).unwrap_or(&place.part);
-                let dot = if part.is_empty() { "" } else { "." };
                 let kept = Kept {
-                    name: format!("{}{dot}{part}", self.plan.name(&done.task.last().id)),
+                    name: String::new(),
                     file: file.display().to_string(),
                     line: place.line,
                     bytes: doc.bytes(),
@@ -243,21 +242,15 @@ impl Search<'_> {
             .flat_map(|one| one.task.inputs())
             .map(|port| (&port.step, port.part.as_deref().unwrap_or("")))
             .collect();
-        let items: BTreeMap<(&StepId, &str), &String> = self
-            .plan
-            .items
-            .iter()
-            .map(|(item, port)| ((&port.step, port.part.as_deref().unwrap_or("")), item))
-            .collect();
         for ((step, part), ids) in &self.parts {
             if read.contains(&(step, part.as_str())) {
                 continue;
             }
-            let item = items.get(&(step, part.as_str()));
+            let port = Port { step: step.clone(), part: (!part.is_empty()).then(|| part.clone()) };
+            let name = name_of(self.plan, &port);
             for (id, kept) in ids {
                 let Some(traced) = self.found.get_mut(id) else { continue };
-                let name = item.map_or_else(|| kept.name.clone(), |item| (*item).clone());
-                traced.kept.push(Kept { name, ..kept.clone() });
+                traced.kept.push(Kept { name: name.clone(), ..kept.clone() });
             }
         }
     }
@@ -327,12 +320,6 @@ fn pass(passed: &mut Vec<String>, names: &[String]) {
             passed.push(name.clone());
         }
     }
-}
-
-fn name_of(plan: &Plan, port: &llmp_stdlib::Port) -> String {
-    let item = plan.items.iter().find(|(_, own)| *own == port).map(|(item, _)| item.clone());
-    let part = port.part.as_ref().map(|part| format!(".{part}")).unwrap_or_default();
-    item.unwrap_or_else(|| format!("{}{part}", plan.name(&port.step)))
 }
 
 /// One part of what a stage trained on.

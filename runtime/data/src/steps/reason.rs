@@ -90,6 +90,11 @@ impl Reason {
         Reason::score(name, of, value, Side::Above, limit)
     }
 
+    /// The name, owned.
+    pub fn into_owned(self) -> String {
+        self.name.into_owned()
+    }
+
     /// A reason with a few words on what decided.
     pub fn words(name: impl Into<Cow<'static, str>>, words: impl Into<String>) -> Reason {
         Reason { name: name.into(), by: Some(Box::new(Decided::Words(words.into()))) }

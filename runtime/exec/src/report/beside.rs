@@ -95,6 +95,11 @@ fn lines<T: for<'a> Deserialize<'a>>(
     Ok(true)
 }
 
+/// Whether a task has a step with one of these ops; one that found nothing may have written nothing.
+fn does(done: &Done<'_>, ops: &[&str]) -> bool {
+    done.finished.manifest.definition.members.iter().any(|member| ops.contains(&member.op.as_str()))
+}
+
 /// The name of the step of a task that has this op, else of the task.
 fn step(done: &Done<'_>, begins: &str) -> String {
     let members = &done.finished.manifest.definition.members;
@@ -122,7 +127,7 @@ pub(super) fn duplicates(done: &[Done<'_>]) -> Result<Vec<Duplicates>, Failure> 
         let words =
             |size: u64| if size > SIZES { format!("more than {SIZES}") } else { format!("{size} documents") };
         found.sizes = sizes.into_iter().map(|(size, groups)| (words(size), groups)).collect();
-        if there {
+        if there || does(one, &["dedup_exact", "dedup_minhash", "dedup_semantic", "dedup_url"]) {
             all.push(found);
         }
     }
@@ -152,7 +157,7 @@ pub(super) fn contamination(done: &[Done<'_>]) -> Result<Vec<Contamination>, Fai
             sets.into_iter().map(|(set, (documents, _, examples))| (set, documents, examples.len() as u64));
         found.sets = counts.collect();
         found.sets.sort_by_key(|set| std::cmp::Reverse(set.1));
-        if there {
+        if there || does(one, &["decontaminate"]) {
             all.push(found);
         }
     }

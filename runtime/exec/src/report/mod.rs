@@ -19,7 +19,8 @@ use crate::run::Options;
 pub use beside::{Contamination, Duplicates, Group, Hit};
 pub use card::{Estimated, Portion, Source, Stage};
 pub use page::html;
-pub use sets::{Chart, Histogram, Set};
+pub(crate) use sets::name as name_of;
+pub use sets::{Chart, Histogram, Set, Texts};
 
 /// Form of the facts, raised when a field changes its meaning.
 const FORMAT: u32 = 1;

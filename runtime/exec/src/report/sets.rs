@@ -113,14 +113,14 @@ pub(super) fn sets(plan: &Plan, done: &[Done<'_>], ledgers: &[Option<Ledger>]) -
                 continue;
             }
             let facts = if port.part.is_some() { &ledger.heldout } else { &ledger.kept };
-            sets.push(set(plan, done, one, ledger, facts, &port));
+            sets.push(set(plan, done, ledger, facts, &port));
         }
     }
     sets
 }
 
 /// What people call a result: its item, else its step.
-pub(super) fn name(plan: &Plan, port: &Port) -> String {
+pub(crate) fn name(plan: &Plan, port: &Port) -> String {
     if let Some((item, _)) = plan.items.iter().find(|(_, own)| *own == port) {
         return item.clone();
     }
@@ -130,7 +130,7 @@ pub(super) fn name(plan: &Plan, port: &Port) -> String {
     format!("{}{part}", item.unwrap_or_else(|| plan.name(&port.step)))
 }
 
-fn set(plan: &Plan, done: &[Done<'_>], one: &Done<'_>, ledger: &Ledger, facts: &Facts, port: &Port) -> Set {
+fn set(plan: &Plan, done: &[Done<'_>], ledger: &Ledger, facts: &Facts, port: &Port) -> Set {
     let sources =
         ledger.flows.iter().filter_map(|(source, flows)| Some((source.clone(), flows.last()?.clone())));
     let tokens =
@@ -151,7 +151,6 @@ fn set(plan: &Plan, done: &[Done<'_>], one: &Done<'_>, ledger: &Ledger, facts: &
     }
     // Held-out documents are not those that a source keeps for training.
     let sources = if port.part.is_some() { BTreeMap::new() } else { sources.collect() };
-    let _ = one;
     Set {
         name: name(plan, port),
         documents: facts.sizes.count,

@@ -29,7 +29,7 @@ function histogram(name, title, chart, options) {
   const bars = chart.kept.bars;
   if (bars.length === 0) return null;
   const lost = chart.lost || [];
-  const width = 600, height = lost.some((n) => n > 0) ? 230 : 180, left = 44, right = 8, top = 14, bottom = 26;
+  const width = 600, height = lost.some((n) => n > 0) ? 230 : 180, left = 44, edge = 8, top = 14, bottom = 26;
   const up = Math.max(0, ...bars.map((bar) => bar.count));
   const down = Math.max(0, ...lost);
   const inner = height - top - bottom;
@@ -39,10 +39,10 @@ function histogram(name, title, chart, options) {
   if (limit !== null && !chart.kept.powers) { low = Math.min(low, limit); high = Math.max(high, limit); }
   const place = chart.kept.powers && low > 0 ? Math.log : (x) => x;
   const [from, to] = [place(low), place(high)];
-  const x = (value) => left + ((place(Math.max(value, low)) - from) / (to - from || 1)) * (width - left - right);
+  const x = (value) => left + ((place(Math.max(value, low)) - from) / (to - from || 1)) * (width - left - edge);
   const drawing = el("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
   for (const tick of ticks(low, high, chart.kept.powers && low > 0)) {
-    if (x(tick) > width - right + 1) continue;
+    if (x(tick) > width - edge + 1) continue;
     drawing.append(el("line", { x1: x(tick), x2: x(tick), y1: top, y2: height - bottom, class: "axis" }),
       el("text", { x: x(tick), y: height - 9, "text-anchor": "middle" }, show(tick)));
   }
@@ -51,7 +51,7 @@ function histogram(name, title, chart, options) {
   if (down > 0) drawing.append(label(height - bottom, down));
   bars.forEach((bar, k) => {
     const [x1, x2] = bars.length === 1 && bar.low === bar.high
-      ? [(left + width - right) / 2 - 12, (left + width - right) / 2 + 12] : [x(bar.low), x(bar.high)];
+      ? [(left + width - edge) / 2 - 12, (left + width - edge) / 2 + 12] : [x(bar.low), x(bar.high)];
     const range = bar.low === bar.high ? show(bar.low) : `${show(bar.low)} to ${show(bar.high)}`;
     const rect = (kind, n, y) => n > 0 && drawing.append(el("rect", {
       class: `mark ${kind}`, "data-value": n, x: x1 + 0.5, width: Math.max(1, x2 - x1 - 1), y, height: Math.max(1, n * scale),
@@ -60,7 +60,7 @@ function histogram(name, title, chart, options) {
     rect(options && options.kind ? options.kind : "kept", bar.count, zero - Math.max(1, bar.count * scale));
     rect("lost", lost[k] || 0, zero);
   });
-  drawing.append(el("line", { x1: left, x2: width - right, y1: zero, y2: zero, class: "zero" }));
+  drawing.append(el("line", { x1: left, x2: width - edge, y1: zero, y2: zero, class: "zero" }));
   if (limit !== null) {
     const at = x(limit), after = at > width * 0.7;
     drawing.append(el("line", { x1: at, x2: at, y1: 2, y2: height - bottom, class: "limit" }),
