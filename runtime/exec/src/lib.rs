@@ -4,11 +4,13 @@
 #![allow(clippy::disallowed_methods, reason = "the clock belongs to cli and exec")]
 
 pub mod codes;
+pub mod difference;
 mod failure;
 pub mod found;
 mod guards;
 pub mod hub;
 pub mod inputs;
+pub mod ledger;
 #[cfg(feature = "kernels")]
 mod models;
 pub mod numerics;
@@ -17,10 +19,12 @@ mod objects;
 mod operations;
 pub mod place;
 mod registry;
+pub mod report;
 pub mod resolve;
 mod run;
 pub mod store;
 pub mod task;
+pub mod trace;
 
 pub use failure::Failure;
 pub use llmp_data::readers::Roots;

@@ -25,6 +25,7 @@ pub mod planned;
 pub mod predicate;
 mod quality_filter;
 mod ranked;
+mod reason;
 mod sample;
 mod score_perplexity;
 mod score_token_kl;
@@ -35,7 +36,6 @@ mod take;
 pub mod words;
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     fmt::Debug,
     path::{Path, PathBuf},
@@ -70,6 +70,7 @@ pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
 pub use keep_top::KeepTop;
 pub use quality_filter::QualityFilter;
+pub use reason::{Decided, Reason, Score, Side};
 pub use sample::Sample;
 pub use score_perplexity::ScorePerplexity;
 pub use score_token_kl::ScoreTokenKl;
@@ -201,12 +202,13 @@ pub fn needs_all(name: &str, args: &Record) -> bool {
 }
 
 /// What a step says about a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It goes on, possibly edited.
     Keep,
-    /// It leaves the pipe, for this reason (a short name, counted and stored).
-    Drop(Cow<'static, str>),
+    /// It leaves the pipe, for this reason: `Outcome::Drop("not html".into())`, or with the score that decided,
+    /// `Outcome::Drop(Reason::below("short", "words", 12.0, 50.0))`.
+    Drop(Reason),
 }
 
 /// A step that looks at one document at a time: keeps, drops with a reason, edits, adds columns.
