@@ -81,7 +81,7 @@ fn the_data_pipelines_of_the_papers_can_be_written() {
     clean(
         "classifier educational { labels = jsonl(\"labels.jsonl\", as = Labelled) }
 dataset english = web
-  |> block_urls(domains = \"ut1\", words = \"ldnoobw\")
+  |> block_urls(domains = \"ut1:*/domains\", words = ldnoobw)
   |> extract_text(keep = [math, code, alt_text])
   |> strip_markdown()
   |> redact_pii()

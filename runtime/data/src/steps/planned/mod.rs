@@ -1,23 +1,12 @@
 //! Steps that are declared, checked, planned and documented; running them comes with later versions.
 
-mod dedup;
-mod heuristics;
 mod protect;
 mod reshape;
-mod rights;
-mod scores;
 
 use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
 
-pub use heuristics::{
-    BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, RefinedwebLines, StripMarkdown,
-};
-pub use protect::{
-    Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
-};
+pub use protect::{Against, Benchmarks, Decontaminate, EvaluationSet, Lengths, Overlap};
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
-pub use rights::{BlockUrls, OptOut, Robots};
-pub use scores::ScoreMath;
 
 /// The signatures of all of them, sorted by name.
 pub const SIGNATURES: &[&Signature] = &[
@@ -26,20 +15,7 @@ pub const SIGNATURES: &[&Signature] = &[
     AsLabelled::SIGNATURE,
     AsPreference::SIGNATURE,
     AsPrompt::SIGNATURE,
-    BadWords::SIGNATURE,
-    BlockUrls::SIGNATURE,
-    C4Lines::SIGNATURE,
-    C4Quality::SIGNATURE,
-    CodeQuality::SIGNATURE,
     Decontaminate::SIGNATURE,
-    DropProfanity::SIGNATURE,
-    FinewebQuality::SIGNATURE,
-    OptOut::SIGNATURE,
-    RedactPii::SIGNATURE,
-    RefinedwebLines::SIGNATURE,
-    Robots::SIGNATURE,
-    ScoreMath::SIGNATURE,
-    StripMarkdown::SIGNATURE,
 ];
 
 /// A share that is not one: outside 0% to 100%.
