@@ -47,12 +47,8 @@ fn external(
     let params = registry.meant(&step.op, &step.args).map_or(&[][..], |s| s.params);
     for param in params.iter().filter(|p| is_path(&p.ty)) {
         let Some(Value::Text(written)) = step.args.get(param.name) else { continue };
-        let found = roots.files(written).map_err(|e| {
-            Failure::new("LLMP1002", e.to_string())
-                .at(&step.id)
-                .help("paths are relative to the program; `name:…` paths lie where --root name=FOLDER says")
-        })?;
-        inputs.push(files(written.clone(), found, step, index)?);
+        let found = found::of_step(step, written, roots).map_err(|failure| failure.at(&step.id))?;
+        inputs.push(files(written.clone(), found.files, step, index)?);
     }
     Ok(inputs)
 }

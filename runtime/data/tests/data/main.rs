@@ -5,4 +5,5 @@
 mod bad_data;
 mod common;
 mod engine;
+mod readers;
 mod tokens;
