@@ -10,9 +10,12 @@ mod gopher_quality;
 mod gopher_repetition;
 mod html;
 mod keep_if;
+mod mathml;
 pub mod planned;
 pub mod predicate;
+mod repair_unicode;
 mod split;
+mod structure;
 pub mod words;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
@@ -34,6 +37,7 @@ pub use extract_text::ExtractText;
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
+pub use repair_unicode::RepairUnicode;
 pub use split::Split;
 
 /// Every step, sorted by name.
@@ -46,6 +50,7 @@ pub const ALL: &[Entry] = &[
     Entry::of::<GopherQuality>(),
     Entry::of::<GopherRepetition>(),
     Entry::of::<KeepIf>(),
+    Entry::of::<RepairUnicode>(),
     Entry::of::<Split>(),
 ];
 
