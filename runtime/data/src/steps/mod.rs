@@ -30,6 +30,7 @@ mod html;
 mod keep_if;
 mod keep_licenses;
 mod keep_top;
+mod mathml;
 mod opt_out;
 mod pii;
 pub mod planned;
@@ -39,6 +40,7 @@ mod ranked;
 mod reason;
 mod redact_pii;
 mod refinedweb_lines;
+mod repair_unicode;
 mod robots;
 pub mod robots_txt;
 mod sample;
@@ -50,6 +52,7 @@ mod shuffle;
 mod sort;
 mod split;
 mod strip_markdown;
+mod structure;
 mod table;
 mod take;
 #[cfg(test)]
@@ -107,6 +110,7 @@ pub use quality_filter::QualityFilter;
 pub use reason::{Decided, Reason, Score, Side};
 pub use redact_pii::{Placeholders, RedactPii};
 pub use refinedweb_lines::RefinedwebLines;
+pub use repair_unicode::RepairUnicode;
 pub use robots::{Robots, Unknown};
 pub use sample::Sample;
 pub use score_math::ScoreMath;
@@ -149,6 +153,7 @@ pub const ALL: &[Entry] = &[
     Entry::of::<QualityFilter>(),
     Entry::of::<RedactPii>(),
     Entry::of::<RefinedwebLines>(),
+    Entry::of::<RepairUnicode>(),
     Entry::of::<Robots>(),
     Entry::of::<Sample>(),
     Entry::of::<ScoreMath>(),

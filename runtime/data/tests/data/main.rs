@@ -6,4 +6,5 @@ mod bad_data;
 mod common;
 mod dedup;
 mod engine;
+mod readers;
 mod tokens;

@@ -31,7 +31,7 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
         let reader = reader.ok_or_else(|| unknown(first))?;
         let files = match Named::of(&first.op, &first.args) {
             Some(named) => found::repository(&named, &work.options.roots)?.files,
-            None => work.options.roots.files(reader.glob()).map_err(data_failure)?,
+            None => reader.files(&work.options.roots).map_err(data_failure)?,
         };
         names.push(Some(work.plan.name(&first.id)));
         steps = &steps[1..];
