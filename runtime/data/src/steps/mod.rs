@@ -4,6 +4,7 @@ mod amount;
 mod barrier;
 mod charset;
 mod clusters;
+mod decontaminate;
 mod dedup_exact;
 mod dedup_lines;
 mod dedup_minhash;
@@ -35,6 +36,7 @@ use crate::{
 
 pub use amount::Documents;
 pub use barrier::{Barrier, Mark};
+pub use decontaminate::{Against, Benchmarks, Decontaminate, EvaluationSet, Overlap};
 pub use dedup_exact::DedupExact;
 pub use dedup_lines::DedupLines;
 pub use dedup_minhash::DedupMinhash;
@@ -51,6 +53,7 @@ pub use split::Split;
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
+    Entry::of::<Decontaminate>(),
     Entry::of::<DedupExact>(),
     Entry::of::<DedupLines>(),
     Entry::of::<DedupMinhash>(),
@@ -122,6 +125,14 @@ impl Entry {
 pub fn build(name: &str, args: &Record, roots: &Roots) -> Result<Option<Built>> {
     let entry = ALL.iter().find(|entry| entry.signature.name == name);
     entry.map(|entry| (entry.build)(args, roots)).transpose()
+}
+
+/// The globs of files that a step reads and that stand inside an argument (`against = benchmarks(["mmlu"])`).
+pub fn inner_files(name: &str, args: &Record) -> Vec<String> {
+    match Decontaminate::read(args) {
+        Ok(step) if name == Decontaminate::SIGNATURE.name => step.against.globs(),
+        _ => Vec::new(),
+    }
 }
 
 /// The map called `name`; `None` when there is none, or the step is no map.

@@ -4,6 +4,7 @@
 
 mod bad_data;
 mod common;
+mod contamination;
 mod dedup;
 mod engine;
 mod tokens;

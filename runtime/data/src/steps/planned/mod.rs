@@ -15,9 +15,7 @@ pub use external::External;
 pub use heuristics::{
     BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, QualityFilter, RefinedwebLines, StripMarkdown,
 };
-pub use protect::{
-    Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
-};
+pub use protect::{DropProfanity, Lengths, Personal, RedactPii};
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
 pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
@@ -36,7 +34,6 @@ pub const SIGNATURES: &[&Signature] = &[
     C4Quality::SIGNATURE,
     CodeQuality::SIGNATURE,
     CountTokens::SIGNATURE,
-    Decontaminate::SIGNATURE,
     DropProfanity::SIGNATURE,
     External::SIGNATURE,
     FinewebQuality::SIGNATURE,
