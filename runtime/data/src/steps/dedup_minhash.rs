@@ -87,11 +87,19 @@ impl Ready {
         };
         let grams: Vec<u32> = words.windows(n).map(gram).collect();
         let mut least = vec![u32::MAX; self.factors.len()];
-        // The same additions on every processor; only how many are done at once differs.
-        pulp::Arch::new().dispatch(|| minima(&grams, &self.factors, &self.shifts, &mut least));
+        all_minima(&grams, &self.factors, &self.shifts, &mut least);
         least.truncate((self.settings.bands * self.settings.rows) as usize);
         Some(least)
     }
+}
+
+/// The same numbers on every processor; only how many are computed at once differs.
+fn all_minima(grams: &[u32], factors: &[u32], shifts: &[u32], least: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx2) = pulp::x86::V3::try_new() {
+        return pulp::Simd::vectorize(avx2, || minima(grams, factors, shifts, least));
+    }
+    minima(grams, factors, shifts, least);
 }
 
 #[inline(always)]

@@ -7,4 +7,5 @@ mod common;
 mod contamination;
 mod dedup;
 mod engine;
+mod minhash;
 mod tokens;
