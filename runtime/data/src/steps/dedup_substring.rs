@@ -169,7 +169,11 @@ mod tests {
     fn equal_runs_have_equal_hashes_wherever_they_stand() {
         let tokens: Vec<u64> = [9, 1, 2, 3, 1, 2, 3, 7].map(|n: u64| xxh3_64(&n.to_le_bytes())).to_vec();
         let mut hashes = Vec::new();
-        runs_of(&tokens, 3, |_, hash| Ok(hashes.push(hash))).unwrap();
+        let keep = |_, hash| {
+            hashes.push(hash);
+            Ok(())
+        };
+        runs_of(&tokens, 3, keep).unwrap();
         assert_eq!(hashes.len(), 6);
         assert_eq!(hashes[1], hashes[4]);
         assert!((0..6).all(|a| (0..a).all(|b| hashes[a] != hashes[b] || (a, b) == (4, 1))));

@@ -11,6 +11,7 @@ mod classify;
 mod clusters;
 mod code_quality;
 mod count_tokens;
+mod decontaminate;
 mod dedup_exact;
 mod dedup_lines;
 mod dedup_minhash;
@@ -87,6 +88,7 @@ pub use c4_quality::C4Quality;
 pub use classify::Classify;
 pub use code_quality::CodeQuality;
 pub use count_tokens::CountTokens;
+pub use decontaminate::{Against, Benchmarks, Decontaminate, EvaluationSet, Overlap};
 pub use dedup_exact::DedupExact;
 pub use dedup_lines::DedupLines;
 pub use dedup_minhash::DedupMinhash;
@@ -132,6 +134,7 @@ pub const ALL: &[Entry] = &[
     Entry::of::<Classify>(),
     Entry::of::<CodeQuality>(),
     Entry::of::<CountTokens>(),
+    Entry::of::<Decontaminate>(),
     Entry::of::<DedupExact>(),
     Entry::of::<DedupLines>(),
     Entry::of::<DedupMinhash>(),
@@ -233,6 +236,14 @@ impl Entry {
 pub fn build(name: &str, args: &Record, roots: &Roots) -> Result<Option<Built>> {
     let entry = ALL.iter().find(|entry| entry.signature.name == name);
     entry.map(|entry| (entry.build)(args, roots)).transpose()
+}
+
+/// The globs of files that a step reads and that stand inside an argument (`against = benchmarks(["mmlu"])`).
+pub fn inner_files(name: &str, args: &Record) -> Vec<String> {
+    match Decontaminate::read(args) {
+        Ok(step) if name == Decontaminate::SIGNATURE.name => step.against.globs(),
+        _ => Vec::new(),
+    }
 }
 
 /// The map called `name`; `None` when there is none, or the step is no map.

@@ -4,7 +4,9 @@
 
 mod bad_data;
 mod common;
+mod contamination;
 mod dedup;
 mod engine;
 mod readers;
+mod minhash;
 mod tokens;

@@ -5,7 +5,7 @@ mod reshape;
 
 use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
 
-pub use protect::{Against, Benchmarks, Decontaminate, EvaluationSet, Lengths, Overlap};
+pub use protect::Lengths;
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 
 /// The signatures of all of them, sorted by name.
@@ -15,7 +15,6 @@ pub const SIGNATURES: &[&Signature] = &[
     AsLabelled::SIGNATURE,
     AsPreference::SIGNATURE,
     AsPrompt::SIGNATURE,
-    Decontaminate::SIGNATURE,
 ];
 
 /// A share that is not one: outside 0% to 100%.
