@@ -35,6 +35,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod text;
+mod tokens;
 mod urls;
 mod word_list;
 pub mod words;
@@ -74,6 +75,7 @@ pub use robots::{Robots, Unknown};
 pub use score_math::ScoreMath;
 pub use split::Split;
 pub use strip_markdown::StripMarkdown;
+pub use tokens::Splitter;
 pub use word_list::{Builtin, WordList};
 
 /// Every step, sorted by name.
