@@ -3,16 +3,18 @@ prose, web, code and multilingual.
 
     venv/bin/python tests/python/datatrove_decisions.py --llmp target/release/llmp --data ../shared/data
 
-First datatrove is given the word and sentence splitter of llmp: every decision and every cleaned text must be equal. Then it
-uses its own (spaCy): at least 97% must be equal, and for each other document the counts that both splitters gave are shown.
-Ends with 1 where one of the two does not hold. Needs `pip install datatrove spacy zstandard numpy`.
+First datatrove is given the word and sentence splitters of llmp (`words = whitespace`, the default, and `words = tokens`):
+every decision and every cleaned text must be equal. Then it uses its own (spaCy) beside `words = tokens`: at least 97% must
+be equal, and for each other document the counts that both splitters gave are shown; what spaCy changes beside
+`words = whitespace` is told too. Ends with 1 where one of the two does not hold. Needs
+`pip install datatrove spacy zstandard numpy` and `cargo build --workspace --release --example splitter`.
 """
 
 import argparse
 import collections
 import json
 import pathlib
-import re
+import subprocess
 import sys
 import tempfile
 
@@ -27,8 +29,12 @@ from datatrove.utils.word_tokenizers import WordTokenizer, load_word_tokenizer
 class Llmp(WordTokenizer):
     """The splitters of llmp. Of sentences datatrove asks for their number only."""
 
+    def __init__(self, tokens=None):
+        super().__init__("llmp")
+        self.tokens = tokens
+
     def word_tokenize(self, text):
-        return llmp_data.words(text)
+        return self.tokens[text] if self.tokens else llmp_data.words(text)
 
     def sent_tokenize(self, text):
         raise NotImplementedError
@@ -57,17 +63,20 @@ CASES = {
         {"line endings": "line_punct_ratio", "short lines": "short_line_ratio", "duplicated lines": "char_dup_ratio", "list": "list_ratio"},
     ),
 }
-NEEDS_WORDS = ["gopher_quality", "gopher_repetition", "c4", "c4_any_line_end", "fineweb_quality"]
 
 
-def of_llmp(llmp, folder, texts):
+def of_llmp(llmp, folder, texts, splitter):
     """For each case: number of the document → (reason, or "" where it stays; text that stays)."""
+    folder = folder / splitter
+    folder.mkdir()
     with open(folder / "docs.jsonl", "w", encoding="utf-8") as out:
         out.writelines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
     program = 'llmp 1\n\nsource docs = jsonl("docs.jsonl")\n'
     for name, (_, pipe, _) in CASES.items():
         steps = []
         for at, step in enumerate(pipe):
+            if not step.startswith("c4"):
+                step = f"{step[:-1]}, words = {splitter})".replace("(, ", "(")
             comma = "" if step.endswith("()") else ", "
             steps.append(f'{step[:-1]}{comma}rejects = "rejects/{name}{at}")')
         program += f"dataset {name}_kept = docs |> {' |> '.join(steps)}\n"
@@ -105,15 +114,28 @@ def main() -> int:
         named = llmp_data.documents(llmp, args.data, folder)
         names, texts = [name for name, _ in named], [text for _, text in named]
         print(f"{len(texts)} documents, {sum(len(text.encode()) for text in texts) / 1e6:.1f} MB")
-        ours = of_llmp(llmp, folder, texts)
+        ours = {splitter: of_llmp(llmp, folder, texts, splitter) for splitter in ["whitespace", "tokens"]}
+    example = pathlib.Path(llmp).parent / "examples/splitter"
+    lines = "".join(json.dumps(text) + "\n" for text in texts)
+    cut = subprocess.run([example], input=lines, capture_output=True, text=True, check=True).stdout
+    tokens = {text: json.loads(line) for text, line in zip(texts, cut.splitlines())}
+    rounds = [
+        ("whitespace", Llmp(), "the splitter of llmp"),
+        ("tokens", Llmp(tokens), "the splitter of llmp"),
+        ("tokens", Languages.english, "spaCy"),
+        ("whitespace", Languages.english, "spaCy"),
+    ]
     wrong = False
-    for splitter, label in [(Llmp(), "the splitter of llmp"), (Languages.english, "spaCy")]:
+    spacy = {}
+    for words, splitter, label in rounds:
         if args.no_spacy and label == "spaCy":
             continue
-        print(f"\ndatatrove with {label}:")
+        print(f"\nllmp with words = {words}, datatrove with {label}:")
         for name, (make, _, _) in CASES.items():
-            theirs = of_datatrove(make(splitter), texts)
-            mine = [ours[name].get(at, ("missing", "")) for at in range(len(texts))]
+            theirs = spacy.get(name) or of_datatrove(make(splitter), texts)
+            if label == "spaCy":
+                spacy[name] = theirs
+            mine = [ours[words][name].get(at, ("missing", "")) for at in range(len(texts))]
             differ = [at for at in range(len(texts)) if bool(mine[at][0]) != bool(theirs[at][0])]
             reasons = sum(bool(a[0]) and bool(b[0]) and a[0] != b[0] for a, b in zip(mine, theirs))
             cleaned = sum(not a[0] and not b[0] and a[1] != b[1] for a, b in zip(mine, theirs))
@@ -127,9 +149,9 @@ def main() -> int:
             for (a, b), n in other.most_common(6):
                 print(f"      reasons: {n:4} × llmp {a}, datatrove {b}")
             if label == "spaCy":
-                wrong |= share < 0.97
-                for at in differ[: args.show]:
-                    print("        " + cause(names[at], texts[at]))
+                wrong |= words == "tokens" and share < 0.97
+                for at in differ[: args.show if words == "tokens" else 0]:
+                    print("        " + cause(names[at], texts[at], tokens[texts[at]]))
             else:
                 wrong |= bool(differ) or bool(cleaned)
                 for at in differ[: args.show]:
@@ -137,12 +159,12 @@ def main() -> int:
     return int(wrong)
 
 
-def cause(name: str, text: str) -> str:
+def cause(name: str, text: str, tokens: list[str]) -> str:
     """What the two splitters make of a text."""
     spacy = load_word_tokenizer(Languages.english)
     counts = []
     for words, ends in [
-        (llmp_data.words(text), llmp_data.sentences(text, TERMINAL_PUNCTUATION)),
+        (tokens, llmp_data.sentences(text, TERMINAL_PUNCTUATION)),
         (spacy.word_tokenize(text), len(spacy.span_tokenize(text))),
     ]:
         letters = sum(any(c.isalpha() for c in word) for word in words) / max(len(words), 1)

@@ -182,7 +182,7 @@ fn what_cannot_be_meant_is_said_with_both_sides() {
         "Html",
     );
     gives(
-        "dataset d = books |> block_urls(domains = \"ut1\")\npretrain a { model = m, data = d, tokens = 1M }",
+        "dataset d = books |> block_urls(domains = \"ut1:*/domains\")\npretrain a { model = m, data = d, tokens = 1M }",
         "LLMP0105",
         "url",
     );

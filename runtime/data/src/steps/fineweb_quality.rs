@@ -9,7 +9,8 @@ use super::{
     Built, Map, Outcome, Step,
     planned::share,
     table::Table,
-    words::{chars, ends_sentence, words},
+    tokens::Splitter,
+    words::{chars, ends_sentence},
 };
 use crate::{document::Document, error::Result, readers::Roots};
 
@@ -29,7 +30,7 @@ llmp_stdlib::def! {
     ///
     /// The rules and their order are those of datatrove's `FineWebQualityFilter`. Its code differs from the paper in two
     /// values: `max_duplicated_lines = 1%` and `max_newlines = 0.3`; write them to have what the released dataset was made
-    /// with. Words lie between whitespace; datatrove asks a tokenizer for the language.
+    /// with. Words lie between whitespace; datatrove asks a tokenizer for the language (`words = tokens`).
     ///
     /// ```llmp
     /// dataset clean = web |> fineweb_quality()
@@ -45,6 +46,8 @@ llmp_stdlib::def! {
         short_line: u64 = "30",
         /// Most line feeds for each word; `none`: any number.
         max_newlines: Option<f64> = "none",
+        /// What counts as a word for `max_newlines`.
+        words: Splitter = "whitespace",
     }
 }
 
@@ -106,7 +109,11 @@ impl FinewebQuality {
         if again as f64 / (chars(text) - feeds) as f64 > self.max_duplicated_lines {
             return Some("duplicated lines");
         }
-        let list = |most: f64| feeds as f64 / words(text).count() as f64 > most;
+        let list = |most: f64| {
+            let mut words = 0usize;
+            self.words.each(text, |_| words += 1);
+            feeds as f64 / words as f64 > most
+        };
         self.max_newlines.is_some_and(list).then_some("list")
     }
 }

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use llmp_stdlib::Problem;
 
-use super::{
-    Built, Map, Outcome, Step,
-    words::{lines, scan},
-};
+use super::{Built, Map, Outcome, Step, tokens::Splitter, words::lines};
 use crate::{document::Document, error::Result, readers::Roots};
 
 llmp_stdlib::def! {
@@ -32,7 +29,8 @@ llmp_stdlib::def! {
     /// Differences from datatrove:
     ///
     /// * Words lie between whitespace, as in the paper, in every language; datatrove cuts with a tokenizer for the
-    ///   language, which makes words of punctuation marks and of `n't`.
+    ///   language, which makes words of punctuation marks and of `n't`, so that text with much dialogue falls below
+    ///   `min_alpha_words_ratio`. `words = tokens` cuts like it, by its rules for English.
     /// * A rule is off when its argument is `none`; 0 is a threshold like any other (in datatrove it means off).
     /// * `min_alpha_words_ratio` is what datatrove calls `max_non_alpha_words_ratio`, although it is a least share of
     ///   words with a letter.
@@ -65,6 +63,8 @@ llmp_stdlib::def! {
         min_stop_words: Option<u64> = "2",
         /// The stop words, as they are spelt in the text.
         stop_words: Vec<String> = "[\"the\", \"be\", \"to\", \"of\", \"and\", \"that\", \"have\", \"with\"]",
+        /// What counts as a word.
+        words: Splitter = "whitespace",
     }
 }
 
@@ -169,7 +169,7 @@ impl GopherQuality {
         left.dedup();
         let all = left.len();
         let longest = left.iter().map(|stop| stop.len()).max().unwrap_or(0);
-        for word in scan(text) {
+        self.words.each(text, |word| {
             seen.all += 1;
             if !word.is_symbol() {
                 seen.plain += 1;
@@ -182,7 +182,7 @@ impl GopherQuality {
             {
                 left.swap_remove(at);
             }
-        }
+        });
         seen.stop_words = (all - left.len()) as u64;
         seen
     }

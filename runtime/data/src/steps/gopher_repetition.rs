@@ -8,7 +8,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{
     Built, Map, Outcome, Step,
     table::Table,
-    words::{chars, split_at_newlines, words},
+    tokens::Splitter,
+    words::{chars, split_at_newlines},
 };
 use crate::{document::Document, error::Result, readers::Roots};
 
@@ -34,7 +35,8 @@ llmp_stdlib::def! {
     ///
     /// Differences from datatrove:
     ///
-    /// * Words lie between whitespace, in every language; datatrove cuts with a tokenizer for the language.
+    /// * Words lie between whitespace, in every language; datatrove cuts with a tokenizer for the language
+    ///   (`words = tokens` by its rules for English).
     /// * A rule is off when its argument is `none` or its list is empty; 0 is a threshold like any other (in datatrove
     ///   it means off for lines and paragraphs).
     /// * Runs of words are equal when their words are; datatrove takes `ab c` and `a bc` for a repetition.
@@ -56,6 +58,8 @@ llmp_stdlib::def! {
         top_n_grams: Vec<Vec<f64>> = "[[2, 20%], [3, 18%], [4, 16%]]",
         /// Pairs of a number of words and the largest share of characters in repeated runs of so many words.
         dup_n_grams: Vec<Vec<f64>> = "[[5, 15%], [6, 14%], [7, 13%], [8, 12%], [9, 11%], [10, 10%]]",
+        /// What counts as a word.
+        words: Splitter = "whitespace",
     }
 }
 
@@ -124,7 +128,7 @@ impl GopherRepetition {
         if self.dup_line_char_frac.is_some_and(|most| repeated / total > most) {
             return Some("dup_line_char_frac".into());
         }
-        let mut grams = Grams::new(text, table);
+        let mut grams = Grams::new(text, self.words, table);
         for (n, most) in self.top_n_grams.iter().filter_map(|pair| rule(pair)) {
             if grams.top(n) as f64 / total > most {
                 return Some(format!("top_{n}_gram").into());
@@ -171,16 +175,19 @@ struct Grams<'a> {
 }
 
 impl<'a> Grams<'a> {
-    fn new(text: &'a str, table: Table) -> Grams<'a> {
+    fn new(text: &'a str, splitter: Splitter, table: Table) -> Grams<'a> {
         // Positions are 32 bits wide; what lies behind four billion words is not looked at.
-        let words: Vec<&str> = words(text).take(u32::MAX as usize).collect();
-        let mut sums = Vec::with_capacity(words.len() + 1);
+        // A word has about six characters.
+        let mut words: Vec<&str> = Vec::with_capacity(text.len() / 5);
+        let mut sums = Vec::with_capacity(text.len() / 5 + 1);
         let mut sum = 0u64;
         sums.push(0);
-        for word in &words {
-            sum = sum.wrapping_mul(MULTIPLIER).wrapping_add(xxh3_64(word.as_bytes()));
+        splitter.each(text, |word| {
+            sum = sum.wrapping_mul(MULTIPLIER).wrapping_add(xxh3_64(word.text.as_bytes()));
+            words.push(word.text);
             sums.push(sum);
-        }
+        });
+        words.truncate(u32::MAX as usize);
         Grams { words, sums, table, n: 0, again: Vec::new(), most: 0 }
     }
 
@@ -265,7 +272,7 @@ mod tests {
     use super::*;
 
     fn top(text: &str, n: usize) -> usize {
-        Grams::new(text, Table::default()).top(n)
+        Grams::new(text, Splitter::Whitespace, Table::default()).top(n)
     }
 
     #[test]
@@ -273,7 +280,7 @@ mod tests {
         assert_eq!(top("aa bb cc dd", 2), 5);
         assert_eq!(top("x long word aa bb aa bb", 2), 10);
         assert_eq!((top("one", 2), top("", 1), top("one", 1)), (0, 0, 3));
-        assert_eq!(Grams::new("a b a b a b", Table::default()).repeated(2), 4);
+        assert_eq!(Grams::new("a b a b a b", Splitter::Whitespace, Table::default()).repeated(2), 4);
     }
 
     /// The rules as they are written down, on words.
@@ -304,7 +311,7 @@ mod tests {
         ) {
             let text = words.join(" ");
             let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
-            let mut grams = Grams::new(&text, Table::default());
+            let mut grams = Grams::new(&text, Splitter::Whitespace, Table::default());
             for n in lengths {
                 let (top, repeated) = plainly(&words, n);
                 proptest::prop_assert_eq!(grams.top(n), top);

@@ -59,6 +59,7 @@ mod take;
 #[cfg(test)]
 mod testing;
 mod text;
+mod tokens;
 mod urls;
 mod word_list;
 pub mod words;
@@ -123,6 +124,7 @@ pub use sort::Sort;
 pub use split::Split;
 pub use strip_markdown::StripMarkdown;
 pub use take::Take;
+pub use tokens::Splitter;
 pub use word_list::{Builtin, WordList};
 
 /// Every step, sorted by name.

@@ -39,7 +39,7 @@ fn refinedweb_share(it: &RefinedwebLines) -> Vec<Problem> {
 /// A number and what it counts.
 const COUNTER: &str = r"(?i)^\W*\d[\d.,]*[kmb]?\s+(likes?|shares?|comments?|retweets?|reposts?|quotes?|bookmarks?|upvotes?|downvotes?|downloads?|views?|followers?)\W*$";
 /// Pieces of navigation.
-const NAVIGATION: &str = r"(?i)^\W*sign[- ]?in\b\W*|\s*\bread more\s*(\.\.\.|…)\s*$|(\d+\s+)?\bitems? in (your )?(shopping )?cart\b";
+const NAVIGATION: &str = r"(?i)^\W*sign[- ]?in(?-u:\b)\W*|\s*(?-u:\b)read more\s*(\.\.\.|…)\s*$|([0-9]+\s+)?(?-u:\b)items? in (your )?(shopping )?cart(?-u:\b)";
 /// Longest line, in words, that navigation is looked for in.
 const SHORT: usize = 10;
 

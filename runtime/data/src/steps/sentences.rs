@@ -56,12 +56,17 @@ fn ends(core: &str) -> bool {
         return true;
     }
     let stem = core[..core.len() - 1].trim_start_matches(|c: char| !c.is_alphanumeric());
+    !(core.ends_with("..") || is_abbreviation(stem))
+}
+
+/// Whether a word whose full stop is left out is an abbreviation: a known one, a single letter, letters with full stops.
+pub(super) fn is_abbreviation(stem: &str) -> bool {
     let mut parts = stem.split('.');
     let short =
         |part: &str| part.len() <= 8 && part.chars().count() <= 2 && part.chars().all(char::is_alphabetic);
     let initial = parts.clone().count() == 1 && stem.chars().count() == 1 && short(stem);
     let inner = stem.contains('.') && parts.all(|part| !part.is_empty() && short(part));
-    !(core.ends_with("..") || initial || inner || ABBREVIATIONS.binary_search(&stem).is_ok())
+    initial || inner || ABBREVIATIONS.binary_search(&stem).is_ok()
 }
 
 #[cfg(test)]

@@ -79,7 +79,18 @@ pub fn scan(text: &str) -> impl Iterator<Item = Word<'_>> {
     })
 }
 
-impl Word<'_> {
+impl<'a> Word<'a> {
+    /// The properties of a piece of a word.
+    pub(super) fn of(text: &'a str) -> Word<'a> {
+        let kinds = text.bytes().fold(0, |kinds, byte| kinds | KINDS[usize::from(byte)]);
+        Word { text, chars: chars(text), kinds }
+    }
+
+    /// Whether it holds nothing but ASCII letters and digits.
+    pub(super) fn is_plain(&self) -> bool {
+        self.kinds & !(LETTER | DIGIT) == 0
+    }
+
     /// Whether every character is punctuation.
     pub fn is_symbol(&self) -> bool {
         self.kinds & (LETTER | DIGIT) == 0 && is_symbol(self.text)
