@@ -401,10 +401,12 @@ impl Maker<'_> {
 
 fn part_value(part: llmp_stdlib::Part) -> Value {
     let mut record = Record::new();
+    let then = part.later();
     record.insert("name".into(), Value::Text(part.name));
     record.insert("data".into(), Value::Port(part.port));
     record.insert("share".into(), Value::number(part.share));
     record.insert("max_epochs".into(), part.max_epochs.map_or(Value::None, Value::number));
+    record.extend(then.map(|then| ("then".to_owned(), then)));
     Value::Record(record)
 }
 
