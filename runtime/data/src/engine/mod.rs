@@ -152,10 +152,8 @@ pub fn documents(folder: &Path) -> Result<impl Iterator<Item = Result<Document>>
     }))
 }
 
-/// The stored lines of a folder, with the part that each lies in.
-pub(crate) fn lines(
-    folder: &Path,
-) -> Result<impl Iterator<Item = Result<(Arc<PathBuf>, Vec<u8>)>> + Send + use<>> {
+/// The stored parts of a folder, in order.
+pub(crate) fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut parts = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|e| DataError::io("open", folder, e))? {
         let path = entry.map_err(|e| DataError::io("open", folder, e))?.path();
@@ -166,6 +164,14 @@ pub(crate) fn lines(
     }
     // Part numbers have at least five digits: longer names are later ones.
     parts.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+    Ok(parts)
+}
+
+/// The stored lines of a folder, with the part that each lies in.
+pub(crate) fn lines(
+    folder: &Path,
+) -> Result<impl Iterator<Item = Result<(Arc<PathBuf>, Vec<u8>)>> + Send + use<>> {
+    let parts = parts(folder)?;
     Ok(parts.into_iter().flat_map(|path| {
         let path = Arc::new(path);
         let opened = File::open(&*path).and_then(zstd::Decoder::new).map(BufReader::new);

@@ -1,5 +1,10 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
+mod as_chat;
+mod as_docs;
+mod as_labelled;
+mod as_preference;
+mod as_prompt;
 mod charset;
 mod dedup_exact;
 mod dedup_minhash;
@@ -16,6 +21,7 @@ pub mod predicate;
 mod repair_unicode;
 mod split;
 mod structure;
+mod turns;
 pub mod words;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
@@ -29,6 +35,11 @@ use crate::{
     readers::Roots,
 };
 
+pub use as_chat::AsChat;
+pub use as_docs::AsDocs;
+pub use as_labelled::AsLabelled;
+pub use as_preference::AsPreference;
+pub use as_prompt::AsPrompt;
 pub use dedup_exact::DedupExact;
 pub use dedup_minhash::DedupMinhash;
 pub use detect_language::DetectLanguage;
@@ -42,6 +53,11 @@ pub use split::Split;
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
+    Entry::of::<AsChat>(),
+    Entry::of::<AsDocs>(),
+    Entry::of::<AsLabelled>(),
+    Entry::of::<AsPreference>(),
+    Entry::of::<AsPrompt>(),
     Entry::of::<DedupExact>(),
     Entry::of::<DedupMinhash>(),
     Entry::of::<DetectLanguage>(),

@@ -6,4 +6,5 @@ mod bad_data;
 mod common;
 mod engine;
 mod readers;
+mod rows;
 mod tokens;

@@ -4,7 +4,6 @@ mod dedup;
 mod external;
 mod heuristics;
 mod protect;
-mod reshape;
 mod rights;
 mod scores;
 mod select;
@@ -19,18 +18,12 @@ pub use heuristics::{
 pub use protect::{
     Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
 };
-pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
 pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
 pub use select::{KeepTop, Sample, Shuffle, Sort, Take};
 
 /// The signatures of all of them, sorted by name.
 pub const SIGNATURES: &[&Signature] = &[
-    AsChat::SIGNATURE,
-    AsDocs::SIGNATURE,
-    AsLabelled::SIGNATURE,
-    AsPreference::SIGNATURE,
-    AsPrompt::SIGNATURE,
     BadWords::SIGNATURE,
     BlockUrls::SIGNATURE,
     C4Lines::SIGNATURE,
@@ -73,7 +66,7 @@ fn above_zero(name: &str, value: u64) -> Option<Problem> {
 }
 
 /// The column that a text argument names, unless it is one that every record has.
-fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
+pub(super) fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
     let name = |parameter: &&str| match args.get(*parameter) {
         Some(Value::Text(name)) if !name.is_empty() => Some(name.clone()),
         _ => None,
@@ -121,9 +114,5 @@ mod tests {
         let flow = External::SIGNATURE.flow.unwrap();
         assert_eq!(flow.added(&args), [("toxicity".to_owned(), Column::Num)]);
         assert_eq!(flow.gives(&args, Some(State::Chat)), Some(State::Chat));
-        let chat: Record = [("user", "question"), ("assistant", "answer")]
-            .map(|(k, v)| (k.to_owned(), Value::text(v)))
-            .into();
-        assert_eq!((AsChat::SIGNATURE.flow.unwrap().reads)(&chat), ["question", "answer"]);
     }
 }
