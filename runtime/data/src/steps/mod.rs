@@ -5,23 +5,48 @@ mod as_docs;
 mod as_labelled;
 mod as_preference;
 mod as_prompt;
+mod bad_words;
+mod block_urls;
+mod c4_lines;
+mod c4_quality;
 mod charset;
+mod code_quality;
 mod dedup_exact;
 mod dedup_minhash;
 mod detect_language;
 mod drop_if;
+mod drop_profanity;
 mod extract_text;
+mod files;
+mod fineweb_quality;
 mod gopher_quality;
 mod gopher_repetition;
 mod html;
 mod keep_if;
+mod keep_licenses;
 mod mathml;
+mod opt_out;
+mod pii;
 pub mod planned;
 pub mod predicate;
+mod redact_pii;
+mod refinedweb_lines;
 mod repair_unicode;
+mod robots;
+pub mod robots_txt;
+mod score_math;
+mod sentences;
 mod split;
+mod strip_markdown;
 mod structure;
+mod table;
+#[cfg(test)]
+mod testing;
+mod text;
+mod tokens;
 mod turns;
+mod urls;
+mod word_list;
 pub mod words;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
@@ -40,16 +65,33 @@ pub use as_docs::AsDocs;
 pub use as_labelled::AsLabelled;
 pub use as_preference::AsPreference;
 pub use as_prompt::AsPrompt;
+pub use bad_words::BadWords;
+pub use block_urls::BlockUrls;
+pub use c4_lines::C4Lines;
+pub use c4_quality::C4Quality;
+pub use code_quality::CodeQuality;
 pub use dedup_exact::DedupExact;
 pub use dedup_minhash::DedupMinhash;
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
+pub use drop_profanity::DropProfanity;
 pub use extract_text::ExtractText;
+pub use fineweb_quality::FinewebQuality;
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
+pub use keep_licenses::KeepLicenses;
+pub use opt_out::OptOut;
+pub use pii::Personal;
+pub use redact_pii::{Placeholders, RedactPii};
+pub use refinedweb_lines::RefinedwebLines;
 pub use repair_unicode::RepairUnicode;
+pub use robots::{Robots, Unknown};
+pub use score_math::ScoreMath;
 pub use split::Split;
+pub use strip_markdown::StripMarkdown;
+pub use tokens::Splitter;
+pub use word_list::{Builtin, WordList};
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
@@ -58,16 +100,30 @@ pub const ALL: &[Entry] = &[
     Entry::of::<AsLabelled>(),
     Entry::of::<AsPreference>(),
     Entry::of::<AsPrompt>(),
+    Entry::of::<BadWords>(),
+    Entry::of::<BlockUrls>(),
+    Entry::of::<C4Lines>(),
+    Entry::of::<C4Quality>(),
+    Entry::of::<CodeQuality>(),
     Entry::of::<DedupExact>(),
     Entry::of::<DedupMinhash>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
+    Entry::of::<DropProfanity>(),
     Entry::of::<ExtractText>(),
+    Entry::of::<FinewebQuality>(),
     Entry::of::<GopherQuality>(),
     Entry::of::<GopherRepetition>(),
     Entry::of::<KeepIf>(),
+    Entry::of::<KeepLicenses>(),
+    Entry::of::<OptOut>(),
+    Entry::of::<RedactPii>(),
+    Entry::of::<RefinedwebLines>(),
     Entry::of::<RepairUnicode>(),
+    Entry::of::<Robots>(),
+    Entry::of::<ScoreMath>(),
     Entry::of::<Split>(),
+    Entry::of::<StripMarkdown>(),
 ];
 
 /// The signatures of [`ALL`], for the registry.

@@ -4,7 +4,6 @@ mod dedup;
 mod external;
 mod heuristics;
 mod protect;
-mod rights;
 mod scores;
 mod select;
 
@@ -12,56 +11,38 @@ use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
 
 pub use dedup::{DedupLines, DedupSemantic, DedupSubstring, DedupUrl};
 pub use external::External;
-pub use heuristics::{
-    BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, QualityFilter, RefinedwebLines, StripMarkdown,
-};
-pub use protect::{
-    Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
-};
-pub use rights::{BlockUrls, OptOut, Robots};
-pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
+pub use heuristics::QualityFilter;
+pub use protect::{Against, Benchmarks, Decontaminate, EvaluationSet, Lengths, Overlap};
+pub use scores::{CountTokens, ScorePerplexity, ScoreTokenKl};
 pub use select::{KeepTop, Sample, Shuffle, Sort, Take};
 
 /// The signatures of all of them, sorted by name.
 pub const SIGNATURES: &[&Signature] = &[
-    BadWords::SIGNATURE,
-    BlockUrls::SIGNATURE,
-    C4Lines::SIGNATURE,
-    C4Quality::SIGNATURE,
-    CodeQuality::SIGNATURE,
     CountTokens::SIGNATURE,
     Decontaminate::SIGNATURE,
     DedupLines::SIGNATURE,
     DedupSemantic::SIGNATURE,
     DedupSubstring::SIGNATURE,
     DedupUrl::SIGNATURE,
-    DropProfanity::SIGNATURE,
     External::SIGNATURE,
-    FinewebQuality::SIGNATURE,
     KeepTop::SIGNATURE,
-    OptOut::SIGNATURE,
     QualityFilter::SIGNATURE,
-    RedactPii::SIGNATURE,
-    RefinedwebLines::SIGNATURE,
-    Robots::SIGNATURE,
     Sample::SIGNATURE,
-    ScoreMath::SIGNATURE,
     ScorePerplexity::SIGNATURE,
     ScoreTokenKl::SIGNATURE,
     Shuffle::SIGNATURE,
     Sort::SIGNATURE,
-    StripMarkdown::SIGNATURE,
     Take::SIGNATURE,
 ];
 
 /// A share that is not one: outside 0% to 100%.
-fn share(name: &str, value: f64) -> Option<Problem> {
+pub(super) fn share(name: &str, value: f64) -> Option<Problem> {
     let message = || format!("`{name}` is {value}, must lie between 0% and 100%");
     (!(0.0..=1.0).contains(&value)).then(|| Problem::error("LLMP0209", name, message()))
 }
 
 /// A number that must not be zero.
-fn above_zero(name: &str, value: u64) -> Option<Problem> {
+pub(super) fn above_zero(name: &str, value: u64) -> Option<Problem> {
     (value == 0).then(|| Problem::error("LLMP0209", name, format!("`{name}` must be at least 1")))
 }
 
