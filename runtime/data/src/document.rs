@@ -90,8 +90,9 @@ pub struct Document {
 struct Line {
     id: String,
     text: Option<String>,
+    /// A number that is none (NaN) was written as `null`: it is no value.
     #[serde(rename = "metadata", default)]
-    columns: BTreeMap<String, Cell>,
+    columns: BTreeMap<String, Option<Cell>>,
     raw: Option<RawPage>,
     messages: Option<Vec<Message>>,
     prompt: Option<Vec<Message>>,
@@ -121,6 +122,7 @@ impl TryFrom<Line> for Document {
             (None, Some(text)) => text,
             (None, None) => return Err("missing field `text`"),
         };
+        let columns = columns.into_iter().filter_map(|(name, cell)| Some((name, cell?))).collect();
         Ok(Document { id, text, columns, raw, row: row.map(Box::new) })
     }
 }
@@ -265,6 +267,8 @@ mod tests {
         });
         assert_eq!(doc.text, "HI\n");
         assert!(doc.part("messages").unwrap().contains("tool_calls"));
+        let doc: Document = serde_json::from_str(r#"{"id":"a","text":"t","metadata":{"n":null}}"#).unwrap();
+        assert_eq!(doc, Document::new("a", "t"));
         for bad in [r#"{"id":"a"}"#, r#"{"id":"a","prompt":[],"chosen":[]}"#, r#"{"id":"a","answer":[]}"#] {
             assert!(serde_json::from_str::<Document>(bad).is_err(), "{bad}");
         }

@@ -22,6 +22,7 @@ pub mod row;
 pub mod steps;
 pub mod templates;
 pub mod tokens;
+pub mod write;
 
 pub use context::{Context, Progress};
 pub use document::{Cell, Document, RawPage};

@@ -71,7 +71,8 @@ fn some(bits: usize, random: &mut Random) -> usize {
 
 /// Writes a number of some width over the bytes.
 fn number(bytes: &mut [u8], at: usize, random: &mut Random) {
-    let all = [0, 1, -1, 2, 127, 128, 255, 256, 32767, 65535, 1 << 31, i64::MAX, i64::MIN, (1 << 31) - 1, 1 << 40];
+    let all =
+        [0, 1, -1, 2, 127, 128, 255, 256, 32767, 65535, 1 << 31, i64::MAX, i64::MIN, (1 << 31) - 1, 1 << 40];
     let number = match random.below(4) {
         0 => bytes.len() as i64 + random.below(9) as i64 - 4,
         _ => *random.pick(&all).unwrap_or(&0),
@@ -88,7 +89,8 @@ fn number(bytes: &mut [u8], at: usize, random: &mut Random) {
 
 /// Writes another decimal number in place of the next one.
 fn digits(bytes: &mut Vec<u8>, from: usize, random: &mut Random) {
-    let Some(start) = bytes[from.min(bytes.len())..].iter().position(u8::is_ascii_digit).map(|n| n + from) else {
+    let Some(start) = bytes[from.min(bytes.len())..].iter().position(u8::is_ascii_digit).map(|n| n + from)
+    else {
         return;
     };
     let end = bytes[start..].iter().position(|b| !b.is_ascii_digit()).map_or(bytes.len(), |n| n + start);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, DictionaryArray, Float32Array, Int64Array, LargeStringArray, ListArray, RecordBatch,
-    StringArray, StructArray, TimestampSecondArray,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float32Array, Int64Array, LargeStringArray, ListArray,
+    RecordBatch, StringArray, StructArray, TimestampSecondArray,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, Int8Type};
@@ -64,7 +64,8 @@ pub fn arrow() -> Vec<Vec<u8>> {
         writer.finish().unwrap();
         all.push(bytes);
         let mut bytes = Vec::new();
-        let mut writer = StreamWriter::try_new_with_options(&mut bytes, &batch().schema(), options()).unwrap();
+        let mut writer =
+            StreamWriter::try_new_with_options(&mut bytes, &batch().schema(), options()).unwrap();
         writer.write(&batch()).unwrap();
         writer.finish().unwrap();
         all.push(bytes);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use llmp_data::fasttext::Model;
 use llmp_data::readers::{self, Body, Reader, Roots, SourceFile, Tap};
+use llmp_data::steps::robots_txt::Rules;
 use llmp_data::steps::{self, Map, Outcome};
 use llmp_data::{Document, RawPage};
 use llmp_stdlib::{Record, Signature, Value, literal};
 
 use crate::blind::gz;
-use crate::{columnar, corpus};
 use crate::session;
+use crate::{columnar, corpus};
 
 /// One entry of the runtime that takes files of unknown origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,19 +30,22 @@ pub enum FileTarget {
     Parquet,
     /// Arrow IPC.
     Arrow,
+    /// Robots rules.
+    Robots,
     /// Models of fastText.
     Fasttext,
 }
 
 impl FileTarget {
     /// All of them.
-    pub const ALL: [FileTarget; 7] = [
+    pub const ALL: [FileTarget; 8] = [
         FileTarget::Warc,
         FileTarget::Html,
         FileTarget::Jsonl,
         FileTarget::Csv,
         FileTarget::Parquet,
         FileTarget::Arrow,
+        FileTarget::Robots,
         FileTarget::Fasttext,
     ];
 
@@ -54,6 +58,7 @@ impl FileTarget {
             FileTarget::Csv => "csv",
             FileTarget::Parquet => "parquet",
             FileTarget::Arrow => "arrow",
+            FileTarget::Robots => "robots",
             FileTarget::Fasttext => "fasttext",
         }
     }
@@ -82,7 +87,7 @@ impl FileTarget {
             }
             FileTarget::Parquet => all.extend(columnar::parquet()),
             FileTarget::Arrow => all.extend(columnar::arrow()),
-            FileTarget::Jsonl | FileTarget::Csv => {}
+            FileTarget::Robots | FileTarget::Jsonl | FileTarget::Csv => {}
         }
         all
     }
@@ -91,26 +96,92 @@ impl FileTarget {
     pub fn words(self) -> &'static [&'static [u8]] {
         match self {
             FileTarget::Warc => &[
-                b"WARC/1.0\r\n", b"\r\n\r\n", b"WARC-Type: response\r\n", b"Content-Length: 99999999999\r\n",
-                b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\n", b"Content-Encoding: deflate\r\n",
-                b"Content-Encoding: zstd\r\n", b"HTTP/1.1 200 OK\r\n", b"filedesc://a 0 0 text/plain 3\n",
-                b"ffffffffffffffff\r\n", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18",
+                b"WARC/1.0\r\n",
+                b"\r\n\r\n",
+                b"WARC-Type: response\r\n",
+                b"Content-Length: 99999999999\r\n",
+                b"Transfer-Encoding: chunked\r\n",
+                b"Content-Encoding: gzip\r\n",
+                b"Content-Encoding: deflate\r\n",
+                b"Content-Encoding: zstd\r\n",
+                b"HTTP/1.1 200 OK\r\n",
+                b"filedesc://a 0 0 text/plain 3\n",
+                b"ffffffffffffffff\r\n",
+                b"\x1f\x8b\x08",
+                b"\x28\xb5\x2f\xfd",
+                b"\x5d\x2a\x4d\x18",
             ],
             FileTarget::Html => &[
-                b"<p>", b"</p>", b"<div>", b"</div>", b"<pre>", b"<table>", b"<tr><td>", b"<script>", b"</script>",
-                b"<!--", b"-->", b"<svg>", b"<math>", b"<mfrac>", b"<annotation encoding=\"application/x-tex\">",
-                b"<meta charset=utf-16>", b"<meta charset=euc-kr>", b"&#x110000;", b"&amp", b"<![CDATA[", b"<title>",
-                b"<article>", b"<li>", b"<code>", b"<img alt=\"x\">", b"\xef\xbb\xbf", b"\xff\xfe", b"<template>",
-                b"<noscript>", b"<br>", b"<base href=\"http://[\">", b"<a href=\"x\">", b" class=\"article comment\"",
+                b"<p>",
+                b"</p>",
+                b"<div>",
+                b"</div>",
+                b"<pre>",
+                b"<table>",
+                b"<tr><td>",
+                b"<script>",
+                b"</script>",
+                b"<!--",
+                b"-->",
+                b"<svg>",
+                b"<math>",
+                b"<mfrac>",
+                b"<annotation encoding=\"application/x-tex\">",
+                b"<meta charset=utf-16>",
+                b"<meta charset=euc-kr>",
+                b"&#x110000;",
+                b"&amp",
+                b"<![CDATA[",
+                b"<title>",
+                b"<article>",
+                b"<li>",
+                b"<code>",
+                b"<img alt=\"x\">",
+                b"\xef\xbb\xbf",
+                b"\xff\xfe",
+                b"<template>",
+                b"<noscript>",
+                b"<br>",
+                b"<base href=\"http://[\">",
+                b"<a href=\"x\">",
+                b" class=\"article comment\"",
             ],
             FileTarget::Jsonl => &[
-                b"\"text\":", b"\"messages\":", b"\"prompt\":", b"\"chosen\":", b"\"rejected\":", b"\"metadata\":{",
-                b"{\"role\":\"user\",\"content\":\"a\"}", b"null", b"1e999", b"\\ud800", b"\\u0000", b"[[[[[[[[[[[[",
-                b"\"\\n\\nHuman: a\\n\\nAssistant: b\"", b"\xef\xbb\xbf", b"-0", b"\"conversations\":",
+                b"\"text\":",
+                b"\"messages\":",
+                b"\"prompt\":",
+                b"\"chosen\":",
+                b"\"rejected\":",
+                b"\"metadata\":{",
+                b"{\"role\":\"user\",\"content\":\"a\"}",
+                b"null",
+                b"1e999",
+                b"\\ud800",
+                b"\\u0000",
+                b"[[[[[[[[[[[[",
+                b"\"\\n\\nHuman: a\\n\\nAssistant: b\"",
+                b"\xef\xbb\xbf",
+                b"-0",
+                b"\"conversations\":",
             ],
             FileTarget::Csv => &[b"\"\"", b"\",\"", b"\r\n", b"\"\n", b"text", b"1e999", b"\xef\xbb\xbf"],
             FileTarget::Parquet => &[b"PAR1", b"\x15\x00", b"\x15\xfe\xff\xff\xff\x0f", b"\x19\xfc"],
             FileTarget::Arrow => &[b"ARROW1\0\0", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80"],
+            FileTarget::Robots => &[
+                b"User-agent: *\n",
+                b"Disallow: /",
+                b"Allow: ",
+                b"%",
+                b"%2F",
+                b"*",
+                b"$",
+                b"\r",
+                b"#",
+                b"\xef\xbb\xbf",
+                b"\xc3\xa9",
+                b"llmp",
+                b"Sitemap: x\n",
+            ],
             FileTarget::Fasttext => &[b"__label__", b"</s>", b"\0\0\0\0\0\0\0\x80", b"\xff\xff\xff\x7f"],
         }
     }
@@ -126,6 +197,7 @@ impl FileTarget {
                 states.map(|state| read("jsonl", state, file)).join(";")
             }
             FileTarget::Html => extracted(file),
+            FileTarget::Robots => ruled(file),
             FileTarget::Fasttext => predicted(file),
         }
     }
@@ -232,6 +304,30 @@ fn extracted(page: &[u8]) -> String {
         }
     }
     ways.join(";")
+}
+
+/// Reads rules and asks them: what they say depends on nothing else.
+fn ruled(file: &[u8]) -> String {
+    let text = String::from_utf8_lossy(file);
+    let urls = [
+        "https://a.example/",
+        "https://a.example/private/open",
+        "https://a.example/aXbXcXd?e=%2F&f=\u{e9}#g",
+        "/a/b.pdf",
+        "https://a.example/%7Ea/%2fb%",
+        "",
+        "not a url\n*",
+    ];
+    let mut ways = String::new();
+    for agent in ["llmp", "*", "GPTBot", "", "ccbot/2.0 (x)"] {
+        let rules = Rules::of(&text, agent);
+        assert!(rules == Rules::of(&text, agent), "twice gives other rules");
+        ways.extend(urls.map(|url| if rules.allow(url) { '+' } else { '-' }));
+        // A URL out of the file itself meets its own rules.
+        let own = text.lines().find_map(|line| line.split_once(':')).map_or("", |(_, rest)| rest.trim());
+        ways.push(if rules.allow(own) { '+' } else { '-' });
+    }
+    ways
 }
 
 /// Reads a model and uses it.

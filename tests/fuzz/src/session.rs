@@ -93,9 +93,8 @@ pub fn run(target: Target, time: Duration, seed: u64) -> Report {
     let run = |input: &[u8]| target.run(&judge, &String::from_utf8_lossy(input));
     let texts = seeds();
     let pieces = Pieces::of(texts.iter().map(String::as_str));
-    let edit = |input: &[u8], random: &mut Random| {
-        pieces.edit(&String::from_utf8_lossy(input), random).into_bytes()
-    };
+    let edit =
+        |input: &[u8], random: &mut Random| pieces.edit(&String::from_utf8_lossy(input), random).into_bytes();
     let session = Session::new(target.name(), &run, tokens);
     hunt(session, texts.into_iter().map(String::into_bytes).collect(), &edit, time, seed)
 }
@@ -263,8 +262,9 @@ fn single(input: &[u8]) -> Vec<&[u8]> {
 }
 
 fn keep(name: &str, input: &[u8]) -> PathBuf {
-    let sum =
-        input.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+    let sum = input
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
     let path = folder().join(format!("{name}-{sum:016x}.bin"));
     std::fs::write(&path, input).unwrap();
     path

@@ -140,7 +140,9 @@ fn cells(column: &dyn Array) -> Vec<Option<Cell>> {
         kind if kind.is_numeric() && !matches!(kind, DataType::Decimal128(..) | DataType::Decimal256(..)) => {
             match arrow::compute::cast(column, &DataType::Float64) {
                 Ok(wide) => {
-                    wide.as_primitive::<Float64Type>().iter().map(|cell| cell.map(Cell::Num)).collect()
+                    // What is no number is no value: stored documents have no sign for it.
+                    let number = |cell: Option<f64>| cell.filter(|n| n.is_finite()).map(Cell::Num);
+                    wide.as_primitive::<Float64Type>().iter().map(number).collect()
                 }
                 Err(_) => vec![None; column.len()],
             }

@@ -38,7 +38,8 @@ impl Formula {
             self.beyond += 1;
             return;
         }
-        let tex = name == "annotation" && encoding.is_some_and(|own| own.to_ascii_lowercase().contains("tex"));
+        let tex =
+            name == "annotation" && encoding.is_some_and(|own| own.to_ascii_lowercase().contains("tex"));
         self.open.push(Node { name: name.to_owned(), tex, ..Node::default() });
     }
 
@@ -98,7 +99,8 @@ fn plain(latex: &str) -> &str {
 /// The LaTeX in the words of an image that shows a formula.
 pub(super) fn latex_of_image<'a>(class: &str, alt: &'a str) -> Option<&'a str> {
     let class = class.to_ascii_lowercase();
-    let shows = ["math", "tex", "latex"].iter().any(|mark| class.contains(mark)) || alt.starts_with("{\\displaystyle");
+    let shows = ["math", "tex", "latex"].iter().any(|mark| class.contains(mark))
+        || alt.starts_with("{\\displaystyle");
     let alt = alt.trim_matches('$');
     (shows && !alt.is_empty()).then(|| plain(alt))
 }
@@ -152,23 +154,86 @@ fn base(text: &str) -> String {
 /// A sign or name as LaTeX writes it.
 fn symbol(text: &str, identifier: bool) -> String {
     const SIGNS: &[(&str, &str)] = &[
-        ("α", "\\alpha"), ("β", "\\beta"), ("γ", "\\gamma"), ("δ", "\\delta"), ("ε", "\\varepsilon"),
-        ("ϵ", "\\epsilon"), ("ζ", "\\zeta"), ("η", "\\eta"), ("θ", "\\theta"), ("ι", "\\iota"), ("κ", "\\kappa"),
-        ("λ", "\\lambda"), ("μ", "\\mu"), ("ν", "\\nu"), ("ξ", "\\xi"), ("π", "\\pi"), ("ρ", "\\rho"),
-        ("σ", "\\sigma"), ("τ", "\\tau"), ("υ", "\\upsilon"), ("φ", "\\varphi"), ("ϕ", "\\phi"), ("χ", "\\chi"),
-        ("ψ", "\\psi"), ("ω", "\\omega"), ("Γ", "\\Gamma"), ("Δ", "\\Delta"), ("Θ", "\\Theta"), ("Λ", "\\Lambda"),
-        ("Ξ", "\\Xi"), ("Π", "\\Pi"), ("Σ", "\\Sigma"), ("Φ", "\\Phi"), ("Ψ", "\\Psi"), ("Ω", "\\Omega"),
-        ("≤", "\\le"), ("≥", "\\ge"), ("≠", "\\ne"), ("≈", "\\approx"), ("≡", "\\equiv"), ("∼", "\\sim"),
-        ("∈", "\\in"), ("∉", "\\notin"), ("⊂", "\\subset"), ("⊆", "\\subseteq"), ("∪", "\\cup"), ("∩", "\\cap"),
-        ("∀", "\\forall"), ("∃", "\\exists"), ("∅", "\\emptyset"), ("∞", "\\infty"), ("∂", "\\partial"),
-        ("∇", "\\nabla"), ("∑", "\\sum"), ("∏", "\\prod"), ("∫", "\\int"), ("→", "\\to"), ("⇒", "\\Rightarrow"),
-        ("⇔", "\\Leftrightarrow"), ("↦", "\\mapsto"), ("×", "\\times"), ("⋅", "\\cdot"), ("±", "\\pm"), ("−", "-"),
-        ("…", "\\ldots"), ("⋯", "\\cdots"), ("∧", "\\wedge"), ("∨", "\\vee"), ("¬", "\\neg"), ("∘", "\\circ"),
-        ("⟨", "\\langle"), ("⟩", "\\rangle"), ("∥", "\\|"), ("{", "\\{"), ("}", "\\}"), ("%", "\\%"),
+        ("α", "\\alpha"),
+        ("β", "\\beta"),
+        ("γ", "\\gamma"),
+        ("δ", "\\delta"),
+        ("ε", "\\varepsilon"),
+        ("ϵ", "\\epsilon"),
+        ("ζ", "\\zeta"),
+        ("η", "\\eta"),
+        ("θ", "\\theta"),
+        ("ι", "\\iota"),
+        ("κ", "\\kappa"),
+        ("λ", "\\lambda"),
+        ("μ", "\\mu"),
+        ("ν", "\\nu"),
+        ("ξ", "\\xi"),
+        ("π", "\\pi"),
+        ("ρ", "\\rho"),
+        ("σ", "\\sigma"),
+        ("τ", "\\tau"),
+        ("υ", "\\upsilon"),
+        ("φ", "\\varphi"),
+        ("ϕ", "\\phi"),
+        ("χ", "\\chi"),
+        ("ψ", "\\psi"),
+        ("ω", "\\omega"),
+        ("Γ", "\\Gamma"),
+        ("Δ", "\\Delta"),
+        ("Θ", "\\Theta"),
+        ("Λ", "\\Lambda"),
+        ("Ξ", "\\Xi"),
+        ("Π", "\\Pi"),
+        ("Σ", "\\Sigma"),
+        ("Φ", "\\Phi"),
+        ("Ψ", "\\Psi"),
+        ("Ω", "\\Omega"),
+        ("≤", "\\le"),
+        ("≥", "\\ge"),
+        ("≠", "\\ne"),
+        ("≈", "\\approx"),
+        ("≡", "\\equiv"),
+        ("∼", "\\sim"),
+        ("∈", "\\in"),
+        ("∉", "\\notin"),
+        ("⊂", "\\subset"),
+        ("⊆", "\\subseteq"),
+        ("∪", "\\cup"),
+        ("∩", "\\cap"),
+        ("∀", "\\forall"),
+        ("∃", "\\exists"),
+        ("∅", "\\emptyset"),
+        ("∞", "\\infty"),
+        ("∂", "\\partial"),
+        ("∇", "\\nabla"),
+        ("∑", "\\sum"),
+        ("∏", "\\prod"),
+        ("∫", "\\int"),
+        ("→", "\\to"),
+        ("⇒", "\\Rightarrow"),
+        ("⇔", "\\Leftrightarrow"),
+        ("↦", "\\mapsto"),
+        ("×", "\\times"),
+        ("⋅", "\\cdot"),
+        ("±", "\\pm"),
+        ("−", "-"),
+        ("…", "\\ldots"),
+        ("⋯", "\\cdots"),
+        ("∧", "\\wedge"),
+        ("∨", "\\vee"),
+        ("¬", "\\neg"),
+        ("∘", "\\circ"),
+        ("⟨", "\\langle"),
+        ("⟩", "\\rangle"),
+        ("∥", "\\|"),
+        ("{", "\\{"),
+        ("}", "\\}"),
+        ("%", "\\%"),
     ];
     const FUNCTIONS: &[&str] = &[
-        "arccos", "arcsin", "arctan", "cos", "cosh", "cot", "deg", "det", "dim", "exp", "gcd", "inf", "ker", "lim",
-        "ln", "log", "max", "min", "sec", "sin", "sinh", "sup", "tan", "tanh",
+        "arccos", "arcsin", "arctan", "cos", "cosh", "cot", "deg", "det", "dim", "exp", "gcd", "inf", "ker",
+        "lim", "ln", "log", "max", "min", "sec", "sin", "sinh", "sup", "tan", "tanh",
     ];
     // Signs without a shape: function application, invisible times, separator, plus.
     let text = text.trim_matches(|c| matches!(c, '\u{2061}'..='\u{2064}' | '\u{200b}'));

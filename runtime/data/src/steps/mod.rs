@@ -1,6 +1,11 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
 mod amount;
+mod as_chat;
+mod as_docs;
+mod as_labelled;
+mod as_preference;
+mod as_prompt;
 mod bad_words;
 mod barrier;
 mod block_urls;
@@ -60,6 +65,7 @@ mod take;
 mod testing;
 mod text;
 mod tokens;
+mod turns;
 mod urls;
 mod word_list;
 pub mod words;
@@ -81,6 +87,11 @@ use crate::{
 };
 
 pub use amount::Documents;
+pub use as_chat::AsChat;
+pub use as_docs::AsDocs;
+pub use as_labelled::AsLabelled;
+pub use as_preference::AsPreference;
+pub use as_prompt::AsPrompt;
 pub use bad_words::BadWords;
 pub use barrier::{Barrier, Mark};
 pub use block_urls::BlockUrls;
@@ -129,6 +140,11 @@ pub use word_list::{Builtin, WordList};
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
+    Entry::of::<AsChat>(),
+    Entry::of::<AsDocs>(),
+    Entry::of::<AsLabelled>(),
+    Entry::of::<AsPreference>(),
+    Entry::of::<AsPrompt>(),
     Entry::of::<BadWords>(),
     Entry::of::<BlockUrls>(),
     Entry::of::<C4Lines>(),

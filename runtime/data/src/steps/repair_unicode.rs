@@ -86,10 +86,16 @@ impl RepairUnicode {
             changed = true;
         }
         let normal = match self.form {
-            NormalForm::Nfc if !text.is_ascii() && is_nfc_quick(text.chars()) != unicode_normalization::IsNormalized::Yes => {
+            NormalForm::Nfc
+                if !text.is_ascii()
+                    && is_nfc_quick(text.chars()) != unicode_normalization::IsNormalized::Yes =>
+            {
                 text.nfc().collect()
             }
-            NormalForm::Nfkc if !text.is_ascii() && is_nfkc_quick(text.chars()) != unicode_normalization::IsNormalized::Yes => {
+            NormalForm::Nfkc
+                if !text.is_ascii()
+                    && is_nfkc_quick(text.chars()) != unicode_normalization::IsNormalized::Yes =>
+            {
                 text.nfkc().collect()
             }
             NormalForm::None | NormalForm::Nfc | NormalForm::Nfkc => return changed,
@@ -130,8 +136,8 @@ fn without_controls(text: &str) -> String {
 /// The byte that windows-1252, or Latin-1 where that has none, reads as `c`.
 fn byte(c: char) -> Option<u8> {
     const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘',
-        '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
+        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
     ];
     match c as u32 {
         n @ 0x80..=0xff => Some(n as u8),
@@ -228,7 +234,9 @@ mod tests {
 
     #[test]
     fn what_was_read_wrongly_is_what_it_was() {
-        for text in ["It’s “so” – naïve café", "Zażółć gęślą jaźń", "Привет, мир", "日本語のテキスト", "smile 😀!"] {
+        for text in
+            ["It’s “so” – naïve café", "Zażółć gęślą jaźń", "Привет, мир", "日本語のテキスト", "smile 😀!"]
+        {
             assert_eq!(repaired(&spoiled(text)).0, text);
             assert_eq!(repaired(&spoiled(&spoiled(text))).0, text, "twice");
             assert_eq!(repaired(text), (text.to_owned(), 0.0), "right text stays");
@@ -238,7 +246,8 @@ mod tests {
 
     #[test]
     fn right_text_with_rare_neighbours_stays() {
-        for text in ["Das „Ä“ und das „Ö“ sind Umlaute für schöne Wörter.", "SÃO PAULO", "ÉTÉ™", "Â", "Ã"] {
+        for text in ["Das „Ä“ und das „Ö“ sind Umlaute für schöne Wörter.", "SÃO PAULO", "ÉTÉ™", "Â", "Ã"]
+        {
             assert_eq!(repaired(text).0, text);
         }
     }

@@ -77,7 +77,8 @@ fn escaped(text: &str, out: &mut String) {
 fn language(tag: &Tag) -> Option<String> {
     const MARKS: [&str; 4] = ["language-", "lang-", "highlight-source-", "sourceCode-"];
     let class = attribute(tag, "class")?;
-    let named = class.split_whitespace().find_map(|word| MARKS.iter().find_map(|mark| word.strip_prefix(mark)));
+    let named =
+        class.split_whitespace().find_map(|word| MARKS.iter().find_map(|mark| word.strip_prefix(mark)));
     let brush = || Some(class.split_once("brush:")?.1.trim().split([';', ' ']).next()?);
     let name = named.or_else(brush)?.to_lowercase();
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "+#-_.".contains(c));
@@ -279,7 +280,8 @@ mod tests {
     #[test]
     fn formulas_are_latex() {
         let math = [Structure::Math];
-        let page = "<p>So <math alttext=\"a^2\"><mi>a</mi></math> and <script type=\"math/tex\">y &lt; 1</script>.";
+        let page =
+            "<p>So <math alttext=\"a^2\"><mi>a</mi></math> and <script type=\"math/tex\">y &lt; 1</script>.";
         assert_eq!(text(page, &math), "So $a^2$ and $y &lt; 1$ .");
         let annotated = "<math display=block><semantics><mi>a</mi><annotation encoding=\"application/x-tex\">\\alpha</annotation></semantics></math>";
         assert_eq!(text(annotated, &math), "$$\\alpha$$");

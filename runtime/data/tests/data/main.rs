@@ -9,4 +9,5 @@ mod dedup;
 mod engine;
 mod readers;
 mod minhash;
+mod rows;
 mod tokens;
