@@ -5,4 +5,5 @@
 mod bad_data;
 mod common;
 mod engine;
+mod ledger;
 mod tokens;
