@@ -151,7 +151,7 @@ fn a_trace_names_the_step_and_the_score_that_dropped_a_document() {
 fn a_difference_says_which_step_lost_what() {
     let project = project();
     project.run();
-    project.write("main.llmp", program(2000));
+    project.write("main.llmp", program(1000));
     project.run();
     let diff = json(&project, &["data", "diff", "clean@before", "clean"]);
     let one = &diff["results"][0];
@@ -160,7 +160,7 @@ fn a_difference_says_which_step_lost_what() {
     assert_eq!(one["gained"]["documents"], 0);
     assert_eq!(one["lost"]["reasons"][0]["step"], "clean.keep_if");
     assert_eq!(one["lost"]["reasons"][0]["documents"], lost);
-    assert!(one["lost"]["reasons"][0]["examples"][0]["by"].as_str().unwrap().ends_with("> 2000"), "{one}");
+    assert!(one["lost"]["reasons"][0]["examples"][0]["by"].as_str().unwrap().ends_with("> 1000"), "{one}");
     let back = json(&project, &["data", "diff", "clean", "clean@before"]);
     assert_eq!(back["results"][0]["gained"]["documents"], lost);
     let same = project.llmp(&["data", "diff", "runs/main/clean", "main.llmp:clean"]);
