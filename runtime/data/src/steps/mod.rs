@@ -1,10 +1,16 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
+mod amount;
 mod barrier;
 mod charset;
 mod clusters;
+mod decontaminate;
 mod dedup_exact;
+mod dedup_lines;
 mod dedup_minhash;
+mod dedup_semantic;
+mod dedup_substring;
+mod dedup_url;
 mod detect_language;
 mod drop_if;
 mod extract_text;
@@ -29,9 +35,15 @@ use crate::{
     readers::Roots,
 };
 
+pub use amount::Documents;
 pub use barrier::{Barrier, Mark};
+pub use decontaminate::{Against, Benchmarks, Decontaminate, EvaluationSet, Overlap};
 pub use dedup_exact::DedupExact;
+pub use dedup_lines::DedupLines;
 pub use dedup_minhash::DedupMinhash;
+pub use dedup_semantic::DedupSemantic;
+pub use dedup_substring::DedupSubstring;
+pub use dedup_url::{DedupUrl, Kept};
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
 pub use extract_text::ExtractText;
@@ -43,8 +55,13 @@ pub use split::Split;
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
+    Entry::of::<Decontaminate>(),
     Entry::of::<DedupExact>(),
+    Entry::of::<DedupLines>(),
     Entry::of::<DedupMinhash>(),
+    Entry::of::<DedupSemantic>(),
+    Entry::of::<DedupSubstring>(),
+    Entry::of::<DedupUrl>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
     Entry::of::<ExtractText>(),
@@ -110,6 +127,14 @@ impl Entry {
 pub fn build(name: &str, args: &Record, roots: &Roots) -> Result<Option<Built>> {
     let entry = ALL.iter().find(|entry| entry.signature.name == name);
     entry.map(|entry| (entry.build)(args, roots)).transpose()
+}
+
+/// The globs of files that a step reads and that stand inside an argument (`against = benchmarks(["mmlu"])`).
+pub fn inner_files(name: &str, args: &Record) -> Vec<String> {
+    match Decontaminate::read(args) {
+        Ok(step) if name == Decontaminate::SIGNATURE.name => step.against.globs(),
+        _ => Vec::new(),
+    }
 }
 
 /// The map called `name`; `None` when there is none, or the step is no map.

@@ -4,6 +4,9 @@
 
 mod bad_data;
 mod common;
+mod contamination;
+mod dedup;
 mod engine;
 mod ledger;
+mod minhash;
 mod tokens;

@@ -11,14 +11,11 @@ mod select;
 
 use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
 
-pub use dedup::{DedupLines, DedupSemantic, DedupSubstring, DedupUrl};
 pub use external::External;
 pub use heuristics::{
     BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, QualityFilter, RefinedwebLines, StripMarkdown,
 };
-pub use protect::{
-    Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
-};
+pub use protect::{DropProfanity, Lengths, Personal, RedactPii};
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
 pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
@@ -37,11 +34,6 @@ pub const SIGNATURES: &[&Signature] = &[
     C4Quality::SIGNATURE,
     CodeQuality::SIGNATURE,
     CountTokens::SIGNATURE,
-    Decontaminate::SIGNATURE,
-    DedupLines::SIGNATURE,
-    DedupSemantic::SIGNATURE,
-    DedupSubstring::SIGNATURE,
-    DedupUrl::SIGNATURE,
     DropProfanity::SIGNATURE,
     External::SIGNATURE,
     FinewebQuality::SIGNATURE,
@@ -62,18 +54,18 @@ pub const SIGNATURES: &[&Signature] = &[
 ];
 
 /// A share that is not one: outside 0% to 100%.
-fn share(name: &str, value: f64) -> Option<Problem> {
+pub(super) fn share(name: &str, value: f64) -> Option<Problem> {
     let message = || format!("`{name}` is {value}, must lie between 0% and 100%");
     (!(0.0..=1.0).contains(&value)).then(|| Problem::error("LLMP0209", name, message()))
 }
 
 /// A number that must not be zero.
-fn above_zero(name: &str, value: u64) -> Option<Problem> {
+pub(super) fn above_zero(name: &str, value: u64) -> Option<Problem> {
     (value == 0).then(|| Problem::error("LLMP0209", name, format!("`{name}` must be at least 1")))
 }
 
 /// The column that a text argument names, unless it is one that every record has.
-fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
+pub(super) fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
     let name = |parameter: &&str| match args.get(*parameter) {
         Some(Value::Text(name)) if !name.is_empty() => Some(name.clone()),
         _ => None,
