@@ -80,6 +80,8 @@ fn is_path(ty: &Ty) -> bool {
     match ty {
         Ty::Path => true,
         Ty::Optional(ty) => is_path(ty),
+        // A list of words is a file or, by its name, inside llmp.
+        Ty::OneOf(tys) => tys.iter().any(is_path),
         _ => false,
     }
 }

@@ -1,9 +1,14 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
 mod amount;
+mod bad_words;
 mod barrier;
+mod block_urls;
+mod c4_lines;
+mod c4_quality;
 mod charset;
 mod clusters;
+mod code_quality;
 mod decontaminate;
 mod dedup_exact;
 mod dedup_lines;
@@ -13,15 +18,35 @@ mod dedup_substring;
 mod dedup_url;
 mod detect_language;
 mod drop_if;
+mod drop_profanity;
 mod extract_text;
+mod files;
+mod fineweb_quality;
 mod gopher_quality;
 mod gopher_repetition;
 mod html;
 mod keep_if;
+mod keep_licenses;
+mod opt_out;
+mod pii;
 pub mod planned;
 pub mod predicate;
 mod reason;
+mod redact_pii;
+mod refinedweb_lines;
+mod robots;
+pub mod robots_txt;
+mod score_math;
+mod sentences;
 mod split;
+mod strip_markdown;
+mod table;
+#[cfg(test)]
+mod testing;
+mod text;
+mod tokens;
+mod urls;
+mod word_list;
 pub mod words;
 
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
@@ -36,7 +61,12 @@ use crate::{
 };
 
 pub use amount::Documents;
+pub use bad_words::BadWords;
 pub use barrier::{Barrier, Mark};
+pub use block_urls::BlockUrls;
+pub use c4_lines::C4Lines;
+pub use c4_quality::C4Quality;
+pub use code_quality::CodeQuality;
 pub use decontaminate::{Against, Benchmarks, Decontaminate, EvaluationSet, Overlap};
 pub use dedup_exact::DedupExact;
 pub use dedup_lines::DedupLines;
@@ -46,15 +76,32 @@ pub use dedup_substring::DedupSubstring;
 pub use dedup_url::{DedupUrl, Kept};
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
+pub use drop_profanity::DropProfanity;
 pub use extract_text::ExtractText;
+pub use fineweb_quality::FinewebQuality;
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
+pub use keep_licenses::KeepLicenses;
+pub use opt_out::OptOut;
+pub use pii::Personal;
 pub use reason::{Decided, Reason, Score, Side};
+pub use redact_pii::{Placeholders, RedactPii};
+pub use refinedweb_lines::RefinedwebLines;
+pub use robots::{Robots, Unknown};
+pub use score_math::ScoreMath;
 pub use split::Split;
+pub use strip_markdown::StripMarkdown;
+pub use tokens::Splitter;
+pub use word_list::{Builtin, WordList};
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
+    Entry::of::<BadWords>(),
+    Entry::of::<BlockUrls>(),
+    Entry::of::<C4Lines>(),
+    Entry::of::<C4Quality>(),
+    Entry::of::<CodeQuality>(),
     Entry::of::<Decontaminate>(),
     Entry::of::<DedupExact>(),
     Entry::of::<DedupLines>(),
@@ -64,11 +111,20 @@ pub const ALL: &[Entry] = &[
     Entry::of::<DedupUrl>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
+    Entry::of::<DropProfanity>(),
     Entry::of::<ExtractText>(),
+    Entry::of::<FinewebQuality>(),
     Entry::of::<GopherQuality>(),
     Entry::of::<GopherRepetition>(),
     Entry::of::<KeepIf>(),
+    Entry::of::<KeepLicenses>(),
+    Entry::of::<OptOut>(),
+    Entry::of::<RedactPii>(),
+    Entry::of::<RefinedwebLines>(),
+    Entry::of::<Robots>(),
+    Entry::of::<ScoreMath>(),
     Entry::of::<Split>(),
+    Entry::of::<StripMarkdown>(),
 ];
 
 /// The signatures of [`ALL`], for the registry.

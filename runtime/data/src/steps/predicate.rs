@@ -260,8 +260,8 @@ impl Predicate {
         match name {
             "bytes" => number(first.len()),
             "chars" => number(chars(&first)),
-            "lines" => number(lines(&first).len()),
-            "words" => number(words(&first).len()),
+            "lines" => number(lines(&first).count()),
+            "words" => number(words(&first).count()),
             "lower" => Ok(Value::Text(first.to_lowercase().into())),
             "upper" => Ok(Value::Text(first.to_uppercase().into())),
             "domain" => Ok(Value::Text(domain(&first).into())),

@@ -5,20 +5,16 @@ mod external;
 mod heuristics;
 mod protect;
 mod reshape;
-mod rights;
 mod scores;
 mod select;
 
 use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
 
 pub use external::External;
-pub use heuristics::{
-    BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, QualityFilter, RefinedwebLines, StripMarkdown,
-};
-pub use protect::{DropProfanity, Lengths, Personal, RedactPii};
+pub use heuristics::QualityFilter;
+pub use protect::Lengths;
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
-pub use rights::{BlockUrls, OptOut, Robots};
-pub use scores::{CountTokens, ScoreMath, ScorePerplexity, ScoreTokenKl};
+pub use scores::{CountTokens, ScorePerplexity, ScoreTokenKl};
 pub use select::{KeepTop, Sample, Shuffle, Sort, Take};
 
 /// The signatures of all of them, sorted by name.
@@ -28,28 +24,15 @@ pub const SIGNATURES: &[&Signature] = &[
     AsLabelled::SIGNATURE,
     AsPreference::SIGNATURE,
     AsPrompt::SIGNATURE,
-    BadWords::SIGNATURE,
-    BlockUrls::SIGNATURE,
-    C4Lines::SIGNATURE,
-    C4Quality::SIGNATURE,
-    CodeQuality::SIGNATURE,
     CountTokens::SIGNATURE,
-    DropProfanity::SIGNATURE,
     External::SIGNATURE,
-    FinewebQuality::SIGNATURE,
     KeepTop::SIGNATURE,
-    OptOut::SIGNATURE,
     QualityFilter::SIGNATURE,
-    RedactPii::SIGNATURE,
-    RefinedwebLines::SIGNATURE,
-    Robots::SIGNATURE,
     Sample::SIGNATURE,
-    ScoreMath::SIGNATURE,
     ScorePerplexity::SIGNATURE,
     ScoreTokenKl::SIGNATURE,
     Shuffle::SIGNATURE,
     Sort::SIGNATURE,
-    StripMarkdown::SIGNATURE,
     Take::SIGNATURE,
 ];
 
