@@ -7,7 +7,11 @@ mod common;
 mod contamination;
 mod dedup;
 mod engine;
+<<<<<<< HEAD
 mod readers;
+=======
+mod ledger;
+>>>>>>> w-report
 mod minhash;
 mod rows;
 mod tokens;
