@@ -7,11 +7,8 @@ mod common;
 mod contamination;
 mod dedup;
 mod engine;
-<<<<<<< HEAD
-mod readers;
-=======
 mod ledger;
->>>>>>> w-report
 mod minhash;
+mod readers;
 mod rows;
 mod tokens;
