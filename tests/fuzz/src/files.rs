@@ -259,7 +259,10 @@ fn read(name: &str, state: &str, bytes: &[u8]) -> String {
 }
 
 fn temporary(name: &str) -> PathBuf {
-    corpus::root().join(format!("target/fuzz/{name}-{}.in", std::process::id()))
+    // Memory, where there is a folder of it: every input is written and read.
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { memory } else { corpus::root().join("target/fuzz") };
+    folder.join(format!("llmp-fuzz-{name}-{}.in", std::process::id()))
 }
 
 /// Pages of an archive, the short ones.
