@@ -5,4 +5,6 @@
 mod bad_data;
 mod common;
 mod engine;
+mod packing;
+mod select;
 mod tokens;
