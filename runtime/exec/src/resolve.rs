@@ -63,6 +63,15 @@ fn external(
         })?;
         inputs.push(files(written, found, step, index)?);
     }
+    for glob in llmp_data::steps::inner_files(&step.op, &step.args) {
+        let found = roots.files(&glob).map_err(|e| Failure::new("LLMP1002", e.to_string()).at(&step.id));
+        let found = found.map_err(|failure| {
+            failure.help(
+                "evaluation sets lie in the folder `eval` of the project, or where --root eval=FOLDER says",
+            )
+        })?;
+        inputs.push(files(glob, found, step, index)?);
+    }
     Ok(inputs)
 }
 

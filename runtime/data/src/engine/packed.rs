@@ -1,6 +1,6 @@
 //! Values as bytes and back: what spilled rows, sketches and marks are made of.
 
-use std::path::Path;
+use std::{cmp::Reverse, path::Path};
 
 use crate::error::{DataError, Result};
 
@@ -135,6 +135,20 @@ impl<T: Packed> Packed for Option<T> {
 
     fn heap(&self) -> usize {
         self.as_ref().map_or(0, T::heap)
+    }
+}
+
+impl<T: Packed> Packed for Reverse<T> {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.0.pack(out);
+    }
+
+    fn unpack(from: &mut &[u8]) -> Option<Reverse<T>> {
+        T::unpack(from).map(Reverse)
+    }
+
+    fn heap(&self) -> usize {
+        self.0.heap()
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     document::Document,
     engine::{Desk, Packed, Sorter},
     error::Result,
+    tokens::id_hash,
 };
 
 /// Ids of dropped documents that a line of the report names; all are counted.
@@ -28,6 +29,38 @@ struct Cluster<'a> {
 /// The beginning of a sketch: the document's id.
 pub(super) fn id(doc: &Document, out: &mut Vec<u8>) {
     doc.id.pack(out);
+}
+
+/// The value of the column `cluster` for the group whose kept copy has this id.
+pub(super) fn of(id: &str) -> String {
+    format!("{:016x}", id_hash(id))
+}
+
+/// Calls `mark` with every document of a group but the copy that stays, and the name of the group; `rows` are (the copy
+/// that stays, member).
+pub(super) fn name(
+    desk: &mut Desk<'_>,
+    rows: Sorter<'_, (u64, u64)>,
+    mut mark: impl FnMut(&mut Desk<'_>, u64, String) -> Result<()>,
+) -> Result<()> {
+    let mut rows = rows.sorted()?.peekable();
+    let mut members: Sorter<'_, (u64, String)> = desk.sorter();
+    desk.each(|number, mut sketch| {
+        let mut name = None;
+        while let Some(row) = rows.next_if(|row| row.as_ref().map_or(true, |row| row.0 == number)) {
+            let name = match &name {
+                Some(name) => name,
+                None => name.insert(of(&desk.unpack::<String>(&mut sketch)?)),
+            };
+            members.push((row?.1, name.clone()))?;
+        }
+        Ok(())
+    })?;
+    for row in members.sorted()? {
+        let (member, name) = row?;
+        mark(desk, member, name)?;
+    }
+    Ok(())
 }
 
 /// Writes the report out of (member, the copy that stays), one row for each document of a cluster but the copy that

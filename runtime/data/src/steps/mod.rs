@@ -6,8 +6,13 @@ mod charset;
 mod classify;
 mod clusters;
 mod count_tokens;
+mod decontaminate;
 mod dedup_exact;
+mod dedup_lines;
 mod dedup_minhash;
+mod dedup_semantic;
+mod dedup_substring;
+mod dedup_url;
 mod detect_language;
 mod drop_if;
 mod external;
@@ -51,8 +56,13 @@ pub use amount::Documents;
 pub use barrier::{Barrier, Mark};
 pub use classify::Classify;
 pub use count_tokens::CountTokens;
+pub use decontaminate::{Against, Benchmarks, Decontaminate, EvaluationSet, Overlap};
 pub use dedup_exact::DedupExact;
+pub use dedup_lines::DedupLines;
 pub use dedup_minhash::DedupMinhash;
+pub use dedup_semantic::DedupSemantic;
+pub use dedup_substring::DedupSubstring;
+pub use dedup_url::{DedupUrl, Kept};
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
 pub use external::External;
@@ -74,8 +84,13 @@ pub use take::Take;
 pub const ALL: &[Entry] = &[
     Entry::of::<Classify>(),
     Entry::of::<CountTokens>(),
+    Entry::of::<Decontaminate>(),
     Entry::of::<DedupExact>(),
+    Entry::of::<DedupLines>(),
     Entry::of::<DedupMinhash>(),
+    Entry::of::<DedupSemantic>(),
+    Entry::of::<DedupSubstring>(),
+    Entry::of::<DedupUrl>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
     Entry::of::<External>(),
@@ -161,6 +176,14 @@ impl Entry {
 pub fn build(name: &str, args: &Record, roots: &Roots) -> Result<Option<Built>> {
     let entry = ALL.iter().find(|entry| entry.signature.name == name);
     entry.map(|entry| (entry.build)(args, roots)).transpose()
+}
+
+/// The globs of files that a step reads and that stand inside an argument (`against = benchmarks(["mmlu"])`).
+pub fn inner_files(name: &str, args: &Record) -> Vec<String> {
+    match Decontaminate::read(args) {
+        Ok(step) if name == Decontaminate::SIGNATURE.name => step.against.globs(),
+        _ => Vec::new(),
+    }
 }
 
 /// The map called `name`; `None` when there is none, or the step is no map.

@@ -4,7 +4,10 @@
 
 mod bad_data;
 mod common;
+mod contamination;
+mod dedup;
 mod engine;
 mod packing;
 mod select;
+mod minhash;
 mod tokens;

@@ -91,6 +91,20 @@ impl<'a> Desk<'a> {
         })
     }
 
+    /// As [`Desk::each`], where `work` marks, places and reports.
+    pub fn each_marking(
+        &mut self,
+        mut work: impl FnMut(&mut Desk<'a>, u64, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let folder = self.folder;
+        sketches::each(folder, |number, sketch| {
+            if number % 1024 == 0 {
+                self.ctx.check()?;
+            }
+            work(self, number, sketch)
+        })
+    }
+
     /// Takes a value off the front of a sketch.
     ///
     /// Errors: bytes that [`Barrier::sketch`] cannot have written.

@@ -9,13 +9,10 @@ mod scores;
 
 use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
 
-pub use dedup::{DedupLines, DedupSemantic, DedupSubstring, DedupUrl};
 pub use heuristics::{
     BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, RefinedwebLines, StripMarkdown,
 };
-pub use protect::{
-    Against, Benchmarks, Decontaminate, DropProfanity, EvaluationSet, Lengths, Overlap, Personal, RedactPii,
-};
+pub use protect::{DropProfanity, Lengths, Personal, RedactPii};
 pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
 pub use rights::{BlockUrls, OptOut, Robots};
 pub use scores::ScoreMath;
@@ -32,11 +29,6 @@ pub const SIGNATURES: &[&Signature] = &[
     C4Lines::SIGNATURE,
     C4Quality::SIGNATURE,
     CodeQuality::SIGNATURE,
-    Decontaminate::SIGNATURE,
-    DedupLines::SIGNATURE,
-    DedupSemantic::SIGNATURE,
-    DedupSubstring::SIGNATURE,
-    DedupUrl::SIGNATURE,
     DropProfanity::SIGNATURE,
     FinewebQuality::SIGNATURE,
     OptOut::SIGNATURE,
