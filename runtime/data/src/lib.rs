@@ -17,10 +17,13 @@ pub mod mix;
 pub mod ngram;
 pub mod pack;
 pub mod readers;
+pub mod row;
 pub mod steps;
 pub mod templates;
 pub mod tokens;
+pub mod write;
 
 pub use context::{Context, Progress};
 pub use document::{Cell, Document, RawPage};
 pub use error::{At, BadRecord, DataError, Result};
+pub use row::{Message, Row};

@@ -56,12 +56,8 @@ fn external(
         }
     }
     for (_, written) in registry.paths(&step.op, &step.args) {
-        let found = roots.files(&written).map_err(|e| {
-            Failure::new("LLMP1002", e.to_string())
-                .at(&step.id)
-                .help("paths are relative to the program; `name:…` paths lie where --root name=FOLDER says")
-        })?;
-        inputs.push(files(written, found, step, index)?);
+        let found = found::of_step(step, &written, roots).map_err(|failure| failure.at(&step.id))?;
+        inputs.push(files(written, found.files, step, index)?);
     }
     for glob in llmp_data::steps::inner_files(&step.op, &step.args) {
         let found = roots.files(&glob).map_err(|e| Failure::new("LLMP1002", e.to_string()).at(&step.id));

@@ -81,7 +81,7 @@ fn the_data_pipelines_of_the_papers_can_be_written() {
     clean(
         "classifier educational { labels = jsonl(\"labels.jsonl\", as = Labelled) }
 dataset english = web
-  |> block_urls(domains = \"ut1\", words = \"ldnoobw\")
+  |> block_urls(domains = \"ut1:*/domains\", words = ldnoobw)
   |> extract_text(keep = [math, code, alt_text])
   |> strip_markdown()
   |> redact_pii()
@@ -182,7 +182,7 @@ fn what_cannot_be_meant_is_said_with_both_sides() {
         "Html",
     );
     gives(
-        "dataset d = books |> block_urls(domains = \"ut1\")\npretrain a { model = m, data = d, tokens = 1M }",
+        "dataset d = books |> block_urls(domains = \"ut1:*/domains\")\npretrain a { model = m, data = d, tokens = 1M }",
         "LLMP0105",
         "url",
     );

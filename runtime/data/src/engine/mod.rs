@@ -169,8 +169,8 @@ pub(crate) fn lines(
     Ok(parts(folder)?.into_iter().flat_map(part_lines))
 }
 
-/// The parts of a folder, in order.
-fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The stored parts of a folder, in order.
+pub(crate) fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut parts = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|e| DataError::io("open", folder, e))? {
         let path = entry.map_err(|e| DataError::io("open", folder, e))?.path();

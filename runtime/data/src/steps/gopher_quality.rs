@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use llmp_stdlib::Problem;
 
-use super::{
-    Built, Map, Outcome, Step,
-    words::{chars, is_symbol, lines},
-};
+use super::{Built, Map, Outcome, Step, tokens::Splitter, words::lines};
 use crate::{document::Document, error::Result, readers::Roots};
 
 llmp_stdlib::def! {
@@ -32,12 +29,12 @@ llmp_stdlib::def! {
     /// Differences from datatrove:
     ///
     /// * Words lie between whitespace, as in the paper, in every language; datatrove cuts with a tokenizer for the
-    ///   language, which makes words of punctuation marks and of `n't`.
+    ///   language, which makes words of punctuation marks and of `n't`, so that text with much dialogue falls below
+    ///   `min_alpha_words_ratio`. `words = tokens` cuts like it, by its rules for English.
     /// * A rule is off when its argument is `none`; 0 is a threshold like any other (in datatrove it means off).
     /// * `min_alpha_words_ratio` is what datatrove calls `max_non_alpha_words_ratio`, although it is a least share of
     ///   words with a letter.
-    /// * Words of punctuation alone do not count for number and mean length; punctuation that only datatrove's table
-    ///   of sentence ends holds (such as the Devanagari danda) counts as a word here.
+    /// * Words of punctuation alone do not count for number and mean length.
     /// * Letters are what Unicode calls alphabetic, which includes vowel signs and Roman numerals; whitespace is what
     ///   Unicode calls so, which excludes U+001C to U+001F.
     /// * A text without words has the mean length 0 and shares of 0, where datatrove divides by zero.
@@ -45,7 +42,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset clean = books |> gopher_quality(min_doc_words = 100, min_stop_words = none)
     /// ```
-    GopherQuality = "gopher_quality", rev 1, rows Docs -> Docs, check ordered {
+    GopherQuality = "gopher_quality", rev 2, rows Docs -> Docs, check ordered {
         /// Fewest words, without those of punctuation alone.
         min_doc_words: Option<u64> = "50",
         /// Most words, without those of punctuation alone.
@@ -66,6 +63,8 @@ llmp_stdlib::def! {
         min_stop_words: Option<u64> = "2",
         /// The stop words, as they are spelt in the text.
         stop_words: Vec<String> = "[\"the\", \"be\", \"to\", \"of\", \"and\", \"that\", \"have\", \"with\"]",
+        /// What counts as a word.
+        words: Splitter = "whitespace",
     }
 }
 
@@ -108,21 +107,15 @@ impl Map for GopherQuality {
 impl GopherQuality {
     /// The first rule that a text breaks.
     pub fn fault(&self, text: &str) -> Option<&'static str> {
-        self.fault_of_words(text)
+        let seen = self.look(text);
+        self.fault_of_words(text, &seen)
             .or_else(|| self.fault_of_lines(text))
-            .or_else(|| self.fault_of_letters(text))
+            .or_else(|| self.fault_of_letters(&seen))
     }
 
     /// Number and length of words, symbols for each word.
-    fn fault_of_words(&self, text: &str) -> Option<&'static str> {
-        let (mut all, mut plain, mut length) = (0, 0, 0);
-        for word in text.split_whitespace() {
-            all += 1;
-            if word.bytes().any(|b| b.is_ascii_alphanumeric()) || !is_symbol(word) {
-                plain += 1;
-                length += chars(word);
-            }
-        }
+    fn fault_of_words(&self, text: &str, seen: &Seen) -> Option<&'static str> {
+        let &Seen { all, plain, length, .. } = seen;
         let mean = share(length, plain);
         if self.min_doc_words.is_some_and(|least| plain < least) {
             return Some("gopher_short_doc");
@@ -136,54 +129,117 @@ impl GopherQuality {
         if self.max_avg_word_length.is_some_and(|most| mean > most) {
             return Some("gopher_above_avg_threshold");
         }
-        let ellipses = text.matches("...").count() + text.matches('…').count();
         let too_many =
             |symbols: usize| self.max_symbol_word_ratio.is_some_and(|most| share(symbols, all) > most);
-        if too_many(text.matches('#').count()) {
+        if too_many(text.bytes().filter(|&b| b == b'#').count()) {
             return Some("gopher_too_many_hashes");
         }
-        too_many(ellipses).then_some("gopher_too_many_ellipsis")
+        too_many(ellipses(text)).then_some("gopher_too_many_ellipsis")
     }
 
     /// Bullets and ellipses at the ends of lines.
     fn fault_of_lines(&self, text: &str) -> Option<&'static str> {
-        let lines = lines(text);
-        let bullets = || lines.iter().filter(|line| line.trim_start().starts_with(['•', '-'])).count();
-        let open = || {
-            lines
-                .iter()
-                .map(|line| line.trim_end())
-                .filter(|l| l.ends_with("...") || l.ends_with('…'))
-                .count()
-        };
-        if self.max_bullet_lines_ratio.is_some_and(|most| share(bullets(), lines.len() as u64) > most) {
+        let (mut all, mut bullets, mut open) = (0, 0, 0);
+        for line in lines(text) {
+            all += 1;
+            bullets += usize::from(line.trim_start().starts_with(['•', '-']));
+            let end = line.trim_end();
+            open += usize::from(end.ends_with("...") || end.ends_with('…'));
+        }
+        if self.max_bullet_lines_ratio.is_some_and(|most| share(bullets, all) > most) {
             return Some("gopher_too_many_bullets");
         }
-        let too_open =
-            self.max_ellipsis_lines_ratio.is_some_and(|most| share(open(), lines.len() as u64) > most);
+        let too_open = self.max_ellipsis_lines_ratio.is_some_and(|most| share(open, all) > most);
         too_open.then_some("gopher_too_many_end_ellipsis")
     }
 
     /// Words with letters, stop words.
-    fn fault_of_letters(&self, text: &str) -> Option<&'static str> {
-        let (mut all, mut lettered) = (0, 0);
-        let mut found = vec![false; self.stop_words.len()];
-        for word in text.split_whitespace() {
-            all += 1;
-            lettered += usize::from(word.chars().any(char::is_alphabetic));
-            if let Some(at) = self.stop_words.iter().position(|stop| stop == word) {
-                found[at] = true;
-            }
-        }
-        if self.min_alpha_words_ratio.is_some_and(|least| share(lettered, all) < least) {
+    fn fault_of_letters(&self, seen: &Seen) -> Option<&'static str> {
+        if self.min_alpha_words_ratio.is_some_and(|least| share(seen.lettered, seen.all) < least) {
             return Some("gopher_below_alpha_threshold");
         }
-        let found = found.into_iter().filter(|&found| found).count() as u64;
-        self.min_stop_words.is_some_and(|least| found < least).then_some("gopher_enough_stop_words")
+        self.min_stop_words.is_some_and(|least| seen.stop_words < least).then_some("gopher_enough_stop_words")
     }
+
+    /// What the rules ask of the words, in one pass.
+    fn look(&self, text: &str) -> Seen {
+        let mut seen = Seen::default();
+        let mut left: Vec<&str> = self.stop_words.iter().map(String::as_str).collect();
+        left.sort_unstable();
+        left.dedup();
+        let all = left.len();
+        let longest = left.iter().map(|stop| stop.len()).max().unwrap_or(0);
+        self.words.each(text, |word| {
+            seen.all += 1;
+            if !word.is_symbol() {
+                seen.plain += 1;
+                seen.length += word.chars;
+            }
+            seen.lettered += usize::from(word.has_letter());
+            // One of the stop words is found at most once; most texts soon have them all.
+            if word.text.len() <= longest
+                && let Some(at) = left.iter().position(|stop| *stop == word.text)
+            {
+                left.swap_remove(at);
+            }
+        });
+        seen.stop_words = (all - left.len()) as u64;
+        seen
+    }
+}
+
+/// What the rules ask of the words of a text.
+#[derive(Default)]
+struct Seen {
+    /// Words, and those that are not punctuation alone.
+    all: u64,
+    plain: u64,
+    /// Characters of the latter.
+    length: usize,
+    /// Words with a letter.
+    lettered: usize,
+    /// Different stop words.
+    stop_words: u64,
+}
+
+/// Ellipses of either spelling; of more than three full stops each three are one.
+fn ellipses(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let (mut found, mut at) = (0, 0);
+    while at + 2 < bytes.len() {
+        // The third byte decides how far the search may go on.
+        match bytes[at + 2] {
+            b'.' if bytes[at] == b'.' && bytes[at + 1] == b'.' => {
+                found += 1;
+                at += 3;
+            }
+            0xa6 if bytes[at] == 0xe2 && bytes[at + 1] == 0x80 => {
+                found += 1;
+                at += 3;
+            }
+            b'.' | 0xe2 | 0x80 => at += 1,
+            _ => at += 3,
+        }
+    }
+    found
 }
 
 /// A part of a whole; 0 of nothing.
 fn share(part: usize, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ellipses_are_counted_without_overlap() {
+        for text in
+            ["", "..", "...", "....", "......", "a…b", "..…", ".…..", "x...…y.. .", "€…...", "\u{2080}..."]
+        {
+            let expected = text.matches("...").count() + text.matches('…').count();
+            assert_eq!(ellipses(text), expected, "{text}");
+        }
+    }
 }

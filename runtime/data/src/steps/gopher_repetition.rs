@@ -7,6 +7,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     Built, Map, Outcome, Step,
+    table::Table,
+    tokens::Splitter,
     words::{chars, split_at_newlines},
 };
 use crate::{document::Document, error::Result, readers::Roots};
@@ -33,7 +35,8 @@ llmp_stdlib::def! {
     ///
     /// Differences from datatrove:
     ///
-    /// * Words lie between whitespace, in every language; datatrove cuts with a tokenizer for the language.
+    /// * Words lie between whitespace, in every language; datatrove cuts with a tokenizer for the language
+    ///   (`words = tokens` by its rules for English).
     /// * A rule is off when its argument is `none` or its list is empty; 0 is a threshold like any other (in datatrove
     ///   it means off for lines and paragraphs).
     /// * Runs of words are equal when their words are; datatrove takes `ab c` and `a bc` for a repetition.
@@ -55,6 +58,8 @@ llmp_stdlib::def! {
         top_n_grams: Vec<Vec<f64>> = "[[2, 20%], [3, 18%], [4, 16%]]",
         /// Pairs of a number of words and the largest share of characters in repeated runs of so many words.
         dup_n_grams: Vec<Vec<f64>> = "[[5, 15%], [6, 14%], [7, 13%], [8, 12%], [9, 11%], [10, 10%]]",
+        /// What counts as a word.
+        words: Splitter = "whitespace",
     }
 }
 
@@ -123,14 +128,14 @@ impl GopherRepetition {
         if self.dup_line_char_frac.is_some_and(|most| repeated / total > most) {
             return Some("dup_line_char_frac".into());
         }
-        let words = Words::new(text);
+        let mut grams = Grams::new(text, self.words, table);
         for (n, most) in self.top_n_grams.iter().filter_map(|pair| rule(pair)) {
-            if words.top(n, &mut table) as f64 / total > most {
+            if grams.top(n) as f64 / total > most {
                 return Some(format!("top_{n}_gram").into());
             }
         }
         for (n, most) in self.dup_n_grams.iter().filter_map(|pair| rule(pair)) {
-            if words.repeated(n, &mut table) as f64 / total > most {
+            if grams.repeated(n) as f64 / total > most {
                 return Some(format!("duplicated_{n}_n_grams").into());
             }
         }
@@ -146,107 +151,114 @@ fn repeated(pieces: &[&str], table: &mut Table) -> (f64, f64) {
     (f64::from(number) / pieces.len() as f64, all as f64)
 }
 
-/// Counts of 64-bit hashes: open addressing, at least half of it empty. Hashes are taken to be equal only for equal
-/// things; for a million of them that fails with a chance of 1 in 30 million.
-#[derive(Default)]
-struct Table {
-    /// Hash and count; a count of 0 marks a free slot.
-    slots: Vec<(u64, u32)>,
-}
+/// Set in a count once [`Grams::repeated`] has come by.
+const SEEN: u32 = 1 << 31;
 
-impl Table {
-    /// Empties it and makes room for `items`.
-    fn clear(&mut self, items: usize) {
-        self.slots.clear();
-        self.slots.resize((items * 2).next_power_of_two(), (0, 0));
-    }
-
-    /// Counts one more of `hash`; how often it came so far.
-    fn count(&mut self, hash: u64) -> u32 {
-        let mask = self.slots.len() - 1;
-        let mut at = (hash >> 32) as usize & mask;
-        loop {
-            let slot = &mut self.slots[at];
-            if slot.1 == 0 || slot.0 == hash {
-                *slot = (hash, slot.1 + 1);
-                return slot.1;
-            }
-            at = (at + 1) & mask;
-        }
-    }
-}
-
-/// Odd multiplier of [`Words::grams`] (2^64 divided by the golden ratio).
+/// Odd multiplier of [`Grams::hash`] (2^64 divided by the golden ratio).
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Words with what the n-gram rules need of each.
-struct Words {
-    hashes: Vec<u64>,
-    /// Characters before each word, and in all words at the end.
-    sums: Vec<usize>,
+/// The runs of words of a text, by length.
+///
+/// A run of n + 1 words can only occur twice if the two runs of n words inside it do, so that from length to length only
+/// those are looked at that still may: few in a text that people wrote.
+struct Grams<'a> {
+    words: Vec<&'a str>,
+    /// `Σ hash · multiplier^place` of all words before each word, and of all at the end.
+    sums: Vec<u64>,
+    table: Table,
+    /// The length that `again` speaks of; 0: of none.
+    n: usize,
+    /// The runs that occur more than once: the first word of each, and its slot of the table.
+    again: Vec<(u32, u32)>,
+    /// How often the most frequent run occurs.
+    most: u32,
 }
 
-impl Words {
-    fn new(text: &str) -> Words {
-        let mut words = Words { hashes: Vec::new(), sums: vec![0] };
-        let mut sum = 0;
-        for word in text.split_whitespace() {
-            sum += chars(word);
-            words.hashes.push(xxh3_64(word.as_bytes()));
-            words.sums.push(sum);
-        }
-        words
-    }
-
-    /// Hashes of all n-grams, each made from the one before it: `Σ hash · multiplier^place`, then mixed.
-    fn grams(&self, n: usize) -> impl Iterator<Item = u64> {
-        let leaving = (0..n).fold(1u64, |power, _| power.wrapping_mul(MULTIPLIER));
-        let roll = move |hash: u64, old: u64, new: u64| {
-            hash.wrapping_mul(MULTIPLIER).wrapping_add(new).wrapping_sub(old.wrapping_mul(leaving))
-        };
-        let head = self.hashes.get(..n - 1).unwrap_or(&self.hashes);
-        let first = head.iter().fold(0, |hash, &word| roll(hash, 0, word));
-        let tail = self.hashes.get(n - 1..).unwrap_or(&[]);
-        let old = std::iter::once(0).chain(self.hashes.iter().copied());
-        let rolled = tail.iter().zip(old).scan(first, move |hash, (&new, old)| {
-            *hash = roll(*hash, old, new);
-            Some(*hash)
+impl<'a> Grams<'a> {
+    fn new(text: &'a str, splitter: Splitter, table: Table) -> Grams<'a> {
+        // Positions are 32 bits wide; what lies behind four billion words is not looked at.
+        // A word has about six characters.
+        let mut words: Vec<&str> = Vec::with_capacity(text.len() / 5);
+        let mut sums = Vec::with_capacity(text.len() / 5 + 1);
+        let mut sum = 0u64;
+        sums.push(0);
+        splitter.each(text, |word| {
+            sum = sum.wrapping_mul(MULTIPLIER).wrapping_add(xxh3_64(word.text.as_bytes()));
+            words.push(word.text);
+            sums.push(sum);
         });
-        rolled.map(|hash| (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9))
+        words.truncate(u32::MAX as usize);
+        Grams { words, sums, table, n: 0, again: Vec::new(), most: 0 }
     }
 
-    /// Characters of the n-gram at `at`, without spaces.
-    fn size(&self, at: usize, n: usize) -> usize {
-        self.sums[at + n] - self.sums[at]
+    /// Hash of the run at `at`; `leaving` is the multiplier to the power of `n`.
+    fn hash(&self, at: usize, n: usize, leaving: u64) -> u64 {
+        let hash = self.sums[at + n].wrapping_sub(self.sums[at].wrapping_mul(leaving));
+        (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
     }
 
-    /// Characters (spaces between words included) of all occurrences of the most frequent n-gram, the first of equals.
-    fn top(&self, n: usize, table: &mut Table) -> usize {
-        table.clear(self.hashes.len());
-        let most = self.grams(n).map(|gram| table.count(gram)).max().unwrap_or(0);
-        if most == 0 {
-            return 0;
+    /// Turns to runs of `n` words.
+    fn turn(&mut self, n: usize) {
+        let leaving = (0..n).fold(1u64, |power, _| power.wrapping_mul(MULTIPLIER));
+        let runs = (self.words.len() + 1).saturating_sub(n);
+        let mut places = std::mem::take(&mut self.again);
+        if self.n == 0 || n < self.n {
+            places.clear();
+            places.extend((0..runs as u32).map(|at| (at, 0)));
+        } else {
+            // All runs of the shorter length inside the longer one must be there; places ascend.
+            let step = n - self.n;
+            let whole = |i: usize| {
+                places.get(i + step).is_some_and(|last| last.0 as usize == places[i].0 as usize + step)
+            };
+            let kept: Vec<(u32, u32)> = (0..places.len()).filter(|&i| whole(i)).map(|i| places[i]).collect();
+            places = kept;
         }
-        let winners: Vec<u64> = table.slots.iter().filter(|slot| slot.1 == most).map(|slot| slot.0).collect();
-        let first = self.first_of(n, winners);
-        first.map_or(0, |at| most as usize * (self.size(at, n) + n - 1))
+        self.table.clear(places.len());
+        for place in &mut places {
+            let hash = self.hash(place.0 as usize, n, leaving);
+            place.1 = self.table.add(hash) as u32;
+        }
+        self.most = places.iter().map(|place| self.table.slots[place.1 as usize].1).max().unwrap_or(0);
+        if runs > 0 {
+            self.most = self.most.max(1);
+        }
+        places.retain(|place| self.table.slots[place.1 as usize].1 > 1);
+        (self.n, self.again) = (n, places);
     }
 
-    /// Where the first n-gram with one of these hashes lies.
-    fn first_of(&self, n: usize, mut hashes: Vec<u64>) -> Option<usize> {
-        hashes.sort_unstable();
-        self.grams(n).position(|gram| hashes.binary_search(&gram).is_ok())
+    /// Characters of the run at `at`, without spaces.
+    fn size(&self, at: usize, n: usize) -> usize {
+        self.words[at..at + n].iter().map(|word| chars(word)).sum()
     }
 
-    /// Characters of n-grams that occurred before; after one that did, the search goes on behind it.
-    fn repeated(&self, n: usize, table: &mut Table) -> usize {
-        table.clear(self.hashes.len());
+    /// Characters (spaces between words included) of all occurrences of the most frequent run, the first of equals.
+    fn top(&mut self, n: usize) -> usize {
+        self.turn(n);
+        let first = match self.most {
+            0 => return 0,
+            1 => 0,
+            most => {
+                let is = |place: &&(u32, u32)| self.table.slots[place.1 as usize].1 == most;
+                self.again.iter().find(is).map_or(0, |place| place.0 as usize)
+            }
+        };
+        self.most as usize * (self.size(first, n) + n - 1)
+    }
+
+    /// Characters of runs that occurred before; after one that did, the search goes on behind it.
+    fn repeated(&mut self, n: usize) -> usize {
+        self.turn(n);
         let (mut next, mut all) = (0, 0);
-        for (at, gram) in self.grams(n).enumerate() {
+        for &(at, slot) in &self.again {
+            let at = at as usize;
             if at < next {
                 continue;
             }
-            if table.count(gram) > 1 {
+            let count = &mut self.table.slots[slot as usize].1;
+            if *count & SEEN == 0 {
+                *count |= SEEN;
+            } else {
                 all += self.size(at, n);
                 next = at + n;
             }
@@ -259,25 +271,52 @@ impl Words {
 mod tests {
     use super::*;
 
-    #[test]
-    fn rolled_hashes_depend_on_the_words_alone() {
-        let words = Words::new("a b c x a b c y a b");
-        let grams: Vec<u64> = words.grams(3).collect();
-        assert_eq!(grams.len(), 8);
-        assert_eq!(grams[0], grams[4]);
-        let different: std::collections::BTreeSet<u64> = grams.iter().copied().collect();
-        assert_eq!(different.len(), 7);
-        assert_eq!(words.grams(10).count(), 1);
-        assert_eq!(words.grams(11).count(), 0);
-        assert_eq!(Words::new("").grams(1).count(), 0);
+    fn top(text: &str, n: usize) -> usize {
+        Grams::new(text, Splitter::Whitespace, Table::default()).top(n)
     }
 
     #[test]
     fn the_first_of_equally_frequent_runs_counts() {
-        let mut table = Table::default();
-        assert_eq!(Words::new("aa bb cc dd").top(2, &mut table), 5);
-        assert_eq!(Words::new("x long word aa bb aa bb").top(2, &mut table), 10);
-        assert_eq!(Words::new("one").top(2, &mut table), 0);
-        assert_eq!(Words::new("a b a b a b").repeated(2, &mut table), 4);
+        assert_eq!(top("aa bb cc dd", 2), 5);
+        assert_eq!(top("x long word aa bb aa bb", 2), 10);
+        assert_eq!((top("one", 2), top("", 1), top("one", 1)), (0, 0, 3));
+        assert_eq!(Grams::new("a b a b a b", Splitter::Whitespace, Table::default()).repeated(2), 4);
+    }
+
+    /// The rules as they are written down, on words.
+    fn plainly(words: &[&str], n: usize) -> (usize, usize) {
+        let runs: Vec<String> = words.windows(n).map(|run| run.join(" ")).collect();
+        let count = |run: &String| runs.iter().filter(|other| *other == run).count();
+        let most = runs.iter().map(count).max().unwrap_or(0);
+        let top = runs.iter().find(|run| count(run) == most).map_or(0, |run| most * run.chars().count());
+        let mut seen = std::collections::BTreeSet::new();
+        let (mut at, mut all) = (0, 0);
+        while at < runs.len() {
+            if seen.contains(&runs[at]) {
+                all += words[at..at + n].iter().map(|word| word.chars().count()).sum::<usize>();
+                at += n;
+            } else {
+                seen.insert(runs[at].clone());
+                at += 1;
+            }
+        }
+        (top, all)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn longer_runs_are_found_among_the_shorter_ones(
+            words in proptest::collection::vec("[abcé]{1,2}", 0..60),
+            lengths in proptest::collection::vec(1usize..6, 1..6),
+        ) {
+            let text = words.join(" ");
+            let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+            let mut grams = Grams::new(&text, Splitter::Whitespace, Table::default());
+            for n in lengths {
+                let (top, repeated) = plainly(&words, n);
+                proptest::prop_assert_eq!(grams.top(n), top);
+                proptest::prop_assert_eq!(grams.repeated(n), repeated);
+            }
+        }
     }
 }

@@ -1,10 +1,20 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
 mod amount;
+mod as_chat;
+mod as_docs;
+mod as_labelled;
+mod as_preference;
+mod as_prompt;
+mod bad_words;
 mod barrier;
+mod block_urls;
+mod c4_lines;
+mod c4_quality;
 mod charset;
 mod classify;
 mod clusters;
+mod code_quality;
 mod count_tokens;
 mod decontaminate;
 mod dedup_exact;
@@ -15,24 +25,48 @@ mod dedup_substring;
 mod dedup_url;
 mod detect_language;
 mod drop_if;
+mod drop_profanity;
 mod external;
 mod extract_text;
+mod files;
+mod fineweb_quality;
 mod gopher_quality;
 mod gopher_repetition;
 mod html;
 mod keep_if;
+mod keep_licenses;
 mod keep_top;
+mod mathml;
+mod opt_out;
+mod pii;
 pub mod planned;
 pub mod predicate;
 mod quality_filter;
 mod ranked;
+mod redact_pii;
+mod refinedweb_lines;
+mod repair_unicode;
+mod robots;
+pub mod robots_txt;
 mod sample;
+mod score_math;
 mod score_perplexity;
 mod score_token_kl;
+mod sentences;
 mod shuffle;
 mod sort;
 mod split;
+mod strip_markdown;
+mod structure;
+mod table;
 mod take;
+#[cfg(test)]
+mod testing;
+mod text;
+mod tokens;
+mod turns;
+mod urls;
+mod word_list;
 pub mod words;
 
 use std::{
@@ -53,8 +87,18 @@ use crate::{
 };
 
 pub use amount::Documents;
+pub use as_chat::AsChat;
+pub use as_docs::AsDocs;
+pub use as_labelled::AsLabelled;
+pub use as_preference::AsPreference;
+pub use as_prompt::AsPrompt;
+pub use bad_words::BadWords;
 pub use barrier::{Barrier, Mark};
+pub use block_urls::BlockUrls;
+pub use c4_lines::C4Lines;
+pub use c4_quality::C4Quality;
 pub use classify::Classify;
+pub use code_quality::CodeQuality;
 pub use count_tokens::CountTokens;
 pub use decontaminate::{Against, Benchmarks, Decontaminate, EvaluationSet, Overlap};
 pub use dedup_exact::DedupExact;
@@ -65,24 +109,47 @@ pub use dedup_substring::DedupSubstring;
 pub use dedup_url::{DedupUrl, Kept};
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
+pub use drop_profanity::DropProfanity;
 pub use external::External;
 pub use extract_text::ExtractText;
+pub use fineweb_quality::FinewebQuality;
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
+pub use keep_licenses::KeepLicenses;
 pub use keep_top::KeepTop;
+pub use opt_out::OptOut;
+pub use pii::Personal;
 pub use quality_filter::QualityFilter;
+pub use redact_pii::{Placeholders, RedactPii};
+pub use refinedweb_lines::RefinedwebLines;
+pub use repair_unicode::RepairUnicode;
+pub use robots::{Robots, Unknown};
 pub use sample::Sample;
+pub use score_math::ScoreMath;
 pub use score_perplexity::ScorePerplexity;
 pub use score_token_kl::ScoreTokenKl;
 pub use shuffle::Shuffle;
 pub use sort::Sort;
 pub use split::Split;
+pub use strip_markdown::StripMarkdown;
 pub use take::Take;
+pub use tokens::Splitter;
+pub use word_list::{Builtin, WordList};
 
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
+    Entry::of::<AsChat>(),
+    Entry::of::<AsDocs>(),
+    Entry::of::<AsLabelled>(),
+    Entry::of::<AsPreference>(),
+    Entry::of::<AsPrompt>(),
+    Entry::of::<BadWords>(),
+    Entry::of::<BlockUrls>(),
+    Entry::of::<C4Lines>(),
+    Entry::of::<C4Quality>(),
     Entry::of::<Classify>(),
+    Entry::of::<CodeQuality>(),
     Entry::of::<CountTokens>(),
     Entry::of::<Decontaminate>(),
     Entry::of::<DedupExact>(),
@@ -93,19 +160,29 @@ pub const ALL: &[Entry] = &[
     Entry::of::<DedupUrl>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
+    Entry::of::<DropProfanity>(),
     Entry::of::<External>(),
     Entry::of::<ExtractText>(),
+    Entry::of::<FinewebQuality>(),
     Entry::of::<GopherQuality>(),
     Entry::of::<GopherRepetition>(),
     Entry::of::<KeepIf>(),
+    Entry::of::<KeepLicenses>(),
     Entry::of::<KeepTop>(),
+    Entry::of::<OptOut>(),
     Entry::of::<QualityFilter>(),
+    Entry::of::<RedactPii>(),
+    Entry::of::<RefinedwebLines>(),
+    Entry::of::<RepairUnicode>(),
+    Entry::of::<Robots>(),
     Entry::of::<Sample>(),
+    Entry::of::<ScoreMath>(),
     Entry::of::<ScorePerplexity>(),
     Entry::of::<ScoreTokenKl>(),
     Entry::of::<Shuffle>(),
     Entry::of::<Sort>(),
     Entry::of::<Split>(),
+    Entry::of::<StripMarkdown>(),
     Entry::of::<Take>(),
 ];
 

@@ -208,8 +208,8 @@ impl Predicate {
         match name {
             "bytes" => number(first.len()),
             "chars" => number(chars(&first)),
-            "lines" => number(lines(&first).len()),
-            "words" => number(words(&first).len()),
+            "lines" => number(lines(&first).count()),
+            "words" => number(words(&first).count()),
             "lower" => Ok(Value::Text(first.to_lowercase().into())),
             "upper" => Ok(Value::Text(first.to_uppercase().into())),
             "domain" => Ok(Value::Text(domain(&first).into())),
@@ -267,9 +267,7 @@ fn column<'a>(name: &str, doc: &'a Document) -> Known<'a> {
         (Some(Cell::Bool(b)), _) => Ok(Value::Bool(*b)),
         (Some(Cell::Num(x)), _) => Ok(Value::Num(*x)),
         (Some(Cell::Text(text)), _) => Ok(Value::Text(text.into())),
-        (None, "text") => Ok(Value::Text((&doc.text).into())),
-        (None, "id") => Ok(Value::Text((&doc.id).into())),
-        (None, _) => Err(name.to_string()),
+        (None, _) => doc.part(name).map(Value::Text).ok_or_else(|| name.to_string()),
     }
 }
 

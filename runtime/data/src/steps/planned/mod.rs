@@ -1,43 +1,13 @@
-//! Steps that are declared, checked, planned and documented; running them comes with later versions.
+//! What the declarations of several steps share: rules over shares and numbers, columns that arguments name, lengths of n-grams.
 
-mod dedup;
-mod heuristics;
-mod protect;
-mod reshape;
-mod rights;
-mod scores;
+mod lengths;
 
-use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
+use llmp_stdlib::{Column, Problem, Record, Signature, Value};
 
-pub use heuristics::{
-    BadWords, C4Lines, C4Quality, CodeQuality, FinewebQuality, RefinedwebLines, StripMarkdown,
-};
-pub use protect::{DropProfanity, Lengths, Personal, RedactPii};
-pub use reshape::{AsChat, AsDocs, AsLabelled, AsPreference, AsPrompt};
-pub use rights::{BlockUrls, OptOut, Robots};
-pub use scores::ScoreMath;
+pub use lengths::Lengths;
 
-/// The signatures of all of them, sorted by name.
-pub const SIGNATURES: &[&Signature] = &[
-    AsChat::SIGNATURE,
-    AsDocs::SIGNATURE,
-    AsLabelled::SIGNATURE,
-    AsPreference::SIGNATURE,
-    AsPrompt::SIGNATURE,
-    BadWords::SIGNATURE,
-    BlockUrls::SIGNATURE,
-    C4Lines::SIGNATURE,
-    C4Quality::SIGNATURE,
-    CodeQuality::SIGNATURE,
-    DropProfanity::SIGNATURE,
-    FinewebQuality::SIGNATURE,
-    OptOut::SIGNATURE,
-    RedactPii::SIGNATURE,
-    RefinedwebLines::SIGNATURE,
-    Robots::SIGNATURE,
-    ScoreMath::SIGNATURE,
-    StripMarkdown::SIGNATURE,
-];
+/// Steps that are declared, checked and documented, and that this version cannot run: none.
+pub const SIGNATURES: &[&Signature] = &[];
 
 /// A share that is not one: outside 0% to 100%.
 pub(super) fn share(name: &str, value: f64) -> Option<Problem> {
@@ -73,26 +43,4 @@ pub(super) fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
         Some((name.clone(), column))
     };
     columns.iter().filter_map(column).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_is_sorted_and_each_step_is_planned_and_sourced() {
-        assert!(SIGNATURES.windows(2).all(|pair| pair[0].name < pair[1].name));
-        for signature in SIGNATURES {
-            assert!(signature.planned && signature.flow.is_some(), "{}", signature.name);
-            assert!(signature.doc.contains("```llmp"), "{} shows no example", signature.name);
-        }
-    }
-
-    #[test]
-    fn what_a_step_reads_can_depend_on_its_arguments() {
-        let chat: Record = [("user", "question"), ("assistant", "answer")]
-            .map(|(k, v)| (k.to_owned(), Value::text(v)))
-            .into();
-        assert_eq!((AsChat::SIGNATURE.flow.unwrap().reads)(&chat), ["question", "answer"]);
-    }
 }
