@@ -7,18 +7,13 @@ use llmp_stdlib::{Column, Problem};
 
 use super::planned::above_zero;
 use super::{Built, Map, Outcome, Step, located};
-use crate::{
-    document::{Cell, Document},
-    error::Result,
-    readers::Roots,
-    tokens::Tokenizer,
-};
+use crate::{document::Document, error::Result, readers::Roots, tokens::Tokenizer};
 
 llmp_stdlib::def! {
     /// Adds the length of a record in tokens, `.tokens`, without tokens for its beginning and end.
     ///
-    /// Of documents the text counts; of a record without text its own columns, each by itself, where a list counts as it is stored. With `at_most`, texts of more bytes than
-    /// the tokens could hold are cut before they are encoded, so that long books cost little.
+    /// Of a conversation all that is said in it counts, without the marks that a template adds. With `at_most` a long text is
+    /// encoded piece by piece until there are enough, so that long books cost little.
     ///
     /// ```llmp
     /// tokenizer tok = tokenizer_file("tokenizer.json")
@@ -48,9 +43,6 @@ struct Counter {
     tokenizer: Tokenizer,
     at_most: Option<u64>,
 }
-
-/// Columns that hold the content of a record that has no text.
-const CONTENT: &[&str] = &["messages", "prompt", "answer", "chosen", "rejected"];
 
 impl Counter {
     /// Tokens of a text; 0 where it cannot be encoded.
@@ -84,15 +76,7 @@ impl Map for Counter {
     }
 
     fn apply(&self, doc: &mut Document) -> Outcome {
-        let content = |name: &&&str| match doc.columns.get(**name) {
-            Some(Cell::Text(text)) => self.count(text),
-            _ => 0,
-        };
-        let counted = match doc.text.is_empty() {
-            false => self.count(&doc.text),
-            true => CONTENT.iter().map(|name| content(&name)).sum(),
-        };
-        let counted = self.at_most.map_or(counted, |most| counted.min(most));
+        let counted = self.count(&doc.text);
         doc.columns.insert("tokens".into(), (counted as f64).into());
         Outcome::Keep
     }

@@ -9,6 +9,8 @@ mod dedup;
 mod engine;
 mod ledger;
 mod minhash;
+mod packing;
 mod readers;
 mod rows;
+mod select;
 mod tokens;

@@ -35,8 +35,9 @@ choices! {
 llmp_stdlib::def! {
     /// A step that another program does: it reads records as JSON Lines and writes one line for each, in their order.
     ///
-    /// A line is `{"id": …, "text": …, "metadata": {columns}}`, as results are stored. The answer is an object: its `text`, where it
-    /// has one, replaces the text; the columns of `adds`, at the top or in `metadata`, are taken with the types that are declared; all else is
+    /// A line is `{"id": …, "text": …, "metadata": {columns}}`, as results are stored; of conversations it has `messages` (or `prompt`, `chosen` and so on) in
+    /// the place of `text`. The answer is an object: its `text` or its messages, where it
+    /// has some, replace those of the record; the columns of `adds`, at the top or in `metadata`, are taken with the types that are declared; all else is
     /// ignored. A record that comes back as `null` is dropped, with the reason `external`. The program answers each line before it gets the next,
     /// so it must not keep its output back (Python is told so by `PYTHONUNBUFFERED`), and must judge each record by itself: which copy sees which record is not fixed.
     ///
@@ -147,6 +148,9 @@ impl Running {
             let wanted = || format!("answered with a `{name}` that is not the {ty:?} that `adds` declares");
             doc.columns.insert(name.clone(), cell.ok_or_else(wanted)?);
         }
+        if doc.row.is_some() {
+            return messages(doc, fields);
+        }
         match fields.remove("text") {
             Some(Value::String(text)) => doc.text = text,
             Some(_) => return Err("answered with a `text` that is no text".to_owned()),
@@ -217,6 +221,26 @@ impl Running {
     }
 }
 
+/// Puts the messages of an answer in the place of those that a record has.
+fn messages(doc: &mut Document, fields: Json<String, Value>) -> Result<(), String> {
+    const PARTS: [&str; 6] = ["messages", "prompt", "answer", "chosen", "rejected", "edited"];
+    if fields.contains_key("text") {
+        return Err("answered with a `text`, but what the record says are its messages".to_owned());
+    }
+    let given: Vec<_> = fields.into_iter().filter(|(name, _)| PARTS.contains(&name.as_str())).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let mut line: Json<String, Value> = serde_json::from_slice(&doc.to_line()).map_err(|e| e.to_string())?;
+    line.extend(given);
+    let read: Result<Document, _> = serde_json::from_value(Value::Object(line));
+    match read.map_err(|e| format!("answered with messages that are none: {e}"))?.row {
+        Some(row) => doc.set_row(*row),
+        None => return Err("answered with messages that are none".to_owned()),
+    }
+    Ok(())
+}
+
 /// The beginning of an answer, for a message.
 fn shown(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
@@ -281,6 +305,17 @@ mod tests {
         assert!(fault("exec sleep 600", &[], 0.2).contains("no answer within 0.2 s"));
         let said = fault("while read -r l; do echo '{}'; done; exit 4", &[], 60.0);
         assert!(said.contains("at its end") && said.contains("status: 4"), "{said}");
+    }
+
+    #[test]
+    fn messages_of_a_conversation_are_replaced() {
+        let script = r#"read -r l; echo '{"messages":[{"role":"user","content":"Oh"}]}'; read -r l; echo '{"text":"x"}'"#;
+        let step = step(script, &[], false, 60.0);
+        let line = r#"{"id":"c#0","messages":[{"role":"user","content":"Hi"}]}"#;
+        let mut doc: Document = serde_json::from_str(line).unwrap();
+        assert_eq!((step.apply(&mut doc), doc.text.as_str()), (Outcome::Keep, "Oh"));
+        step.apply(&mut doc);
+        assert!(step.settle(false).unwrap_err().to_string().contains("are its messages"));
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Steps that are declared, checked, planned and documented; running them comes with later versions.
+//! What the declarations of several steps share: rules over shares and numbers, columns that arguments name, lengths of n-grams.
 
-mod protect;
+mod lengths;
 
 use llmp_stdlib::{Column, Problem, Record, Signature, Value};
 
-pub use protect::Lengths;
+pub use lengths::Lengths;
 
-/// The signatures of all of them, sorted by name.
+/// Steps that are declared, checked and documented, and that this version cannot run: none.
 pub const SIGNATURES: &[&Signature] = &[];
 
 /// A share that is not one: outside 0% to 100%.

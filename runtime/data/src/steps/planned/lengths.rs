@@ -1,4 +1,4 @@
-//! Lengths of n-grams.
+//! Lengths of n-grams as an argument.
 
 use llmp_stdlib::{Arg, Ty, Value, number};
 
