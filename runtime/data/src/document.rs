@@ -1,8 +1,10 @@
-//! A document: its text, the columns that steps add, and the raw page before extraction.
+//! A document: its text, the columns that steps add, the raw page before extraction, the messages of a row.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+
+use crate::row::{self, Message, Row};
 
 /// One value of a column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,25 +66,128 @@ pub struct RawPage {
 
 /// One document on its way through a pipe.
 ///
-/// On disk it is one JSON line `{"id", "text", "metadata": {…}}`, the form that datatrove and dolma read.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// On disk it is one JSON line `{"id", "text", "metadata": {…}}`, the form that datatrove and dolma read. A row of
+/// messages has them there instead of the text, in the form that TRL reads: `messages`, or `prompt` with `answer`, or
+/// `prompt`, `chosen`, `rejected` and `edited`, each a list of `{role, content}`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(try_from = "Line")]
 pub struct Document {
     /// Where it came from: `label of the file#number of the record`, counted from 0.
     pub id: String,
-    /// The text; empty while the document is a raw page.
+    /// The text; empty while the document is a raw page. Of a row, all that is said in it (see [`Row::text`]).
     pub text: String,
     /// What readers and steps know about it.
-    #[serde(rename = "metadata", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, Cell>,
     /// The page it is to be extracted from (state `Html`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<RawPage>,
+    /// The messages of a conversation, a prompt, an answer or a preference. Whoever changes them changes `text` too:
+    /// see [`Document::set_row`] and [`Document::edit_texts`].
+    pub row: Option<Box<Row>>,
+}
+
+/// A document's line as it is read.
+#[derive(Deserialize)]
+struct Line {
+    id: String,
+    text: Option<String>,
+    /// A number that is none (NaN) was written as `null`: it is no value.
+    #[serde(rename = "metadata", default)]
+    columns: BTreeMap<String, Option<Cell>>,
+    raw: Option<RawPage>,
+    messages: Option<Vec<Message>>,
+    prompt: Option<Vec<Message>>,
+    answer: Option<Vec<Message>>,
+    chosen: Option<Vec<Message>>,
+    rejected: Option<Vec<Message>>,
+    edited: Option<Vec<Message>>,
+}
+
+impl TryFrom<Line> for Document {
+    type Error = &'static str;
+
+    fn try_from(line: Line) -> Result<Document, &'static str> {
+        let Line { id, text, columns, raw, messages, prompt, answer, chosen, rejected, edited } = line;
+        let row = match (messages, prompt, answer, chosen, rejected) {
+            (None, None, None, None, None) => None,
+            (Some(messages), None, None, None, None) => Some(Row::Chat { messages }),
+            (None, Some(prompt), None, None, None) => Some(Row::Prompt { prompt }),
+            (None, Some(prompt), Some(answer), None, None) => Some(Row::Answer { prompt, answer }),
+            (None, Some(prompt), None, Some(chosen), Some(rejected)) => {
+                Some(Row::Preference { prompt, chosen, rejected, edited })
+            }
+            _ => return Err("messages that belong to no state"),
+        };
+        let text = match (&row, text) {
+            (Some(row), _) => row.text(),
+            (None, Some(text)) => text,
+            (None, None) => return Err("missing field `text`"),
+        };
+        let columns = columns.into_iter().filter_map(|(name, cell)| Some((name, cell?))).collect();
+        Ok(Document { id, text, columns, raw, row: row.map(Box::new) })
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("id", &self.id)?;
+        if self.row.is_none() {
+            line.serialize_entry("text", &self.text)?;
+        }
+        if !self.columns.is_empty() {
+            line.serialize_entry("metadata", &self.columns)?;
+        }
+        if let Some(raw) = &self.raw {
+            line.serialize_entry("raw", raw)?;
+        }
+        for (name, turns) in self.row.iter().flat_map(|row| row.parts()) {
+            line.serialize_entry(name, turns)?;
+        }
+        line.end()
+    }
 }
 
 impl Document {
     /// A document of plain text.
     pub fn new(id: impl Into<String>, text: impl Into<String>) -> Document {
         Document { id: id.into(), text: text.into(), ..Document::default() }
+    }
+
+    /// A document of a row; its text is what is said in the row.
+    pub fn of_row(id: impl Into<String>, row: Row) -> Document {
+        let mut doc = Document::new(id, "");
+        doc.set_row(row);
+        doc
+    }
+
+    /// Gives the document other messages, and the text that belongs to them.
+    pub fn set_row(&mut self, row: Row) {
+        self.text = row.text();
+        self.row = Some(Box::new(row));
+    }
+
+    /// Edits the text, or what is said in each message of a row. `edit` says whether it changed something.
+    pub fn edit_texts(&mut self, mut edit: impl FnMut(&mut String) -> bool) {
+        let Some(row) = &mut self.row else {
+            edit(&mut self.text);
+            return;
+        };
+        let mut changed = false;
+        for content in row.messages_mut().into_iter().filter_map(|turn| turn.content.as_mut()) {
+            changed |= edit(content);
+        }
+        if changed {
+            self.text = row.text();
+        }
+    }
+
+    /// A column as text that is no cell: `text`, `id`, and the messages of a row (JSON, or the words of a single turn).
+    pub fn part(&self, name: &str) -> Option<Cow<'_, str>> {
+        match name {
+            "text" => Some(Cow::Borrowed(&self.text)),
+            "id" => Some(Cow::Borrowed(&self.id)),
+            _ => Some(Cow::Owned(row::as_text(self.row.as_ref()?.part(name)?))),
+        }
     }
 
     /// Bytes of text and raw page: what the counters count.
@@ -147,5 +252,25 @@ mod tests {
             assert_eq!(back, doc);
         }
         assert!(!doc.to_line().contains(&b'\n'));
+    }
+
+    #[test]
+    fn a_row_keeps_its_messages_exactly() {
+        let line = r#"{"id":"a#0","metadata":{"n":1.0},"messages":[{"role":"user","content":"Hi\n"},{"role":"assistant","content":null,"tool_calls":[{"id":7,"x":1e3}]}]}"#;
+        let mut doc: Document = serde_json::from_str(line).unwrap();
+        assert_eq!(doc.text, "Hi\n");
+        let again = String::from_utf8(doc.to_line()).unwrap();
+        assert_eq!(again, line.replace("1e3", "1000.0"));
+        doc.edit_texts(|text| {
+            text.make_ascii_uppercase();
+            true
+        });
+        assert_eq!(doc.text, "HI\n");
+        assert!(doc.part("messages").unwrap().contains("tool_calls"));
+        let doc: Document = serde_json::from_str(r#"{"id":"a","text":"t","metadata":{"n":null}}"#).unwrap();
+        assert_eq!(doc, Document::new("a", "t"));
+        for bad in [r#"{"id":"a"}"#, r#"{"id":"a","prompt":[],"chosen":[]}"#, r#"{"id":"a","answer":[]}"#] {
+            assert!(serde_json::from_str::<Document>(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use llmp_stdlib::{Arg, Ty, Value, choices};
 
+use crate::row::Message;
+
 choices! {
     /// Templates that llmp knows by name; the texts stand in `std/templates`.
     Known = "template" {
@@ -39,5 +41,69 @@ impl Template {
             Template::Known(known) => Some(*known != Known::Gemma),
             Template::Text(_) => None,
         }
+    }
+}
+
+impl Known {
+    /// Turns as one text. Beginning-of-text marks are the tokenizer's business and are left out. Gemma has no system role: the
+    /// system prompt stands at the beginning of the first turn of the user.
+    pub fn write(self, turns: &[Message]) -> String {
+        let mut text = String::new();
+        let mut system = String::new();
+        for turn in turns {
+            let said = turn.text();
+            match self {
+                Known::Chatml => {
+                    text.push_str(&format!("<|im_start|>{}\n{said}<|im_end|>\n", turn.role));
+                }
+                Known::Llama3 => {
+                    let said = said.trim();
+                    text.push_str(&format!(
+                        "<|start_header_id|>{}<|end_header_id|>\n\n{said}<|eot_id|>",
+                        turn.role
+                    ));
+                }
+                Known::Gemma if turn.role == "system" => {
+                    system.push_str(said.trim());
+                    system.push_str("\n\n");
+                }
+                Known::Gemma => {
+                    let role = if turn.role == "assistant" { "model" } else { &turn.role };
+                    let before = std::mem::take(&mut system);
+                    text.push_str(&format!("<start_of_turn>{role}\n{before}{}<end_of_turn>\n", said.trim()));
+                }
+                Known::Plain => {
+                    if !text.is_empty() {
+                        text.push_str("\n\n");
+                    }
+                    match turn.role.as_str() {
+                        "system" => text.push_str(said),
+                        "user" => text.push_str(&format!("User: {said}")),
+                        "assistant" => text.push_str(&format!("Assistant: {said}")),
+                        other => text.push_str(&format!("{other}: {said}")),
+                    }
+                }
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_template_writes_its_marks() {
+        let turns = [("system", "Be brief."), ("user", " Why? "), ("assistant", "So.")];
+        let turns = turns.map(|(role, said)| Message::new(role, said));
+        let chatml = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n Why? <|im_end|>\n<|im_start|>assistant\nSo.<|im_end|>\n";
+        assert_eq!(Known::Chatml.write(&turns), chatml);
+        let gemma =
+            "<start_of_turn>user\nBe brief.\n\nWhy?<end_of_turn>\n<start_of_turn>model\nSo.<end_of_turn>\n";
+        assert_eq!(Known::Gemma.write(&turns), gemma);
+        let llama = "<|start_header_id|>user<|end_header_id|>\n\nWhy?<|eot_id|>";
+        assert_eq!(Known::Llama3.write(&turns[1..2]), llama);
+        assert_eq!(Known::Plain.write(&turns), "Be brief.\n\nUser:  Why? \n\nAssistant: So.");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use llmp_data::readers::{self, Roots, SourceFile};
+use llmp_stdlib::Step;
 use llmp_stdlib::hub::Named;
 
 use crate::failure::Failure;
@@ -17,6 +18,24 @@ pub struct Found {
     pub files: Vec<SourceFile>,
 }
 
+/// The files that a step reads at a path that it names: those that its reader takes, or what lies there.
+///
+/// Errors: nothing is there, as LLMP1002.
+pub fn of_step(step: &Step, path: &str, roots: &Roots) -> Result<Found, Failure> {
+    match readers::reader(&step.op, &step.args) {
+        Ok(Some(reader)) if reader.glob() == path => {
+            let files = reader.files(roots).map_err(|e| nothing(&e))?;
+            Ok(Found { revision: None, files })
+        }
+        _ => written(path, roots),
+    }
+}
+
+fn nothing(error: &llmp_data::DataError) -> Failure {
+    Failure::new("LLMP1002", error.to_string())
+        .help("paths are relative to the program; `name:…` paths lie where --root name=FOLDER says")
+}
+
 /// The files that a written path or glob names; all files of a folder.
 ///
 /// Errors: nothing is there, as LLMP1002.
@@ -25,10 +44,7 @@ pub fn written(path: &str, roots: &Roots) -> Result<Found, Failure> {
     if folder.is_dir() {
         return Ok(Found { revision: None, files: below(&folder, path)? });
     }
-    let files = roots.files(path).map_err(|e| {
-        Failure::new("LLMP1002", e.to_string())
-            .help("paths are relative to the program; `name:…` paths lie where --root name=FOLDER says")
-    })?;
+    let files = roots.files(path).map_err(|e| nothing(&e))?;
     Ok(Found { revision: None, files })
 }
 

@@ -103,8 +103,8 @@ fn with_columns(
     let fail = |e: llmp_data::DataError| Failure::new("LLMP1003", e.to_string()).at(&external.step);
     let measured = readers::measure(reader, files).map_err(fail)?;
     let mut columns = measured.columns;
-    columns.insert("id".into(), "Text".into());
-    columns.insert("text".into(), "Text".into());
+    let known = measured.state.iter().chain(["id"].iter());
+    columns.extend(known.map(|name| ((*name).to_owned(), "Text".to_owned())));
     Ok(Input {
         rows: Some(measured.rows),
         documents: Some(measured.documents),
@@ -117,9 +117,10 @@ fn with_columns(
 /// The files that an input names.
 fn find(external: &External, plan: &Plan, places: &Places<'_>) -> Result<Found, Failure> {
     let step = plan.step(&external.step);
-    let found = match step.and_then(|step| Named::of(&step.op, &step.args)) {
-        Some(named) => found::repository(&named, places.roots),
-        None => found::written(&external.path, places.roots),
+    let found = match (step.and_then(|step| Named::of(&step.op, &step.args)), step) {
+        (Some(named), _) => found::repository(&named, places.roots),
+        (None, Some(step)) => found::of_step(step, &external.path, places.roots),
+        (None, None) => found::written(&external.path, places.roots),
     };
     found.map_err(|failure| failure.at(&external.step))
 }

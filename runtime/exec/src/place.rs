@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use llmp_data::kinds::Exporting;
 use llmp_stdlib::{Event, Plan, Value};
 
 use crate::failure::Failure;
@@ -10,7 +11,7 @@ use crate::run::Options;
 use crate::store::durable;
 use crate::store::files::Index;
 
-/// Copies every release from the store to the folder that its item names, unless the same files lie there.
+/// Copies every release and export from the store to the folder that its item names, unless the same files lie there.
 pub fn releases(
     plan: &Plan,
     results: &Results,
@@ -18,7 +19,7 @@ pub fn releases(
     index: &mut Index,
     emit: &(dyn Fn(Event) + Sync),
 ) -> Result<(), Failure> {
-    for step in plan.steps.iter().filter(|s| s.op == "release") {
+    for step in plan.steps.iter().filter(|s| s.op == "release" || s.op == Exporting::OP) {
         let (Some(finished), Some(Value::Text(to))) = (results.get(&step.id), step.args.get("to")) else {
             continue;
         };
@@ -62,8 +63,7 @@ fn copy(from: &Path, to: &Path, options: &Options<'_>) -> Result<(), Failure> {
     }
     std::fs::create_dir_all(&temporary).map_err(|e| Failure::io("create", &temporary, &e))?;
     for name in names(from)? {
-        let bytes = std::fs::read(from.join(&name)).map_err(|e| Failure::io("read", from, &e))?;
-        durable::write(&temporary.join(&name), &bytes, options.hook)?;
+        durable::copy(&from.join(&name), &temporary.join(&name), options.hook)?;
     }
     durable::rename_folder(&temporary, to, options.hook)
 }

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests measure time and read the folder of the repository")]
 
+pub mod blind;
+pub mod columnar;
 pub mod corpus;
 pub mod edits;
+pub mod files;
 pub mod judge;
 pub mod large;
 pub mod random;

@@ -5,36 +5,41 @@
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use llmp_fuzz::files::FileTarget;
 use llmp_fuzz::session::{self, Report};
 use llmp_fuzz::targets::Target;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (target, rest) = match words.split_first() {
-        Some((name, rest)) => (Target::named(name), rest),
-        None => (None, &[][..]),
-    };
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let seed = rest.get(1).and_then(|seed| seed.parse().ok()).unwrap_or(clock);
+    let seed = words.get(2).and_then(|seed| seed.parse().ok()).unwrap_or(clock);
     // The target's own words say enough.
     std::panic::set_hook(Box::new(|_| {}));
-    let report = match (target, rest.first().copied()) {
-        (Some(target), Some("replay")) => session::replay(target),
-        (Some(target), Some(seconds)) if seconds.parse::<u64>().is_ok() => {
-            session::run(target, Duration::from_secs(seconds.parse().unwrap_or(1)), seed)
-        }
-        _ => {
-            eprintln!("fuzz scan|parse|fmt|check|plan SECONDS|replay [SEED]");
-            return ExitCode::from(2);
-        }
+    let (name, what) = match words.as_slice() {
+        [name, what, ..] => (*name, *what),
+        _ => return usage(),
     };
-    say(target.map_or("", Target::name), seed, &report)
+    let time = what.parse().ok().map(Duration::from_secs);
+    let report = match (Target::named(name), FileTarget::named(name), time) {
+        (Some(target), _, None) if what == "replay" => session::replay(target),
+        (Some(target), _, Some(time)) => session::run(target, time, seed),
+        (None, Some(target), None) if what == "replay" => session::replay_files(target),
+        (None, Some(target), Some(time)) => session::run_files(target, time, seed),
+        _ => return usage(),
+    };
+    say(name, seed, &report)
+}
+
+fn usage() -> ExitCode {
+    let names = Target::ALL.iter().map(|t| t.name()).chain(FileTarget::ALL.iter().map(|t| t.name()));
+    eprintln!("fuzz {} SECONDS|replay [SEED]", names.collect::<Vec<_>>().join("|"));
+    ExitCode::from(2)
 }
 
 fn say(target: &str, seed: u64, report: &Report) -> ExitCode {
     println!(
-        "{target:<6} {:>9} inputs, {:>5} ways, slowest {:>6.1} ms, {} MiB, {} findings (seed {seed})",
+        "{target:<8} {:>9} inputs, {:>5} ways, slowest {:>6.1} ms, {} MiB, {} findings (seed {seed})",
         report.inputs,
         report.ways,
         report.slowest.as_secs_f64() * 1e3,

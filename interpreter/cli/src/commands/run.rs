@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::Exit;
 use crate::args::{Color, Format, Run};
+use crate::funnel;
 use crate::load::{self, Planned};
 use crate::output;
 use crate::progress::Terminal;
@@ -30,6 +31,10 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
             return Exit::Usage;
         }
     };
+    if let Some(failure) = programs(&planned).filter(|_| !args.allow_external) {
+        report(&failure, &planned, args.format, color);
+        return Exit::Failed;
+    }
     // The second signal ends the process at once; what is on the disk is whole at any moment.
     let handler = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
@@ -51,7 +56,9 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
         }
         Format::Json => output::print(&format!("{}\n", json!(event))),
     };
-    let verified = if args.frozen.frozen { verify(&planned, &place, args) } else { Ok(()) };
+    let fetched = llmp_exec::fetch(&planned.plan, &planned.checked.registry, &options, &emit);
+    let verified = fetched
+        .and_then(|()| if args.frozen.frozen { verify(&planned, &place, args) } else { Ok(()) });
     if let Err(failure) = verified {
         report(&failure, &planned, args.format, color);
         return Exit::Failed;
@@ -63,6 +70,10 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
                 && let Ok(mut terminal) = terminal.lock()
             {
                 terminal.end();
+            }
+            if let Err(failure) = funnel::show(&planned, &options, args.format) {
+                report(&failure, &planned, args.format, color);
+                return Exit::Failed;
             }
             Exit::Clean
         }
@@ -89,6 +100,22 @@ fn refuse(planned: &Planned, format: Format, color: Color) {
             }
         }
     }
+}
+
+/// What a plan that starts programs of its own is refused with, unless that is allowed.
+fn programs(planned: &Planned) -> Option<llmp_exec::Failure> {
+    let step = planned.plan.steps.iter().find(|step| step.op == "external")?;
+    let words = match step.args.get("command") {
+        Some(llmp_stdlib::Value::List(words)) => words.iter().map(|word| match word {
+            llmp_stdlib::Value::Text(word) => word.clone(),
+            other => other.to_string(),
+        }),
+        _ => return None,
+    };
+    let words: Vec<String> = words.collect();
+    let message = format!("this step starts the program `{}`", words.join(" "));
+    let help = "read what it does, then run with --allow-external; nothing was started";
+    Some(llmp_exec::Failure::new("LLMP1305", message).help(help).at(&step.id))
 }
 
 /// Every input is as the lock says, file by file, before anything starts.

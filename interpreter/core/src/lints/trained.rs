@@ -10,8 +10,10 @@ use crate::lineage::learns;
 
 /// Trained models of the main file that no item uses, in a program that uses another.
 pub(super) fn unused(look: &Look<'_>, checker: &Checker<'_>, diags: &mut Vec<Diag>) {
+    // An export of data says nothing about models.
+    let of_models = |view: &llmp_stdlib::View<'_>| view.kind.signature.name != "export";
     let ends = |yields: Yields| matches!(yields, Yields::Metrics | Yields::Release);
-    if !look.views().any(|view| ends(view.kind.yields)) {
+    if !look.views().any(|view| ends(view.kind.yields) && of_models(&view)) {
         return;
     }
     for item in look.items.0.values().filter(|item| learns(item.kind) && item.complete && !item.preset) {

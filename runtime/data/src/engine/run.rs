@@ -1,22 +1,22 @@
 //! The run of a segment: chunks in, every document through the maps on all cores, one part and one journal line out.
 
-use std::{borrow::Cow, fs, path::Path, sync::mpsc};
+use std::{fs, path::Path, sync::mpsc};
 
 use rayon::prelude::*;
 use serde_json::{Map as JsonMap, Value};
 
 use super::{
-    BAD_RECORDS_KEPT, Input, Part, Segment, Stored, Summary,
+    BAD_RECORDS_KEPT, Input, Part, Segment, Stored, Summary, barrier,
     chunks::{Chunk, Chunks, Item},
     journal::{Entry, Journal},
-    sketches,
 };
 use crate::{
     context::{Context, Progress},
     document::Document,
     error::{At, BadRecord, DataError, Result},
+    ledger::{self, Note, Trail},
     readers::{Body, OnError},
-    steps::{Count, Mark, Outcome},
+    steps::{Count, Outcome, Reason},
 };
 
 /// Uncompressed bytes per Zstandard frame of a part; frames are compressed in parallel.
@@ -35,30 +35,25 @@ pub fn run(segment: &Segment, ctx: &Context<'_>) -> Result<Summary> {
     }
     let mut journal = Journal::open(&segment.out, counts(segment))?;
     if !journal.done {
-        let marks = match &segment.barrier {
-            Some(stage) => Some(sketches::marks(&*stage.barrier, segment, ctx)?),
-            None => None,
+        let chunks = match &segment.barrier {
+            Some(stage) => barrier::second_pass(stage, segment, journal.next, journal.records, ctx)?,
+            None => Chunks::new(segment, journal.next)?,
         };
-        each_chunk(segment, journal.next, |chunk| {
-            finish(segment, marks.as_deref(), &mut journal, chunk, ctx)
-        })?;
+        each_chunk(chunks, |chunk| finish(segment, &mut journal, chunk, ctx))?;
     }
     if segment.barrier.is_some() {
-        sketches::remove(&segment.out)?;
+        barrier::remove(&segment.out)?;
     }
+    ledger::finish(&segment.out, ctx)?;
     Ok(journal.summary)
 }
 
-/// Calls `work` with every chunk from `from` on, while a second thread reads the next one.
-pub(super) fn each_chunk(
-    segment: &Segment,
-    from: super::chunks::Position,
-    mut work: impl FnMut(Chunk) -> Result<()>,
-) -> Result<()> {
+/// Calls `work` with every chunk, while a second thread reads the next one.
+pub(super) fn each_chunk(chunks: Chunks, mut work: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
     std::thread::scope(|scope| {
         let (send, receive) = mpsc::sync_channel(1);
         scope.spawn(move || {
-            for chunk in Chunks::new(segment, from) {
+            for chunk in chunks {
                 // A send fails when the other side has stopped.
                 if send.send(chunk).is_err() {
                     break;
@@ -87,37 +82,48 @@ struct Fate {
     reader: usize,
     /// Bytes before the reader, after it, and after each step that kept the document.
     bytes: Vec<u64>,
+    /// Bit k: step k changed the text.
+    edited: u64,
+    /// What the ledger notes of it.
+    note: Note,
+    /// Why it did not come through.
+    lost: Option<Reason>,
     end: End,
 }
 
 enum End {
     Kept { line: Vec<u8>, hash: blake3::Hash, heldout: bool },
-    Dropped { reason: Cow<'static, str>, rejected: Option<Vec<u8>> },
-    Skipped(&'static str),
+    Dropped { rejected: Option<Vec<u8>> },
+    Skipped,
     Bad(BadRecord),
 }
 
+impl Fate {
+    /// The document passed a step; `text` is the mark of its text before, and then after it.
+    fn went_on(&mut self, doc: &Document, text: &mut Option<u64>) {
+        let now = Note::mark(doc);
+        let edited = text.is_some() && now.is_some() && now != *text;
+        self.edited |= u64::from(edited) << (self.bytes.len() - 1).min(63);
+        *text = now;
+        self.bytes.push(doc.bytes());
+    }
+}
+
 /// Takes a chunk through all steps, writes its part and its rejects, adds its journal line.
-fn finish(
-    segment: &Segment,
-    marks: Option<&[Mark]>,
-    journal: &mut Journal,
-    chunk: Chunk,
-    ctx: &Context<'_>,
-) -> Result<()> {
-    let first = journal.records;
+fn finish(segment: &Segment, journal: &mut Journal, chunk: Chunk, ctx: &Context<'_>) -> Result<()> {
     let taken = chunk.items.len() as u64;
-    let fates = chunk.items.into_par_iter().enumerate().map(|(k, item)| {
+    let fates = chunk.items.into_par_iter().map(|item| {
         ctx.check()?;
-        // Every record of a store is a document, so records number the marks.
-        let mark = marks.and_then(|marks| marks.get(first as usize + k).copied());
-        follow(segment, mark, item)
+        follow(segment, item)
     });
     let fates: Vec<Fate> = fates.collect::<Result<_>>()?;
+    // A program that was stopped together with this one did not fail.
+    ctx.check()?;
+    segment.maps.iter().try_for_each(|stage| stage.map.settle(chunk.done))?;
     let summary = &journal.summary;
     let mut entry = Entry {
         after: chunk.after,
-        records: first + taken,
+        records: journal.records + taken,
         hashes: [summary.main.hash.clone(), summary.heldout.hash.clone()],
         parts: [None, None],
         counts: summary.counts.clone(),
@@ -126,6 +132,8 @@ fn finish(
         files: chunk.finished,
         done: chunk.done,
     };
+    let noted = ledger::collect(&trails(&fates), entry.counts.len() - readers(segment) + 1, &segment.origins);
+    ledger::write(&segment.out, journal.chunks, &noted, ctx)?;
     let tallied = tally(segment, fates, &mut entry, summary)?;
     for (stage, folder) in reject_folders(segment).into_iter().enumerate() {
         let lines: Vec<&[u8]> =
@@ -155,82 +163,116 @@ fn finish(
 }
 
 /// Reads one record and takes it through the barrier's decision and the maps.
-fn follow(segment: &Segment, mark: Option<Mark>, item: Item) -> Result<Fate> {
-    let mut fate = Fate { reader: 0, bytes: vec![item.bytes()], end: End::Skipped("") };
+fn follow(segment: &Segment, mut item: Item) -> Result<Fate> {
+    let mut fate = Fate {
+        reader: 0,
+        bytes: vec![item.bytes()],
+        edited: 0,
+        note: Note::record(item.id()),
+        lost: None,
+        end: End::Skipped,
+    };
+    let mark = item.take_mark();
     let mut doc = match read(segment, item, &mut fate.reader)? {
         Ok(doc) => doc,
-        Err(end) => return Ok(Fate { end, ..fate }),
+        Err((end, reason)) => return Ok(Fate { end, lost: Some(reason), ..fate }),
     };
     fate.bytes.push(doc.bytes());
-    let barrier = segment.barrier.as_ref().zip(mark);
-    let first = barrier.map(|(stage, mark)| {
-        let outcome = stage.barrier.apply(&mut doc, mark);
+    let mut text = Note::mark(&doc);
+    let barrier = segment.barrier.as_ref();
+    let first = barrier.map(|stage| {
+        let outcome = stage.barrier.apply(&mut doc, mark.as_ref());
         (outcome, stage.barrier.name(), stage.rejects.is_some())
     });
     if let Some((Outcome::Drop(reason), step, keep)) = first {
-        fate.end = dropped(doc, step, reason, keep);
-        return Ok(fate);
+        return Ok(dropped(fate, &doc, step, reason, keep));
     }
-    fate.bytes.extend(barrier.map(|_| doc.bytes()));
+    if barrier.is_some() {
+        fate.went_on(&doc, &mut text);
+    }
     for stage in &segment.maps {
         if let Outcome::Drop(reason) = stage.map.apply(&mut doc) {
-            fate.end = dropped(doc, stage.map.name(), reason, stage.rejects.is_some());
-            return Ok(fate);
+            return Ok(dropped(fate, &doc, stage.map.name(), reason, stage.rejects.is_some()));
         }
-        fate.bytes.push(doc.bytes());
+        fate.went_on(&doc, &mut text);
     }
     let heldout = segment.split.as_ref().is_some_and(|(split, _)| split.holds_out(&doc));
     fate.bytes.extend(segment.split.iter().filter(|_| !heldout).map(|_| doc.bytes()));
     let mut line = doc.to_line();
     let hash = blake3::hash(&line);
     line.push(b'\n');
+    fate.note = Note::of(&doc);
     fate.end = End::Kept { line, hash, heldout };
     Ok(fate)
 }
 
-/// The document of a record, or the end of a record that holds none.
-fn read(segment: &Segment, item: Item, number: &mut usize) -> Result<Result<Document, End>> {
+/// The document of a record, or the end of a record that holds none and the reason.
+fn read(segment: &Segment, item: Item, number: &mut usize) -> Result<Result<Document, (End, Reason)>> {
     let (reader, file, record) = match item {
-        Item::Stored { path, line } => {
+        Item::Stored { path, line, .. } => {
             return serde_json::from_slice(&line).map(Ok).map_err(|e| DataError::artifact(&path, e));
         }
         Item::Source { reader, file, record } => (reader, file, record),
     };
     *number = reader;
-    let Input::Source(sources) = &segment.input else { return Ok(Err(End::Skipped("no source"))) };
+    let Input::Source(sources) = &segment.input else { return Ok(Err((End::Skipped, "no source".into()))) };
     let reader = &sources[reader].0;
     let body = match record.body {
         Body::Bytes(bytes) => reader.parse(&file, record.index, bytes),
         other => other,
     };
     let bad = |at: At, what: String| {
+        let reason = Reason::words("bad record", what.as_str());
         let bad = BadRecord { file: file.label.clone(), at, what };
         match reader.on_error() {
             OnError::Stop => Err(DataError::Bad(bad)),
-            OnError::Count => Ok(Err(End::Bad(bad))),
+            OnError::Count => Ok(Err((End::Bad(bad), reason))),
         }
     };
     match body {
         Body::Document(doc) => Ok(Ok(doc)),
-        Body::Skipped(why) => Ok(Err(End::Skipped(why))),
+        Body::Skipped(why) => Ok(Err((End::Skipped, why.into()))),
         Body::Bad(what) => bad(record.at, what),
         Body::Bytes(_) => bad(record.at, format!("{} gave no document", reader.name())),
     }
 }
 
-fn dropped(doc: Document, step: &str, reason: Cow<'static, str>, keep: bool) -> End {
+fn dropped(fate: Fate, doc: &Document, step: &str, reason: Reason, keep: bool) -> Fate {
     let rejected = keep.then(|| {
-        let mut line = match serde_json::to_value(&doc) {
+        let mut line = match serde_json::to_value(doc) {
             Ok(Value::Object(line)) => line,
             _ => JsonMap::new(),
         };
         line.insert("step".into(), step.into());
         line.insert("reason".into(), (&*reason).into());
+        if let Some(by) = &reason.by {
+            line.insert("by".into(), by.to_string().into());
+        }
         let mut line = Value::Object(line).to_string().into_bytes();
         line.push(b'\n');
         line
     });
-    End::Dropped { reason, rejected }
+    Fate { note: Note::of(doc), lost: Some(reason), end: End::Dropped { rejected }, ..fate }
+}
+
+/// How many counts belong to readers: one for the store.
+fn readers(segment: &Segment) -> usize {
+    match &segment.input {
+        Input::Source(sources) => sources.len(),
+        Input::Stored(_) => 1,
+    }
+}
+
+/// What the ledger needs of fates.
+fn trails(fates: &[Fate]) -> Vec<Trail<'_>> {
+    let all = fates.iter().map(|fate| Trail {
+        note: &fate.note,
+        bytes: &fate.bytes,
+        edited: fate.edited,
+        lost: fate.lost.as_ref(),
+        heldout: matches!(fate.end, End::Kept { heldout: true, .. }),
+    });
+    all.collect()
 }
 
 /// The lines of a chunk.
@@ -244,10 +286,7 @@ struct Tallied {
 
 /// Adds up what became of a chunk's records, in their order.
 fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summary) -> Result<Tallied> {
-    let readers = match &segment.input {
-        Input::Source(sources) => sources.len(),
-        Input::Stored(_) => 1,
-    };
+    let readers = readers(segment);
     let hash = |stored: &Stored| {
         let hash = blake3::Hash::from_hex(&stored.hash);
         hash.map_err(|e| DataError::artifact(&segment.out, format!("journal: {e}")))
@@ -271,6 +310,9 @@ fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summar
             count.bytes_in += fate.bytes[last];
             count.dropped(reason);
         };
+        if let Some(reason) = &fate.lost {
+            lost(reason);
+        }
         match fate.end {
             End::Kept { line, hash, heldout } => {
                 if heldout {
@@ -282,13 +324,11 @@ fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summar
                 *own = chain.finalize();
                 tallied.kept[usize::from(heldout)].push(line);
             }
-            End::Dropped { reason, rejected } => {
-                lost(&reason);
+            End::Dropped { rejected } => {
                 tallied.rejected.extend(rejected.map(|line| (last - 1, line)));
             }
-            End::Skipped(why) => lost(why),
+            End::Skipped => {}
             End::Bad(bad) => {
-                lost("bad record");
                 entry.bad_records += 1;
                 if before.bad.len() + entry.bad.len() < BAD_RECORDS_KEPT {
                     entry.bad.push(bad);

@@ -20,7 +20,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// source math = hf("open-web-math/open-web-math", split = "train")
     /// ```
-    HfData = "hf", rev 1, source Docs, to shape::state, check fields, lacks not_yet {
+    HfData = "hf", rev 1, source Docs, to shape::state, check fields {
         /// The repository: `organisation/name`.
         name: String,
         /// The configuration: the folder that holds its files, for a dataset that has several.
@@ -48,10 +48,6 @@ fn fields(it: &HfData) -> Vec<Problem> {
         problems.push(Problem::error("LLMP0209", "name", message));
     }
     problems
-}
-
-fn not_yet(it: &HfData) -> Vec<Problem> {
-    shape::not_read_yet(it.r#as)
 }
 
 impl HfData {

@@ -54,7 +54,11 @@ impl Answer {
                 decode(flate2::read::ZlibDecoder::new(&body[..]))?
             }
             "deflate" => decode(flate2::read::DeflateDecoder::new(&body[..])).unwrap_or(body),
-            "br" | "zstd" => return Err(format!("the content encoding `{encoding}` is not supported")),
+            "zstd" if body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) => {
+                let decoder = zstd::Decoder::with_buffer(&body[..]);
+                decode(decoder.map_err(|e| format!("the body cannot be decoded: {e}"))?)?
+            }
+            "br" => return Err(format!("the content encoding `{encoding}` is not supported")),
             _ => body,
         };
         Ok(Answer { status, content_type: field(head, "Content-Type").map(str::to_string), body })

@@ -1,28 +1,25 @@
 //! JSON Lines: one document a line.
 
-use std::io::BufRead;
-
 use llmp_stdlib::{Problem, arg::FilePath};
 use serde_json::{Map, Value};
 
 use super::shape::{self, DeclaredColumns, Records as Shape};
-use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, text::utf8};
-use crate::{
-    document::{Cell, Document},
-    error::{At, DataError, Result},
-};
+use super::stream::{Line, MAX_RECORD};
+use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, fields, rows, text::utf8};
+use crate::error::{At, DataError, Result};
 
 llmp_stdlib::def! {
     /// JSON Lines, plain or compressed (`.gz` of several members, `.zst`): one object a line.
     ///
     /// Text, numbers and truth values beside the text become columns, lists and objects become columns of JSON text;
     /// the fields of an object called `metadata` become columns themselves. Blank lines are passed over. A line that
-    /// is not an object, or has no text, is a bad record; when a file is cut, the lines before the cut are read.
+    /// is not an object, has no text, or is longer than 64 MiB, is a bad record, and so is one whose column has another type
+    /// than declared; when a file is cut, the lines before the cut are read.
     ///
     /// ```llmp
     /// source speeches = jsonl("sotu.jsonl.gz", text = "body", license = "public-domain")
     /// ```
-    Jsonl = "jsonl", rev 1, source Docs, to shape::state, check fields, lacks not_yet {
+    Jsonl = "jsonl", rev 1, source Docs, to shape::state, check declared {
         /// Files, as in `text`.
         glob: FilePath,
         /// The field that holds the text.
@@ -36,12 +33,8 @@ llmp_stdlib::def! {
     }
 }
 
-fn fields(it: &Jsonl) -> Vec<Problem> {
+fn declared(it: &Jsonl) -> Vec<Problem> {
     shape::fields(it.r#as, it.columns.as_ref())
-}
-
-fn not_yet(it: &Jsonl) -> Vec<Problem> {
-    shape::not_read_yet(it.r#as)
 }
 
 impl Reader for Jsonl {
@@ -62,21 +55,29 @@ impl Reader for Jsonl {
         let mut number = 0;
         let mut input = match Decoded::new(tap) {
             Ok(input) => Some(input),
-            Err(e) => return Err(DataError::io("read", &path, e)),
+            Err(e) if Decoded::is_fatal(&e) => return Err(DataError::io("read", &path, e)),
+            Err(e) => {
+                let body = Body::Bad(Decoded::explain(&e));
+                return Ok(Box::new(std::iter::once(Ok(Record { index: 0, at: At::File, body }))));
+            }
         };
         Ok(Box::new(std::iter::from_fn(move || {
             loop {
                 let mut line = Vec::new();
                 number += 1;
                 let record = |at, body| Some(Ok(Record { index: number - 1, at, body }));
-                match input.as_mut()?.read_until(b'\n', &mut line) {
-                    Ok(0) => {
+                match input.as_mut()?.line(&mut line, MAX_RECORD) {
+                    Ok(Line::End) => {
                         input = None;
                         let empty = || record(At::File, Body::Bad("the file is empty".into()));
                         return if number == 1 { empty() } else { None };
                     }
-                    Ok(_) if line.trim_ascii().is_empty() => {}
-                    Ok(_) => return record(At::Line(number), Body::Bytes(line)),
+                    Ok(Line::TooLong) => {
+                        let what = format!("longer than {MAX_RECORD} bytes");
+                        return record(At::Line(number), Body::Bad(what));
+                    }
+                    Ok(Line::Whole) if line.trim_ascii().is_empty() => {}
+                    Ok(Line::Whole) => return record(At::Line(number), Body::Bytes(line)),
                     Err(e) if Decoded::is_fatal(&e) => {
                         input = None;
                         return Some(Err(DataError::io("read", &path, e)));
@@ -91,35 +92,21 @@ impl Reader for Jsonl {
     }
 
     fn parse(&self, file: &SourceFile, index: u64, bytes: Vec<u8>) -> Body {
-        let fields = utf8(bytes).and_then(|line| {
-            serde_json::from_str::<Map<String, Value>>(&line).map_err(|e| format!("not a JSON object: {e}"))
-        });
-        let mut fields = match fields {
-            Ok(fields) => fields,
-            Err(what) => return Body::Bad(what),
+        let id = format!("{}#{index}", file.label);
+        let form = rows::Form { records: self.r#as, text: &self.text, columns: self.columns.as_ref() };
+        let line = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let read = match self.r#as {
+            Shape::Docs => fields::document(id, line, &self.text).and_then(|doc| form.checked(doc)),
+            Shape::Chat | Shape::Prompt | Shape::Preference | Shape::Labelled => {
+                let fields = serde_json::from_slice::<Map<String, Value>>(line);
+                let fields = fields.map_err(|e| format!("not a JSON object: {e}"));
+                fields.and_then(|fields| form.row(id, fields))
+            }
         };
-        let text = match fields.remove(&self.text) {
-            Some(Value::String(text)) => text,
-            Some(_) => return Body::Bad(format!("the field `{}` is not text", self.text)),
-            None => return Body::Bad(format!("there is no field `{}`", self.text)),
-        };
-        let mut doc = Document::new(format!("{}#{index}", file.label), text);
-        if let Some(Value::Object(inner)) = fields.remove("metadata") {
-            doc.columns.extend(inner.into_iter().filter_map(column));
+        match read {
+            Ok(doc) => Body::Document(doc),
+            // Where the bytes are not text at all, that is what is wrong with them.
+            Err(what) => Body::Bad(utf8(bytes).err().unwrap_or(what)),
         }
-        doc.columns.extend(fields.into_iter().filter_map(column));
-        Body::Document(doc)
     }
-}
-
-/// A field as a column; `null` is no column.
-fn column((name, value): (String, Value)) -> Option<(String, Cell)> {
-    let cell = match value {
-        Value::Null => return None,
-        Value::Bool(b) => Cell::Bool(b),
-        Value::Number(n) => Cell::Num(n.as_f64()?),
-        Value::String(text) => Cell::Text(text),
-        nested @ (Value::Array(_) | Value::Object(_)) => Cell::Text(nested.to_string()),
-    };
-    Some((name, cell))
 }

@@ -1,6 +1,6 @@
 //! Facts of a source for the lock: records, documents, bytes of text and columns, from one read of its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -20,6 +20,8 @@ pub struct Measured {
     pub text_bytes: u64,
     /// Columns and the names of their types: that of the first record that has the column.
     pub columns: BTreeMap<String, String>,
+    /// Names of the texts of a record: `text`, or the lists of messages.
+    pub state: BTreeSet<&'static str>,
 }
 
 impl Measured {
@@ -31,6 +33,10 @@ impl Measured {
         self.rows += u64::from(!matches!(body, Body::Skipped(_)));
         let Body::Document(doc) = body else { return };
         self.documents += 1;
+        match &doc.row {
+            Some(row) => self.state.extend(row.parts().into_iter().map(|(name, _)| name)),
+            None => _ = self.state.insert("text"),
+        }
         self.text_bytes += doc.raw.as_ref().map_or(doc.text.len(), |page| page.bytes.len()) as u64;
         for (name, cell) in &doc.columns {
             if !self.columns.contains_key(name) {
@@ -44,6 +50,7 @@ impl Measured {
         self.rows += next.rows;
         self.documents += next.documents;
         self.text_bytes += next.text_bytes;
+        self.state.extend(next.state);
         for (name, ty) in next.columns {
             self.columns.entry(name).or_insert(ty);
         }

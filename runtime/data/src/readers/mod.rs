@@ -1,13 +1,20 @@
 //! Readers: files of several formats become documents, bad records become reports.
 
+mod arc;
+mod arrow;
+mod batches;
+mod code;
+mod csv;
+mod fields;
 mod files;
 mod hf;
 mod http;
 mod jsonl;
+mod licenses;
 mod measure;
 mod parquet;
-mod planned;
 mod recorded;
+mod rows;
 pub mod shape;
 mod stream;
 mod text;
@@ -22,14 +29,16 @@ use crate::{
     error::{At, DataError, Result},
 };
 
-pub use files::{Roots, SourceFile};
+pub use arrow::Arrow;
+pub use code::Code;
+pub use csv::Csv;
+pub use files::{Roots, SourceFile, address, is_address};
 pub use hf::{HfData, chosen};
 pub use jsonl::Jsonl;
 pub use measure::{Measured, measure};
 pub use parquet::Parquet;
-pub use planned::{Arrow, Code, Csv};
 pub(crate) use recorded::answers;
-pub use stream::{Decoded, FileFacts, Tap};
+pub use stream::{Decoded, FileFacts, MAX_RECORD, Tap};
 pub use text::Text;
 pub use warc::Warc;
 
@@ -67,6 +76,9 @@ pub fn reader(name: &str, args: &Arguments) -> Result<Option<Arc<dyn Reader>>> {
         Ok(Some(Arc::new(settings)))
     }
     match name {
+        "arrow" => read::<Arrow>(args),
+        "code" => read::<Code>(args),
+        "csv" => read::<Csv>(args),
         "hf" => read::<HfData>(args),
         "jsonl" => read::<Jsonl>(args),
         "parquet" => read::<Parquet>(args),
@@ -110,6 +122,13 @@ pub trait Reader: Send + Sync + Debug {
 
     /// The glob of files as written.
     fn glob(&self) -> &str;
+
+    /// The files that it reads, sorted by label.
+    ///
+    /// Errors: a glob that cannot be read, or that no file matches.
+    fn files(&self, roots: &Roots) -> Result<Vec<SourceFile>> {
+        roots.files(self.glob())
+    }
 
     /// What happens to a bad record.
     fn on_error(&self) -> OnError;

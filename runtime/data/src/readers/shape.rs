@@ -2,16 +2,20 @@
 
 use llmp_stdlib::{Arg, Problem, Record, State, Ty, Value, choices};
 
+use crate::document::Document;
+
 choices! {
     /// What one record is, with the columns that it must have.
     Records = "records" {
         /// A document: `text`.
         Docs = "Docs",
-        /// A conversation: `messages`, a list of `{ role, content }`.
+        /// A conversation: `messages`, a list of `{ role, content }`; or `prompt` and `completion`; or `conversations`, a list of
+        /// `{ from, value }` (ShareGPT). Other fields of a message are kept as they are.
         Chat = "Chat",
-        /// A prompt without an answer: `prompt`.
+        /// A prompt without an answer: `prompt`, a text or a list of messages.
         Prompt = "Prompt",
-        /// Two answers to one prompt: `prompt`, `chosen`, `rejected`; if there, `edited` (better than chosen) and `strength`.
+        /// Two answers to one prompt: `prompt`, `chosen`, `rejected`, each a text or a list of messages; if there, `edited` (better
+        /// than chosen) and `strength`. Without `prompt` it is what `chosen` and `rejected` begin with alike.
         Preference = "Preference",
         /// A text with its label: `text`, `label`.
         Labelled = "Labelled",
@@ -85,13 +89,17 @@ pub fn fields(records: Records, columns: Option<&DeclaredColumns>) -> Vec<Proble
     vec![lacking().fold(problem, declared)]
 }
 
-/// What the readers of this version cannot do yet.
-pub fn not_read_yet(records: Records) -> Vec<Problem> {
-    if records == Records::Docs {
-        return Vec::new();
+/// Whether the columns of a document are as declared. Errors: words that name the column.
+pub fn typed(columns: Option<&DeclaredColumns>, doc: &Document) -> Result<(), String> {
+    let Some(columns) = columns else { return Ok(()) };
+    for (name, ty) in &columns.0 {
+        if let Some(cell) = doc.columns.get(name)
+            && cell.type_name() != ty.name()
+        {
+            return Err(format!("the column `{name}` is {}, declared as {}", cell.type_name(), ty.name()));
+        }
     }
-    let message = format!("reading {} records is not available in this version", records.name());
-    vec![Problem::error("LLMP0703", "as", message)]
+    Ok(())
 }
 
 #[cfg(test)]
@@ -117,6 +125,5 @@ mod tests {
     fn the_state_is_what_the_source_says() {
         let args: Record = [("as".to_owned(), Value::Choice("Preference".into()))].into();
         assert_eq!((state(&args), state(&Record::new())), (State::Preference, State::Docs));
-        assert_eq!((not_read_yet(Records::Chat).len(), not_read_yet(Records::Docs).len()), (1, 0));
     }
 }

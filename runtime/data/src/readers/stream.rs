@@ -72,23 +72,74 @@ impl Read for Tap {
     }
 }
 
+/// Bytes of one record (a line, a page, a row) beyond which it is a bad record: no text that anyone wrote is longer, and a
+/// few bytes of an archive can stand for gigabytes.
+pub const MAX_RECORD: u64 = 64 << 20;
+
+/// Largest dictionary of a Zstandard archive that is believed.
+const MAX_DICTIONARY: u32 = 16 << 20;
+
 /// The decompressed bytes of a file, whatever its compression.
 pub struct Decoded {
     inner: BufReader<Box<dyn Read + Send>>,
 }
 
+/// What [`Decoded::line`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// The end of the file.
+    End,
+    /// A line, with its line end if it has one.
+    Whole,
+    /// A line beyond the limit; it is passed over.
+    TooLong,
+}
+
 impl Decoded {
-    /// Chooses by the file's first bytes, not by its name: gzip (several members), Zstandard (several frames), or
-    /// plain.
+    /// Chooses by the file's first bytes, not by its name: gzip (several members), Zstandard (several frames, the first
+    /// of which may hold a dictionary, as web archives do), or plain.
     pub fn new(tap: Tap) -> io::Result<Decoded> {
         let mut raw = BufReader::with_capacity(1 << 16, tap);
         let start = raw.fill_buf()?;
         let inner: Box<dyn Read + Send> = match start {
             [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(raw)?),
+            [0x5d, 0x2a, 0x4d, 0x18, ..] => {
+                let dictionary = dictionary(&mut raw)?;
+                Box::new(zstd::Decoder::with_dictionary(raw, &dictionary)?)
+            }
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Box::new(zstd::Decoder::with_buffer(raw)?),
             _ => Box::new(raw),
         };
         Ok(Decoded { inner: BufReader::with_capacity(1 << 16, inner) })
+    }
+
+    /// Appends the next line to `line`, if it is not longer than `most` bytes.
+    pub fn line(&mut self, line: &mut Vec<u8>, most: u64) -> io::Result<Line> {
+        let there = (&mut self.inner).take(most + 1).read_until(b'\n', line)? as u64;
+        if there <= most {
+            return Ok(if there == 0 { Line::End } else { Line::Whole });
+        }
+        if !line.ends_with(b"\n") {
+            self.pass_line()?;
+        }
+        line.clear();
+        Ok(Line::TooLong)
+    }
+
+    /// Goes behind the next line end.
+    pub fn pass_line(&mut self) -> io::Result<()> {
+        loop {
+            let bytes = self.inner.fill_buf()?;
+            let (n, found) = match bytes.iter().position(|&b| b == b'\n') {
+                Some(at) => (at + 1, true),
+                None => (bytes.len(), bytes.is_empty()),
+            };
+            self.inner.consume(n);
+            if found {
+                return Ok(());
+            }
+        }
     }
 
     /// Whether an error is the operating system's (a disk that fails) and not the content's (a cut archive).
@@ -102,6 +153,32 @@ impl Decoded {
             io::ErrorKind::UnexpectedEof => "the compressed data ends in the middle".to_string(),
             _ => format!("the compressed data is damaged: {error}"),
         }
+    }
+}
+
+/// The dictionary in the first frame of a `.warc.zst` file, which may be compressed itself.
+fn dictionary(raw: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = [0; 8];
+    raw.read_exact(&mut head)?;
+    let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+    let bad = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+    if length > MAX_DICTIONARY {
+        return Err(bad("a dictionary of more than 16 MiB"));
+    }
+    let mut bytes = Vec::new();
+    raw.take(length.into()).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 != u64::from(length) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    if !bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        return Ok(bytes);
+    }
+    let mut whole = Vec::new();
+    zstd::Decoder::with_buffer(&bytes[..])?.take(u64::from(MAX_DICTIONARY) + 1).read_to_end(&mut whole)?;
+    if whole.len() > MAX_DICTIONARY as usize {
+        Err(bad("a dictionary of more than 16 MiB"))
+    } else {
+        Ok(whole)
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use llmp_stdlib::arg::FilePath;
 
+use super::stream::MAX_RECORD;
 use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap};
 use crate::{
     document::Document,
@@ -13,7 +14,8 @@ use crate::{
 llmp_stdlib::def! {
     /// Plain text, UTF-8, one document a file; compressed files (`.gz`, `.zst`) are read as they are.
     ///
-    /// A byte order mark is left out. A file that is empty, not UTF-8, or damaged is a bad record.
+    /// A byte order mark is left out. A file that is empty, not UTF-8, damaged, or longer than 64 MiB is a bad record. A folder
+    /// of Markdown is read so as well: `text("notes/**/*.md")`.
     ///
     /// ```llmp
     /// source books = text("books/*.txt")
@@ -41,8 +43,10 @@ impl Reader for Text {
 
     fn open(&self, file: &SourceFile, tap: Tap) -> Result<Records> {
         let mut bytes = Vec::new();
-        let body = match Decoded::new(tap).and_then(|mut decoded| decoded.read_to_end(&mut bytes)) {
+        let whole = |decoded: Decoded| decoded.take(MAX_RECORD + 1).read_to_end(&mut bytes);
+        let body = match Decoded::new(tap).and_then(whole) {
             Ok(0) => Body::Bad("the file is empty".into()),
+            Ok(n) if n as u64 > MAX_RECORD => Body::Bad(format!("longer than {MAX_RECORD} bytes")),
             Ok(_) => Body::Bytes(bytes),
             Err(e) if Decoded::is_fatal(&e) => return Err(DataError::io("read", &file.path, e)),
             Err(e) => Body::Bad(Decoded::explain(&e)),

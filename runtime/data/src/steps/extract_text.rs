@@ -3,9 +3,8 @@
 use std::{panic, sync::Arc};
 
 use dom_smoothie::{Config, Readability};
-use llmp_stdlib::Problem;
 
-use super::{Built, Map, Outcome, Step, charset, html};
+use super::{Built, Map, Outcome, Step, charset, html, structure};
 use crate::{
     document::{Cell, Document, RawPage},
     error::Result,
@@ -23,7 +22,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset web = crawl |> extract_text()
     /// ```
-    ExtractText = "extract_text", rev 1, rows Html -> Docs, adds [title: Text], lacks keeps {
+    ExtractText = "extract_text", rev 1, rows Html -> Docs, adds [title: Text] {
         /// Leave out what surrounds the main text; `false` takes the whole body.
         main_only: bool = "true",
         /// Shortest main text, in bytes, that is believed; below it the whole body is taken.
@@ -36,19 +35,15 @@ llmp_stdlib::def! {
 llmp_stdlib::choices! {
     /// Structure of a page that extraction can keep.
     Structure = "structure" {
-        /// Formulas as LaTeX.
+        /// Formulas as LaTeX between dollar signs: the author's own where the page holds it (annotations, `alttext`, scripts of
+        /// MathJax, the `alt` text of pictures of formulas), else MathML written out.
         Math = "math",
-        /// Code with its line breaks and indentation.
+        /// Code with its lines in fences of three backticks that name its language, code inside a line in backticks. (Lines of
+        /// `<pre>` are kept in any case.)
         Code = "code",
-        /// The `alt` text of images.
+        /// The `alt` text of images where they stand.
         AltText = "alt_text",
     }
-}
-
-fn keeps(it: &ExtractText) -> Vec<Problem> {
-    let message = "keeping the structure of mathematics, code and images is not available in this version";
-    let some = !it.keep.is_empty();
-    some.then(|| Problem::error("LLMP0703", "keep", message)).into_iter().collect()
 }
 
 /// Deeper pages are not given to the recursive rules: none that a person wrote is.
@@ -86,7 +81,10 @@ impl Map for ExtractText {
 
 impl ExtractText {
     fn html(&self, doc: &mut Document, page: &RawPage) {
-        let source = charset::decode(&page.bytes, page.content_type.as_deref());
+        let mut source = charset::decode(&page.bytes, page.content_type.as_deref());
+        if !self.keep.is_empty() {
+            source = structure::written(&source, &self.keep);
+        }
         let whole = html::text(&source);
         let main = if self.main_only && whole.depth <= MAX_DEPTH { main_text(&source) } else { None };
         doc.text = main.filter(|text| text.len() as u64 >= self.min_chars).unwrap_or(whole.text);

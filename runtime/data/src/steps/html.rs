@@ -212,13 +212,17 @@ impl State {
             }
             _ => {}
         }
-        match name {
-            _ if !start => None,
-            "script" => Some(RawKind::ScriptData),
-            "style" | "iframe" | "noembed" | "noframes" | "xmp" => Some(RawKind::Rawtext),
-            "title" | "textarea" => Some(RawKind::Rcdata),
-            _ => None,
-        }
+        if start { raw_kind(name) } else { None }
+    }
+}
+
+/// How the tokenizer reads what is inside an element, where that is no markup.
+pub(super) fn raw_kind(name: &str) -> Option<RawKind> {
+    match name {
+        "script" => Some(RawKind::ScriptData),
+        "style" | "iframe" | "noembed" | "noframes" | "xmp" => Some(RawKind::Rawtext),
+        "title" | "textarea" => Some(RawKind::Rcdata),
+        _ => None,
     }
 }
 

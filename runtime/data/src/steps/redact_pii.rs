@@ -114,7 +114,12 @@ impl Map for Redactor {
     }
 
     fn apply(&self, doc: &mut Document) -> Outcome {
-        let mut number = self.text(&mut doc.text);
+        let mut number = 0;
+        doc.edit_texts(|text| {
+            let here = self.text(text);
+            number += here;
+            here > 0
+        });
         for name in ["prompt", "chosen", "rejected", "edited"] {
             if let Some(Cell::Text(text)) = doc.columns.get_mut(name) {
                 number += self.text(text);

@@ -4,5 +4,14 @@
 
 mod bad_data;
 mod common;
+mod contamination;
+mod dedup;
 mod engine;
+<<<<<<< HEAD
+mod readers;
+=======
+mod ledger;
+>>>>>>> w-report
+mod minhash;
+mod rows;
 mod tokens;

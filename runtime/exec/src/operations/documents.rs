@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use llmp_data::engine::{self, BarrierStage, Input, Segment, Stage, Stored, Summary};
+use llmp_data::kinds::Exporting;
+use llmp_data::ledger::Origins;
+use llmp_data::readers::Roots;
 use llmp_data::steps::{self, Built, Map};
 use llmp_data::{Progress, readers};
 use llmp_stdlib::event::Funnel;
@@ -14,7 +17,8 @@ use llmp_stdlib::{Event, Step, Value};
 use super::{Made, Work, data_failure};
 use crate::failure::Failure;
 use crate::found;
-use crate::store::{BadRecords, Content};
+use crate::ledger;
+use crate::store::{BadRecords, Content, durable};
 use crate::task::CONCAT;
 
 /// Runs a task of documents.
@@ -28,24 +32,27 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
         let reader = reader.ok_or_else(|| unknown(first))?;
         let files = match Named::of(&first.op, &first.args) {
             Some(named) => found::repository(&named, &work.options.roots)?.files,
-            None => work.options.roots.files(reader.glob()).map_err(data_failure)?,
+            None => reader.files(&work.options.roots).map_err(data_failure)?,
         };
         names.push(Some(work.plan.name(&first.id)));
         steps = &steps[1..];
         Input::Source(vec![(reader, files)])
     } else {
         names.push(None);
+        // Further inputs of a step are what its arguments refer to.
+        let mut pipes = 1;
         if first.op == CONCAT {
             steps = &steps[1..];
+            pipes = first.inputs.len();
         }
-        Input::Stored((0..first.inputs.len()).map(|n| work.stored(first, n)).collect::<Result<_, _>>()?)
+        Input::Stored((0..pipes).map(|n| work.stored(first, n)).collect::<Result<_, _>>()?)
     };
     let mut segment = Segment::new(input, &out);
+    segment.origins = Arc::new(Origins::new(ledger::origins(work.plan, first, work.options)));
     for step in steps {
         names.push(Some(work.plan.name(&step.id)));
-        match steps::build(&step.op, &step.args, &work.options.roots)
-            .map_err(|e| data_failure(e).at(&step.id))?
-        {
+        let roots = Roots { inputs: inputs(work, step)?, ..work.options.roots.clone() };
+        match steps::build(&step.op, &step.args, &roots).map_err(|e| data_failure(e).at(&step.id))? {
             Some(Built::Map(map)) => segment.maps.push(stage(step, map, work)),
             Some(Built::Barrier(barrier)) => {
                 segment.barrier = Some(BarrierStage { barrier, rejects: rejects(step, work) });
@@ -60,6 +67,25 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
         parts.insert("heldout".to_owned(), content(&summary.heldout, "heldout"));
     }
     Ok(made(parts, &summary, &names))
+}
+
+/// What `Value::Input(n)` in a step's arguments stands for; the pipe of a fused step is nowhere.
+fn inputs(work: &Work<'_>, step: &Step) -> Result<Vec<std::path::PathBuf>, Failure> {
+    let pipe = std::iter::once(Ok(std::path::PathBuf::new()));
+    pipe.chain((1..step.inputs.len()).map(|n| work.stored(step, n))).collect()
+}
+
+/// Writes stored documents or tokens in the form that an export names.
+pub(super) fn export(work: &Work<'_>) -> Result<Made, Failure> {
+    let wrong = |what: String| Failure::new("LLMP1003", what).at(&work.step().id);
+    let exporting = Exporting::from_args(&work.step().args).map_err(wrong)?;
+    let from = work.stored(work.step(), 0)?;
+    let out = work.folder.join("export");
+    work.started(None, "parts");
+    let progress = |p: Progress| (work.emit)(Event::Progress { step: work.name(), done: p.records });
+    llmp_data::write::export(&from, exporting.format, &out, &work.context(&progress))
+        .map_err(data_failure)?;
+    Ok(Made::whole("export", durable::hash_folder(&out)?, &[]))
 }
 
 fn unknown(step: &Step) -> Failure {

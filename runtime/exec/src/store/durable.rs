@@ -28,6 +28,14 @@ pub fn write(path: &Path, bytes: &[u8], hook: Hook<'_>) -> Result<(), Failure> {
     sync_parent(path)
 }
 
+/// Copies a file into a folder that has no name yet; its bytes are on the disk when this returns.
+pub fn copy(from: &Path, to: &Path, hook: Hook<'_>) -> Result<(), Failure> {
+    hook("store: before write");
+    std::fs::copy(from, to).map_err(|e| Failure::io("copy", from, &e))?;
+    hook("store: before sync");
+    File::open(to).and_then(|f| f.sync_all()).map_err(|e| Failure::io("sync", to, &e))
+}
+
 /// Moves a finished folder to its final name, replacing what is there.
 pub fn rename_folder(from: &Path, to: &Path, hook: Hook<'_>) -> Result<(), Failure> {
     let fail = |what: &'static str| move |e: std::io::Error| Failure::io(what, to, &e);

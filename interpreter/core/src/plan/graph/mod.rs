@@ -124,7 +124,9 @@ fn class(step: &llmp_stdlib::Step, registry: &Registry) -> Class {
         {
             Class::Tokens
         }
-        None if matches!(step.op.as_str(), "eval" | "release" | "compare" | "quantize") => Class::Result,
+        None if matches!(step.op.as_str(), "eval" | "release" | "export" | "compare" | "quantize") => {
+            Class::Result
+        }
         None => Class::Model,
     }
 }
