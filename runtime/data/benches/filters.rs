@@ -27,8 +27,18 @@ const CHAIN: [&str; 5] = [
     "fineweb_quality",
 ];
 /// Other steps on text.
-const OTHERS: [&str; 6] =
-    ["detect_language", "dedup_exact", "dedup_minhash", "redact_pii", "code_quality", "bad_words"];
+const OTHERS: [&str; 10] = [
+    "detect_language",
+    "dedup_exact",
+    "dedup_minhash",
+    "redact_pii",
+    "code_quality",
+    "bad_words",
+    "drop_profanity",
+    "refinedweb_lines",
+    "score_math",
+    "strip_markdown",
+];
 
 fn main() -> Result<(), Error> {
     let roots = Roots::project(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples"));

@@ -13,7 +13,7 @@ use llmp_data::{
     Cell, DataError, Document,
     fasttext::Model,
     readers::Roots,
-    steps::{self, Built, GopherQuality, GopherRepetition, Map, Outcome},
+    steps::{self, Built, GopherQuality, GopherRepetition, Map, Outcome, robots_txt::Rules},
 };
 use llmp_stdlib::{Record, Settings, Signature, literal};
 use serde_json::Value;
@@ -309,6 +309,24 @@ fn c4_and_fineweb_decide_and_clean_as_datatrove_does() {
     }
     assert!(golden.len() > 300 && both < 100, "{both}");
     assert_eq!(reasons.len(), 3 + 4 + 1, "{reasons:?}");
+}
+
+/// Rules of real sites and URLs made out of them; see tests/python/robots_decisions.py.
+#[test]
+fn robots_are_read_as_protego_reads_them() {
+    let golden: Vec<Value> = serde_json::from_str(include_str!("golden/robots.json")).unwrap();
+    let (mut allowed, mut forbidden) = (0, 0);
+    for site in &golden {
+        for (agent, said) in site["allowed"].as_object().unwrap() {
+            let rules = Rules::of(site["robots"].as_str().unwrap(), agent);
+            for (url, said) in site["urls"].as_array().unwrap().iter().zip(said.as_str().unwrap().chars()) {
+                let allows = rules.allow(url.as_str().unwrap());
+                assert_eq!(allows, said == '1', "{} {agent} {url}", site["host"]);
+                *if allows { &mut allowed } else { &mut forbidden } += 1;
+            }
+        }
+    }
+    assert!(allowed > 400 && forbidden > 400);
 }
 
 #[test]
