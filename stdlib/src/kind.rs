@@ -237,6 +237,19 @@ pub struct Part {
     pub share: crate::Rational,
     /// Most passes over it, if limited.
     pub max_epochs: Option<crate::Rational>,
+    /// Its share from some number of tokens of a stage on; all parts of a mixture change at the same places.
+    pub then: Vec<(u64, crate::Rational)>,
+}
+
+impl Part {
+    /// Its later shares as an argument, where it has some: what a mixture is without them keeps its key.
+    pub fn later(&self) -> Option<Value> {
+        let change = |(after, share): &(u64, crate::Rational)| {
+            let fields = [("after", Value::number(i128::from(*after))), ("share", Value::number(*share))];
+            Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into())
+        };
+        (!self.then.is_empty()).then(|| Value::List(self.then.iter().map(change).collect()))
+    }
 }
 
 /// What an item becomes in a plan.

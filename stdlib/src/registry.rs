@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::kind::Kind;
 use crate::signature::Signature;
 use crate::ty::{Family, Ty};
+use crate::value::Value;
 
 /// A pure function over text columns, for predicates.
 #[derive(Debug)]
@@ -17,6 +18,16 @@ pub struct Function {
     pub params: &'static [Ty],
     /// Type of its result.
     pub result: crate::Column,
+}
+
+/// Whether texts of a type are paths.
+fn names_files(ty: &Ty) -> bool {
+    match ty {
+        Ty::Path => true,
+        Ty::Optional(ty) | Ty::List(ty) => names_files(ty),
+        Ty::OneOf(tys) => tys.iter().any(names_files),
+        _ => false,
+    }
 }
 
 /// Everything that a program can name, by family.
@@ -142,6 +153,26 @@ impl Registry {
     /// Constructors called `name`, each with its family.
     pub fn constructors(&self, name: &str) -> Vec<(&'static Family, &'static Signature)> {
         self.families.values().filter_map(|f| f.get(name).map(|s| (*f, s))).collect()
+    }
+
+    /// Paths of files that a call names, in its own arguments and in those of the constructors among them, each with the
+    /// built-in that reads it.
+    pub fn paths(&self, op: &str, args: &crate::Record) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let params = self.meant(op, args).map_or(&[][..], |s| s.params);
+        for (param, value) in params.iter().filter_map(|p| Some((p, args.get(p.name)?))) {
+            match value {
+                Value::Text(path) if names_files(&param.ty) => found.push((op.to_owned(), path.clone())),
+                Value::List(paths) if names_files(&param.ty) => {
+                    let texts =
+                        paths.iter().filter_map(|p| if let Value::Text(p) = p { Some(p) } else { None });
+                    found.extend(texts.map(|path| (op.to_owned(), path.clone())));
+                }
+                Value::Call(call) => found.extend(self.paths(&call.name, &call.args)),
+                _ => {}
+            }
+        }
+        found
     }
 
     /// The built-in that a call means: of several with one name (`hf`) the one whose parameters its arguments fill.

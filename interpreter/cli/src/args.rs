@@ -327,6 +327,9 @@ pub(crate) struct Roots {
 pub(crate) struct Run {
     /// Program.
     pub(crate) file: PathBuf,
+    /// Let steps `external(…)` start the programs that they name.
+    #[arg(long)]
+    pub(crate) allow_external: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]

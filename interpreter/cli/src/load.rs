@@ -177,7 +177,11 @@ pub(crate) fn place(file: &Path, roots: &Roots) -> Result<Place, String> {
     }
     let program = absolute.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let hub = llmp_exec::hub::cache(&|name| std::env::var(name).ok());
-    Ok(Place { project, program, roots: llmp_exec::Roots { project: folder, named, hub } })
+    Ok(Place {
+        project,
+        program,
+        roots: llmp_exec::Roots { project: folder, named, hub, ..llmp_exec::Roots::default() },
+    })
 }
 
 impl Place {

@@ -216,7 +216,7 @@ fn mix(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
         };
         let max_epochs = if let Some(Value::Number(q)) = max_epochs { Some(q.amount) } else { None };
         let Output::Port(port) = planner.item(&ItemRef::of_key(key, view.program))? else { continue };
-        parts.push(Part { name: key.clone(), port, share: share.amount, max_epochs });
+        parts.push(Part { name: key.clone(), port, share: share.amount, max_epochs, then: Vec::new() });
     }
     Ok(Output::Mix(parts))
 }

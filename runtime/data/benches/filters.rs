@@ -137,7 +137,11 @@ fn measure(name: &str, steps: &[Built], docs: &[Document]) {
 fn apply(step: &Built, doc: &mut Document) -> bool {
     match step {
         Built::Map(map) => black_box(map.apply(doc)) == Outcome::Keep,
-        Built::Barrier(barrier) => !black_box(barrier.sketch(doc)).is_empty(),
+        Built::Barrier(barrier) => {
+            let mut sketch = Vec::new();
+            barrier.sketch(doc, &mut sketch);
+            !black_box(sketch).is_empty()
+        }
         Built::Split(split) => !black_box(split.holds_out(doc)),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
-    path::Path,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -57,19 +57,20 @@ impl Context<'_> {
 
     /// Writes a whole file under a temporary name, syncs it, renames it and syncs the folder.
     pub fn write_whole(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let mut file = self.create(path)?;
+        file.write(bytes)?;
+        file.finish()
+    }
+
+    /// Begins a file that appears when it is finished, or not at all.
+    pub fn create<'c>(&'c self, path: &Path) -> Result<Whole<'c>> {
         let temporary = path.with_file_name(match path.file_name() {
             Some(name) => format!(".{}.tmp", name.to_string_lossy()),
             None => return Err(DataError::artifact(path, "not a file name")),
         });
         self.failpoint("before write");
-        let mut file = File::create(&temporary).map_err(|e| DataError::io("create", &temporary, e))?;
-        file.write_all(bytes).map_err(|e| DataError::io("write", &temporary, e))?;
-        self.failpoint("before sync");
-        file.sync_all().map_err(|e| DataError::io("sync", &temporary, e))?;
-        self.failpoint("before rename");
-        fs::rename(&temporary, path).map_err(|e| DataError::io("rename", path, e))?;
-        self.failpoint("after rename");
-        sync_folder(path)
+        let file = File::create(&temporary).map_err(|e| DataError::io("create", &temporary, e))?;
+        Ok(Whole { hook: self.failpoint, path: path.to_path_buf(), temporary, file: BufWriter::new(file) })
     }
 
     /// Appends a line to a journal and syncs it.
@@ -81,6 +82,35 @@ impl Context<'_> {
         file.write_all(tail).and_then(|()| file.sync_data()).map_err(|e| DataError::io("write", path, e))?;
         self.failpoint("after append");
         Ok(())
+    }
+}
+
+/// A file that is written piece by piece and gets its name when it is finished.
+pub struct Whole<'a> {
+    hook: Option<&'a (dyn Fn(&str) + Sync)>,
+    path: PathBuf,
+    temporary: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Whole<'_> {
+    /// Appends bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|e| DataError::io("write", &self.temporary, e))
+    }
+
+    /// Syncs the file, renames it and syncs the folder.
+    pub fn finish(self) -> Result<()> {
+        let point = |name| self.hook.into_iter().for_each(|hook| hook(name));
+        point("inside write");
+        let file =
+            self.file.into_inner().map_err(|e| DataError::io("write", &self.temporary, e.into_error()))?;
+        point("before sync");
+        file.sync_all().map_err(|e| DataError::io("sync", &self.temporary, e))?;
+        point("before rename");
+        fs::rename(&self.temporary, &self.path).map_err(|e| DataError::io("rename", &self.path, e))?;
+        point("after rename");
+        sync_folder(&self.path)
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`mix::TokenStream`] draws training rows from several shards. Equal input and settings give equal bytes on any
 //! number of threads, and after any number of interruptions.
 
+pub mod classifier;
 pub mod context;
 pub mod document;
 pub mod engine;
@@ -13,6 +14,7 @@ pub mod fasttext;
 pub mod functions;
 pub mod kinds;
 pub mod mix;
+pub mod ngram;
 pub mod pack;
 pub mod readers;
 pub mod row;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use llmp_data::readers::{Roots, SourceFile};
 use llmp_stdlib::hub::Named;
 use llmp_stdlib::value::canonical_record;
-use llmp_stdlib::{Port, Registry, Step, StepId, Ty, Value};
+use llmp_stdlib::{Port, Registry, Step, StepId, Value};
 
 use crate::failure::Failure;
 use crate::found;
@@ -44,11 +44,29 @@ fn external(
         let found = found::repository(&named, roots).map_err(|f| f.at(&step.id))?;
         inputs.push(files(named.key(), found.files, step, index)?);
     }
-    let params = registry.meant(&step.op, &step.args).map_or(&[][..], |s| s.params);
-    for param in params.iter().filter(|p| is_path(&p.ty)) {
-        let Some(Value::Text(written)) = step.args.get(param.name) else { continue };
-        let found = found::of_step(step, written, roots).map_err(|failure| failure.at(&step.id))?;
-        inputs.push(files(written.clone(), found.files, step, index)?);
+    // Of a program the files that its command names count; a name such as `python3` is none.
+    if step.op == "external"
+        && let Some(Value::List(words)) = step.args.get("command")
+    {
+        let texts =
+            words.iter().filter_map(|word| if let Value::Text(word) = word { Some(word) } else { None });
+        for word in texts.filter(|word| roots.path(word).is_file()) {
+            let file = SourceFile { label: word.clone(), path: roots.path(word), bytes: 0 };
+            inputs.push(files(word.clone(), vec![file], step, index)?);
+        }
+    }
+    for (_, written) in registry.paths(&step.op, &step.args) {
+        let found = found::of_step(step, &written, roots).map_err(|failure| failure.at(&step.id))?;
+        inputs.push(files(written, found.files, step, index)?);
+    }
+    for glob in llmp_data::steps::inner_files(&step.op, &step.args) {
+        let found = roots.files(&glob).map_err(|e| Failure::new("LLMP1002", e.to_string()).at(&step.id));
+        let found = found.map_err(|failure| {
+            failure.help(
+                "evaluation sets lie in the folder `eval` of the project, or where --root eval=FOLDER says",
+            )
+        })?;
+        inputs.push(files(glob, found, step, index)?);
     }
     Ok(inputs)
 }
@@ -61,16 +79,6 @@ fn files(name: String, files: Vec<SourceFile>, step: &Step, index: &mut Index) -
         hasher.update(format!("{}\n{hash}\n", file.label).as_bytes());
     }
     Ok(Input { name: format!("files {name}"), content: hasher.finalize().to_hex().to_string() })
-}
-
-fn is_path(ty: &Ty) -> bool {
-    match ty {
-        Ty::Path => true,
-        Ty::Optional(ty) => is_path(ty),
-        // A list of words is a file or, by its name, inside llmp.
-        Ty::OneOf(tys) => tys.iter().any(is_path),
-        _ => false,
-    }
 }
 
 /// The definition of a task, once all its inputs are there; `None` while one is not.

@@ -44,8 +44,10 @@ pub fn tasks<'p>(plan: &'p Plan, registry: &Registry) -> Vec<Task<'p>> {
     for port in plan.steps.iter().flat_map(|s| &s.inputs).chain(guarded) {
         readers.entry(&port.step).or_default().push(port);
     }
-    let row_wise =
-        |step: &Step| registry_flow(registry, step).is_some_and(|flow| flow.row_wise && !flow.is_source());
+    let row_wise = |step: &Step| {
+        registry_flow(registry, step).is_some_and(|flow| flow.row_wise && !flow.is_source())
+            && !llmp_data::steps::needs_all(&step.op, &step.args)
+    };
     // A step that gives parts writes several results, so its task ends there.
     let ends = |step: &Step| registry_flow(registry, step).is_some_and(|flow| !flow.parts.is_empty());
     let documents = |step: &Step| step.op == CONCAT || registry_flow(registry, step).is_some();

@@ -1,5 +1,6 @@
 //! A training stage as the plan hands it over: the arguments of the step `pretrain`.
 
+use llmp_data::pack::Packing;
 use llmp_stdlib::arg::BatchSize;
 use llmp_stdlib::unit::{Dim, Quantity};
 use llmp_stdlib::{Arg, Rational, Record, Value};
@@ -17,7 +18,7 @@ pub const OP: &str = "pretrain";
 pub const REV: u32 = 1;
 
 /// One source of training tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     /// Index of the input that is its token shard.
     pub input: usize,
@@ -25,6 +26,8 @@ pub struct Source {
     pub share: f64,
     /// Most passes over it (a part of a pass counts as a whole one).
     pub max_epochs: Option<u64>,
+    /// Its share from some number of tokens on; all sources change at the same places.
+    pub then: Vec<(u64, f64)>,
 }
 
 /// Arguments of the step, typed.
@@ -54,6 +57,8 @@ pub struct Stage {
     pub clip: Option<f64>,
     /// What a token sees of its row.
     pub attention: Attention,
+    /// How documents become rows.
+    pub packing: Packing,
     /// Micro-batches of a batch.
     pub accumulate: Accumulate,
     /// Longest distance between two checkpoints.
@@ -87,6 +92,7 @@ impl Stage {
             schedule_done: if args.contains_key("schedule_done") { field(args, "schedule_done")? } else { 0 },
             clip: field(args, "clip")?,
             attention: field(args, "attention")?,
+            packing: if args.contains_key("packing") { field(args, "packing")? } else { Packing::Concat },
             accumulate: field(args, "accumulate")?,
             checkpoints: field(args, "checkpoints")?,
             keep: field(args, "keep")?,
@@ -143,7 +149,16 @@ fn read_length(value: Option<&Value>) -> Result<Goal, String> {
 fn source(value: &Value) -> Result<Source, String> {
     let Value::Record(record) = value else { return Err("a part is not a record".to_owned()) };
     let max_epochs = field::<Option<f64>>(record, "max_epochs")?.map(|m| m.ceil() as u64);
-    Ok(Source { input: input(record, "tokens")?, share: field(record, "share")?, max_epochs })
+    let then = match record.get("then") {
+        Some(Value::List(changes)) => changes.iter().map(change).collect::<Result<_, _>>()?,
+        _ => Vec::new(),
+    };
+    Ok(Source { input: input(record, "tokens")?, share: field(record, "share")?, max_epochs, then })
+}
+
+fn change(value: &Value) -> Result<(u64, f64), String> {
+    let Value::Record(record) = value else { return Err("a later share is not a record".to_owned()) };
+    Ok((field(record, "after")?, field(record, "share")?))
 }
 
 /// The index of an argument that is an input of the step.

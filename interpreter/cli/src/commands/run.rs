@@ -30,6 +30,10 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
             return Exit::Usage;
         }
     };
+    if let Some(failure) = programs(&planned).filter(|_| !args.allow_external) {
+        report(&failure, &planned, args.format, color);
+        return Exit::Failed;
+    }
     // The second signal ends the process at once; what is on the disk is whole at any moment.
     let handler = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
@@ -89,6 +93,22 @@ fn refuse(planned: &Planned, format: Format, color: Color) {
             }
         }
     }
+}
+
+/// What a plan that starts programs of its own is refused with, unless that is allowed.
+fn programs(planned: &Planned) -> Option<llmp_exec::Failure> {
+    let step = planned.plan.steps.iter().find(|step| step.op == "external")?;
+    let words = match step.args.get("command") {
+        Some(llmp_stdlib::Value::List(words)) => words.iter().map(|word| match word {
+            llmp_stdlib::Value::Text(word) => word.clone(),
+            other => other.to_string(),
+        }),
+        _ => return None,
+    };
+    let words: Vec<String> = words.collect();
+    let message = format!("this step starts the program `{}`", words.join(" "));
+    let help = "read what it does, then run with --allow-external; nothing was started";
+    Some(llmp_exec::Failure::new("LLMP1305", message).help(help).at(&step.id))
 }
 
 /// Every input is as the lock says, file by file, before anything starts.

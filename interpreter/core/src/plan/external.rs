@@ -2,7 +2,7 @@
 
 use llmp_grammar::{Diag, Span};
 use llmp_stdlib::hub::Named;
-use llmp_stdlib::{Locked, Plan, Registry, StepId, Ty, Value};
+use llmp_stdlib::{Locked, Plan, Registry, StepId, Value};
 
 use crate::codes::{DiffersFromLock, NoLock, NotLocked};
 
@@ -29,12 +29,9 @@ pub fn externals(plan: &Plan, registry: &Registry) -> Vec<External> {
     for step in &plan.steps {
         let Some(signature) = registry.meant(&step.op, &step.args) else { continue };
         let hub = Named::of(&step.op, &step.args).map(|named| named.key());
-        let paths = signature.params.iter().filter(|p| is_path(&p.ty)).filter_map(|param| {
-            let Some(Value::Text(path)) = step.args.get(param.name) else { return None };
-            Some(path.clone())
-        });
-        for path in hub.into_iter().chain(paths) {
-            if found.iter().any(|e| e.reader == step.op && e.path == path) {
+        let hub = hub.map(|key| (step.op.clone(), key));
+        for (reader, path) in hub.into_iter().chain(registry.paths(&step.op, &step.args)) {
+            if found.iter().any(|e| e.reader == reader && e.path == path) {
                 continue;
             }
             let text = match step.args.get("text") {
@@ -43,7 +40,7 @@ pub fn externals(plan: &Plan, registry: &Registry) -> Vec<External> {
             };
             found.push(External {
                 step: step.id.clone(),
-                reader: step.op.clone(),
+                reader,
                 path,
                 text,
                 data: signature.flow.is_some_and(|flow| flow.is_source()),
@@ -52,15 +49,6 @@ pub fn externals(plan: &Plan, registry: &Registry) -> Vec<External> {
         }
     }
     found
-}
-
-fn is_path(ty: &Ty) -> bool {
-    match ty {
-        Ty::Path => true,
-        Ty::Optional(ty) => is_path(ty),
-        Ty::OneOf(tys) => tys.iter().any(is_path),
-        _ => false,
-    }
 }
 
 /// What `--frozen` refuses: no lock, an input that it does not know, or one that it knows as something else.

@@ -401,10 +401,12 @@ impl Maker<'_> {
 
 fn part_value(part: llmp_stdlib::Part) -> Value {
     let mut record = Record::new();
+    let then = part.later();
     record.insert("name".into(), Value::Text(part.name));
     record.insert("data".into(), Value::Port(part.port));
     record.insert("share".into(), Value::number(part.share));
     record.insert("max_epochs".into(), part.max_epochs.map_or(Value::None, Value::number));
+    record.extend(then.map(|then| ("then".to_owned(), then)));
     Value::Record(record)
 }
 
@@ -466,7 +468,12 @@ impl Planner for Maker<'_> {
         let mut args = call.args.clone();
         let reader = meant.filter(|s| llmp_stdlib::source::is_reader(s));
         let attributes = reader.map(|signature| llmp_stdlib::source::take_attributes(signature, &mut args));
-        let args = self.ports_in(args)?;
+        let gained = meant.and_then(|s| s.flow).map(|flow| (flow.gains)(&args)).unwrap_or_default();
+        let mut args = self.ports_in(args)?;
+        // A port has no name: a column that is called after an item is named while the item still is.
+        if let (Some((column, _)), Some(Value::None)) = (gained.first(), args.get("as")) {
+            args.insert("as".into(), Value::Text(column.clone()));
+        }
         let (args, inputs) = wire(args, before);
         let port = self.add(&call.name, rev, args, inputs, None);
         if let Some(attributes) = attributes.filter(|a| !a.is_empty()) {

@@ -1,19 +1,27 @@
 //! Chunks: fixed amounts of input, cut where the input says and not where a thread happens to be.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CHUNK_RECORDS, Input, Segment};
+use super::{
+    CHUNK_RECORDS, Input, Segment,
+    barrier::{Arranged, Marks},
+};
 use crate::{
     error::Result,
     readers::{Body, FileFacts, Reader, Record, Records, SourceFile, Tap},
+    steps::Mark,
 };
 
-/// A place in the input: `record` records of file number `file` are taken.
+/// A place in the input: `record` records of input number `input` are taken. An input is a source file, a stored part, or
+/// the whole arranged set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Position {
-    pub(super) file: usize,
+    pub(super) input: usize,
     pub(super) record: u64,
 }
 
@@ -21,8 +29,8 @@ pub(super) struct Position {
 pub(super) enum Item {
     /// From a source; `reader` is its number among the segment's readers.
     Source { reader: usize, file: Arc<SourceFile>, record: Record },
-    /// A stored line and the part it lies in.
-    Stored { path: Arc<PathBuf>, line: Vec<u8> },
+    /// A stored line, the part it lies in, and what the barrier decided about it.
+    Stored { path: Arc<PathBuf>, line: Vec<u8>, mark: Option<Mark> },
 }
 
 /// A fixed amount of input.
@@ -40,11 +48,14 @@ type Lines = Box<dyn Iterator<Item = Result<(Arc<PathBuf>, Vec<u8>)>> + Send>;
 enum Open {
     Source { reader: usize, file: Arc<SourceFile>, records: Records, tap: Tap },
     Stored(Lines),
+    Arranged(Arranged),
 }
 
 enum File {
     Source(usize, Arc<dyn Reader>, Arc<SourceFile>),
-    Stored(PathBuf),
+    Part(PathBuf),
+    /// The folder of a barrier that gave the documents a new order.
+    Arranged(PathBuf),
 }
 
 /// Cuts an input into chunks, from any position on.
@@ -53,45 +64,62 @@ pub(super) struct Chunks {
     at: Position,
     open: Option<Open>,
     done: bool,
+    marks: Option<Marks>,
     bytes: u64,
     chunk_bytes: u64,
 }
 
 impl Chunks {
-    pub(super) fn new(segment: &Segment, at: Position) -> Chunks {
-        let files: Vec<File> = match &segment.input {
+    /// The input of a segment.
+    pub(super) fn new(segment: &Segment, at: Position) -> Result<Chunks> {
+        let files = match &segment.input {
             Input::Source(sources) => {
                 let flat = sources.iter().enumerate().flat_map(|(n, (reader, files))| {
                     files.iter().map(move |file| File::Source(n, reader.clone(), Arc::new(file.clone())))
                 });
                 flat.collect()
             }
-            Input::Stored(folders) => folders.iter().cloned().map(File::Stored).collect(),
+            Input::Stored(folders) => {
+                let parts = folders.iter().map(|folder| super::parts(folder)).collect::<Result<Vec<_>>>()?;
+                parts.into_iter().flatten().map(File::Part).collect()
+            }
         };
-        let bytes = files.iter().take(at.file).map(File::bytes).sum();
-        Chunks { files, at, open: None, done: false, bytes, chunk_bytes: segment.chunk_bytes }
+        Ok(Chunks::over(files, segment, at))
+    }
+
+    /// The documents of a barrier's folder in their new order.
+    pub(super) fn arranged(segment: &Segment, folder: &Path, at: Position) -> Chunks {
+        Chunks::over(vec![File::Arranged(folder.to_path_buf())], segment, at)
+    }
+
+    /// Gives every stored document its mark.
+    pub(super) fn with_marks(self, marks: Marks) -> Chunks {
+        Chunks { marks: Some(marks), ..self }
+    }
+
+    fn over(files: Vec<File>, segment: &Segment, at: Position) -> Chunks {
+        let bytes = files.iter().take(at.input).map(File::bytes).sum();
+        Chunks { files, at, open: None, marks: None, done: false, bytes, chunk_bytes: segment.chunk_bytes }
     }
 
     /// The next record, or `None` at the end of a file.
     fn step(&mut self) -> Result<Option<Item>> {
         if self.open.is_none() {
-            let mut open = self.files[self.at.file].open()?;
-            for _ in 0..self.at.record {
-                open.step()?;
-            }
-            self.open = Some(open);
+            self.open = Some(self.files[self.at.input].open(self.at.record)?);
         }
-        match &mut self.open {
-            Some(open) => open.step(),
-            None => Ok(None),
+        let Some(open) = &mut self.open else { return Ok(None) };
+        let mut item = open.step()?;
+        if let (Some(Item::Stored { mark, .. }), Some(marks)) = (&mut item, &mut self.marks) {
+            *mark = marks.mark()?;
         }
+        Ok(item)
     }
 
     fn chunk(&mut self) -> Result<Chunk> {
         let mut items = Vec::new();
         let mut finished = Vec::new();
         let mut bytes = 0;
-        while self.at.file < self.files.len()
+        while self.at.input < self.files.len()
             && bytes < self.chunk_bytes
             && (items.len() as u64) < CHUNK_RECORDS
         {
@@ -105,10 +133,10 @@ impl Chunks {
                 let facts = tap.finish();
                 finished.push(facts.map_err(|e| crate::DataError::io("read", &file.path, e))?);
             }
-            self.bytes += self.files[self.at.file].bytes();
-            self.at = Position { file: self.at.file + 1, record: 0 };
+            self.bytes += self.files[self.at.input].bytes();
+            self.at = Position { input: self.at.input + 1, record: 0 };
         }
-        self.done = self.at.file >= self.files.len();
+        self.done = self.at.input >= self.files.len();
         let inside = match &self.open {
             Some(Open::Source { tap, .. }) => tap.position(),
             _ => 0,
@@ -132,21 +160,27 @@ impl Iterator for Chunks {
 }
 
 impl File {
-    fn open(&self) -> Result<Open> {
-        match self {
+    /// Opens it behind its first `record` records.
+    fn open(&self, record: u64) -> Result<Open> {
+        let mut open = match self {
             File::Source(reader, format, file) => {
                 let tap = Tap::open(file)?;
                 let records = format.open(file, tap.clone())?;
-                Ok(Open::Source { reader: *reader, file: file.clone(), records, tap })
+                Open::Source { reader: *reader, file: file.clone(), records, tap }
             }
-            File::Stored(folder) => Ok(Open::Stored(Box::new(super::lines(folder)?))),
+            File::Part(path) => Open::Stored(Box::new(super::part_lines(path.clone()))),
+            File::Arranged(folder) => return Arranged::open(folder, record).map(Open::Arranged),
+        };
+        for _ in 0..record {
+            open.step()?;
         }
+        Ok(open)
     }
 
     fn bytes(&self) -> u64 {
         match self {
             File::Source(_, _, file) => file.bytes,
-            File::Stored(_) => 0,
+            File::Part(_) | File::Arranged(_) => 0,
         }
     }
 }
@@ -161,14 +195,23 @@ impl Open {
                 None => Ok(None),
             },
             Open::Stored(lines) => match lines.next() {
-                Some(line) => line.map(|(path, line)| Some(Item::Stored { path, line })),
+                Some(line) => line.map(|(path, line)| Some(Item::Stored { path, line, mark: None })),
                 None => Ok(None),
             },
+            Open::Arranged(documents) => documents.step(),
         }
     }
 }
 
 impl Item {
+    /// What the barrier decided, if it said something.
+    pub(super) fn take_mark(&mut self) -> Option<Mark> {
+        match self {
+            Item::Stored { mark, .. } => mark.take(),
+            Item::Source { .. } => None,
+        }
+    }
+
     /// Bytes that count towards the chunk.
     pub(super) fn bytes(&self) -> u64 {
         match self {

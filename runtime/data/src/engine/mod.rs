@@ -4,10 +4,12 @@
 //! one part, so parts do not depend on threads; after each part a line is added to the journal, and a run that was
 //! killed goes on after its last line.
 
+mod barrier;
 mod chunks;
 mod journal;
+mod packed;
 mod run;
-mod sketches;
+mod sort;
 
 use std::{
     fs::File,
@@ -25,12 +27,17 @@ use crate::{
     steps::{Barrier, Count, Map, Split},
 };
 
+pub use barrier::Desk;
+pub use packed::{Packed, ordered};
 pub use run::run;
+pub use sort::{Row, Sorted, Sorter};
 
 /// Input bytes (decompressed) after which a chunk ends.
 pub const CHUNK_BYTES: u64 = 16 << 20;
 /// Input records after which a chunk ends.
 pub const CHUNK_RECORDS: u64 = 1 << 16;
+/// Bytes that one buffer of a barrier's decision may take.
+pub const MEMORY: u64 = 64 << 20;
 /// Bad records that are kept with their place; all are counted.
 pub const BAD_RECORDS_KEPT: usize = 1000;
 
@@ -76,6 +83,8 @@ pub struct Segment {
     pub out: PathBuf,
     /// Input bytes (decompressed) after which a chunk ends: [`CHUNK_BYTES`], less in tests.
     pub chunk_bytes: u64,
+    /// Bytes that one buffer of a barrier's decision may take before it spills: [`MEMORY`], less in tests.
+    pub memory: u64,
 }
 
 impl Segment {
@@ -88,6 +97,7 @@ impl Segment {
             split: None,
             out: out.into(),
             chunk_bytes: CHUNK_BYTES,
+            memory: MEMORY,
         }
     }
 }
@@ -152,6 +162,13 @@ pub fn documents(folder: &Path) -> Result<impl Iterator<Item = Result<Document>>
     }))
 }
 
+/// The stored lines of a folder, with the part that each lies in.
+pub(crate) fn lines(
+    folder: &Path,
+) -> Result<impl Iterator<Item = Result<(Arc<PathBuf>, Vec<u8>)>> + Send + use<>> {
+    Ok(parts(folder)?.into_iter().flat_map(part_lines))
+}
+
 /// The stored parts of a folder, in order.
 pub(crate) fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut parts = Vec::new();
@@ -167,34 +184,29 @@ pub(crate) fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(parts)
 }
 
-/// The stored lines of a folder, with the part that each lies in.
-pub(crate) fn lines(
-    folder: &Path,
-) -> Result<impl Iterator<Item = Result<(Arc<PathBuf>, Vec<u8>)>> + Send + use<>> {
-    let parts = parts(folder)?;
-    Ok(parts.into_iter().flat_map(|path| {
-        let path = Arc::new(path);
-        let opened = File::open(&*path).and_then(zstd::Decoder::new).map(BufReader::new);
-        let (mut reader, mut failed) = match opened {
-            Ok(reader) => (Some(reader), None),
-            Err(e) => (None, Some(DataError::io("open", &path, e))),
-        };
-        std::iter::from_fn(move || {
-            if let Some(error) = failed.take() {
-                return Some(Err(error));
+/// The lines of one part.
+fn part_lines(path: PathBuf) -> impl Iterator<Item = Result<(Arc<PathBuf>, Vec<u8>)>> + Send {
+    let path = Arc::new(path);
+    let opened = File::open(&*path).and_then(zstd::Decoder::new).map(BufReader::new);
+    let (mut reader, mut failed) = match opened {
+        Ok(reader) => (Some(reader), None),
+        Err(e) => (None, Some(DataError::io("open", &path, e))),
+    };
+    std::iter::from_fn(move || {
+        if let Some(error) = failed.take() {
+            return Some(Err(error));
+        }
+        let mut line = Vec::new();
+        match reader.as_mut()?.read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) => {
+                line.pop_if(|byte| *byte == b'\n');
+                Some(Ok((path.clone(), line)))
             }
-            let mut line = Vec::new();
-            match reader.as_mut()?.read_until(b'\n', &mut line) {
-                Ok(0) => None,
-                Ok(_) => {
-                    line.pop_if(|byte| *byte == b'\n');
-                    Some(Ok((path.clone(), line)))
-                }
-                Err(e) => {
-                    reader = None;
-                    Some(Err(DataError::io("read", &path, e)))
-                }
+            Err(e) => {
+                reader = None;
+                Some(Err(DataError::io("read", &path, e)))
             }
-        })
-    }))
+        }
+    })
 }

@@ -6,17 +6,16 @@ use rayon::prelude::*;
 use serde_json::{Map as JsonMap, Value};
 
 use super::{
-    BAD_RECORDS_KEPT, Input, Part, Segment, Stored, Summary,
+    BAD_RECORDS_KEPT, Input, Part, Segment, Stored, Summary, barrier,
     chunks::{Chunk, Chunks, Item},
     journal::{Entry, Journal},
-    sketches,
 };
 use crate::{
     context::{Context, Progress},
     document::Document,
     error::{At, BadRecord, DataError, Result},
     readers::{Body, OnError},
-    steps::{Count, Mark, Outcome},
+    steps::{Count, Outcome},
 };
 
 /// Uncompressed bytes per Zstandard frame of a part; frames are compressed in parallel.
@@ -35,30 +34,24 @@ pub fn run(segment: &Segment, ctx: &Context<'_>) -> Result<Summary> {
     }
     let mut journal = Journal::open(&segment.out, counts(segment))?;
     if !journal.done {
-        let marks = match &segment.barrier {
-            Some(stage) => Some(sketches::marks(&*stage.barrier, segment, ctx)?),
-            None => None,
+        let chunks = match &segment.barrier {
+            Some(stage) => barrier::second_pass(stage, segment, journal.next, journal.records, ctx)?,
+            None => Chunks::new(segment, journal.next)?,
         };
-        each_chunk(segment, journal.next, |chunk| {
-            finish(segment, marks.as_deref(), &mut journal, chunk, ctx)
-        })?;
+        each_chunk(chunks, |chunk| finish(segment, &mut journal, chunk, ctx))?;
     }
     if segment.barrier.is_some() {
-        sketches::remove(&segment.out)?;
+        barrier::remove(&segment.out)?;
     }
     Ok(journal.summary)
 }
 
-/// Calls `work` with every chunk from `from` on, while a second thread reads the next one.
-pub(super) fn each_chunk(
-    segment: &Segment,
-    from: super::chunks::Position,
-    mut work: impl FnMut(Chunk) -> Result<()>,
-) -> Result<()> {
+/// Calls `work` with every chunk, while a second thread reads the next one.
+pub(super) fn each_chunk(chunks: Chunks, mut work: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
     std::thread::scope(|scope| {
         let (send, receive) = mpsc::sync_channel(1);
         scope.spawn(move || {
-            for chunk in Chunks::new(segment, from) {
+            for chunk in chunks {
                 // A send fails when the other side has stopped.
                 if send.send(chunk).is_err() {
                     break;
@@ -98,26 +91,20 @@ enum End {
 }
 
 /// Takes a chunk through all steps, writes its part and its rejects, adds its journal line.
-fn finish(
-    segment: &Segment,
-    marks: Option<&[Mark]>,
-    journal: &mut Journal,
-    chunk: Chunk,
-    ctx: &Context<'_>,
-) -> Result<()> {
-    let first = journal.records;
+fn finish(segment: &Segment, journal: &mut Journal, chunk: Chunk, ctx: &Context<'_>) -> Result<()> {
     let taken = chunk.items.len() as u64;
-    let fates = chunk.items.into_par_iter().enumerate().map(|(k, item)| {
+    let fates = chunk.items.into_par_iter().map(|item| {
         ctx.check()?;
-        // Every record of a store is a document, so records number the marks.
-        let mark = marks.and_then(|marks| marks.get(first as usize + k).copied());
-        follow(segment, mark, item)
+        follow(segment, item)
     });
     let fates: Vec<Fate> = fates.collect::<Result<_>>()?;
+    // A program that was stopped together with this one did not fail.
+    ctx.check()?;
+    segment.maps.iter().try_for_each(|stage| stage.map.settle(chunk.done))?;
     let summary = &journal.summary;
     let mut entry = Entry {
         after: chunk.after,
-        records: first + taken,
+        records: journal.records + taken,
         hashes: [summary.main.hash.clone(), summary.heldout.hash.clone()],
         parts: [None, None],
         counts: summary.counts.clone(),
@@ -155,16 +142,17 @@ fn finish(
 }
 
 /// Reads one record and takes it through the barrier's decision and the maps.
-fn follow(segment: &Segment, mark: Option<Mark>, item: Item) -> Result<Fate> {
+fn follow(segment: &Segment, mut item: Item) -> Result<Fate> {
     let mut fate = Fate { reader: 0, bytes: vec![item.bytes()], end: End::Skipped("") };
+    let mark = item.take_mark();
     let mut doc = match read(segment, item, &mut fate.reader)? {
         Ok(doc) => doc,
         Err(end) => return Ok(Fate { end, ..fate }),
     };
     fate.bytes.push(doc.bytes());
-    let barrier = segment.barrier.as_ref().zip(mark);
-    let first = barrier.map(|(stage, mark)| {
-        let outcome = stage.barrier.apply(&mut doc, mark);
+    let barrier = segment.barrier.as_ref();
+    let first = barrier.map(|stage| {
+        let outcome = stage.barrier.apply(&mut doc, mark.as_ref());
         (outcome, stage.barrier.name(), stage.rejects.is_some())
     });
     if let Some((Outcome::Drop(reason), step, keep)) = first {
@@ -191,7 +179,7 @@ fn follow(segment: &Segment, mark: Option<Mark>, item: Item) -> Result<Fate> {
 /// The document of a record, or the end of a record that holds none.
 fn read(segment: &Segment, item: Item, number: &mut usize) -> Result<Result<Document, End>> {
     let (reader, file, record) = match item {
-        Item::Stored { path, line } => {
+        Item::Stored { path, line, .. } => {
             return serde_json::from_slice(&line).map(Ok).map_err(|e| DataError::artifact(&path, e));
         }
         Item::Source { reader, file, record } => (reader, file, record),

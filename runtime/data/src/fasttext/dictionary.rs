@@ -3,9 +3,9 @@
 use super::bytes::{Bytes, Read};
 
 /// The token that fastText puts at the end of every line.
-const END_OF_LINE: &[u8] = b"</s>";
+pub(super) const END_OF_LINE: &[u8] = b"</s>";
 /// Tokens that begin with this are labels, not words.
-const LABEL: &[u8] = b"__label__";
+pub(super) const LABEL: &[u8] = b"__label__";
 /// The longest n-grams that make sense; a longer one in the header is damage.
 const LONGEST: usize = 1000;
 /// Marks a free slot of an [`Index`].
@@ -16,10 +16,10 @@ const EMPTY: u32 = u32::MAX;
 pub(super) struct Args {
     pub(super) dim: usize,
     pub(super) loss: i32,
-    word_ngrams: usize,
-    bucket: u32,
-    min_chars: usize,
-    max_chars: usize,
+    pub(super) word_ngrams: usize,
+    pub(super) bucket: u32,
+    pub(super) min_chars: usize,
+    pub(super) max_chars: usize,
 }
 
 impl Args {
@@ -130,7 +130,40 @@ fn hash(start: u32, bytes: &[u8]) -> u32 {
 /// Hash of nothing.
 const START: u32 = 2_166_136_261;
 
+/// Cuts a line into words as fastText does.
+pub(super) fn tokens(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_space = |b: &u8| matches!(b, b' ' | b'\n' | b'\r' | b'\t' | 0x0b | 0x0c | 0);
+    line.split(is_space).filter(|token| !token.is_empty())
+}
+
 impl Dictionary {
+    /// A dictionary of these words, and labels with their counts in descending order.
+    pub(super) fn of(args: Args, words: &[&[u8]], labels: Vec<String>, counts: Vec<i64>) -> Dictionary {
+        let ends = words.iter().scan(0, |end, word| {
+            *end += word.len();
+            Some(*end)
+        });
+        let ends: Vec<usize> = ends.collect();
+        let index = Index::new(words.iter().map(|word| hash(START, word)));
+        Dictionary { args, text: words.concat(), ends, index, labels, counts, kept: None }
+    }
+
+    /// The settings of a dictionary that is being trained.
+    pub(super) fn args(&self) -> &Args {
+        &self.args
+    }
+
+    /// Another number of buckets, before anything is trained.
+    pub(super) fn with_buckets(mut self, bucket: u32) -> Dictionary {
+        self.args.bucket = bucket;
+        self
+    }
+
+    /// Words in their order.
+    pub(super) fn words(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|word| word_at(&self.text, &self.ends, word))
+    }
+
     pub(super) fn read(bytes: &mut Bytes<'_>, args: Args) -> Read<Dictionary> {
         let size = bytes.count("the size of the dictionary")?;
         let words = bytes.count("the number of words")?;
@@ -202,9 +235,7 @@ impl Dictionary {
     pub(super) fn rows_of(&self, line: &[u8], mut row: impl FnMut(usize)) {
         let mut hashes = Vec::new();
         let mut bounded = Vec::new();
-        let is_space = |b: &u8| matches!(b, b' ' | b'\n' | b'\r' | b'\t' | 0x0b | 0x0c | 0);
-        let tokens = line.split(is_space).filter(|token| !token.is_empty()).chain([END_OF_LINE]);
-        for token in tokens {
+        for token in tokens(line).chain([END_OF_LINE]) {
             let code = hash(START, token);
             let known = self.index.find(code, |word| word_at(&self.text, &self.ends, word) == token);
             if known.is_none() && token.starts_with(LABEL) {

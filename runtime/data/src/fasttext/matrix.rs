@@ -60,6 +60,19 @@ impl Books {
 }
 
 impl Matrix {
+    /// A matrix out of its numbers, row after row.
+    pub(super) fn dense(width: usize, numbers: Vec<f32>) -> Matrix {
+        Matrix { rows: numbers.len() / width.max(1), width, store: Store::Dense(numbers) }
+    }
+
+    /// The numbers of a dense matrix, row after row; none of a quantised one.
+    pub(super) fn numbers(&self) -> &[f32] {
+        match &self.store {
+            Store::Dense(numbers) => numbers,
+            Store::Quantised { .. } => &[],
+        }
+    }
+
     /// A matrix as fastText writes it: quantised or dense.
     pub(super) fn read(bytes: &mut Bytes<'_>, quantised: bool, what: &str) -> Read<Matrix> {
         let with_norms = quantised && bytes.bool("the norm flag")?;

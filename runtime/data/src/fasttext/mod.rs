@@ -9,6 +9,8 @@ mod bytes;
 mod dictionary;
 mod loss;
 mod matrix;
+mod train;
+mod write;
 
 use std::path::Path;
 
@@ -19,6 +21,8 @@ use self::{
     matrix::Matrix,
 };
 use crate::error::{DataError, Result};
+
+pub use train::{Example, Settings, train};
 
 /// The first four bytes of every model file.
 const MAGIC: i32 = 793_712_314;

@@ -8,6 +8,8 @@ mod mix;
 mod source;
 mod tokenizer;
 
+pub use mix::Change;
+
 use llmp_stdlib::Kind;
 
 pub use concat::Concat;

@@ -30,6 +30,9 @@ pub struct Roots {
     pub named: BTreeMap<String, PathBuf>,
     /// The cache folder of the Hugging Face tools, where `hf("org/name")` is looked for.
     pub hub: PathBuf,
+    /// Results of the plan that a step refers to in its arguments: `Value::Input(n)` is the folder or file number `n`. Number
+    /// 0 is the pipe that the step stands in.
+    pub inputs: Vec<PathBuf>,
 }
 
 impl Roots {

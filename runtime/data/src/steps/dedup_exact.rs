@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use unicode_normalization::UnicodeNormalization;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Barrier, Built, Mark, Outcome, Step};
-use crate::{document::Document, error::Result, readers::Roots, tokens::id_hash};
+use super::{Barrier, Built, Mark, Step, clusters};
+use crate::{
+    document::Document,
+    engine::{Desk, Packed, Sorter},
+    error::Result,
+    readers::Roots,
+};
 
 llmp_stdlib::def! {
     /// Drops documents whose text occurred before; the first in document order stays.
     ///
     /// Texts are equal when they are after Unicode normalisation (NFC) and with every run of whitespace as one space.
-    /// Texts are compared by a 128-bit hash. Reason: `duplicate`.
+    /// Texts are compared by a 128-bit hash; the sort spills to disk, so memory does not grow with the set. Groups are named in
+    /// `clusters.jsonl`. Reason: `duplicate`.
     ///
     /// ```llmp
     /// dataset unique = concat([books, crawl]) |> dedup_exact()
@@ -32,31 +37,38 @@ impl Barrier for DedupExact {
         "dedup_exact"
     }
 
-    fn width(&self) -> usize {
-        3
-    }
-
-    fn sketch(&self, doc: &Document) -> Vec<u64> {
+    fn sketch(&self, doc: &Document, out: &mut Vec<u8>) {
         let mut text = String::with_capacity(doc.text.len());
         for word in doc.text.split_whitespace() {
             text.push(' ');
-            text.extend(word.nfc());
+            if word.is_ascii() {
+                text.push_str(word);
+            } else {
+                text.extend(word.nfc());
+            }
         }
-        let hash = xxh3_128(text.as_bytes());
-        vec![id_hash(&doc.id), (hash >> 64) as u64, hash as u64]
+        clusters::id(doc, out);
+        xxh3_128(text.as_bytes()).pack(out);
     }
 
-    fn decide(&self, sketches: &[u64]) -> Vec<Mark> {
-        let mut first: IndexMap<(u64, u64), u64> = IndexMap::new();
-        let mark = |sketch: &[u64]| {
-            let key = (sketch[1], sketch[2]);
-            let keep = !first.contains_key(&key);
-            Mark { cluster: *first.entry(key).or_insert(sketch[0]), keep }
-        };
-        sketches.chunks_exact(3).map(mark).collect()
-    }
-
-    fn apply(&self, _doc: &mut Document, mark: Mark) -> Outcome {
-        if mark.keep { Outcome::Keep } else { Outcome::Drop("duplicate".into()) }
+    fn decide(&self, desk: &mut Desk<'_>) -> Result<()> {
+        let mut texts: Sorter<'_, (u128, u64)> = desk.sorter();
+        desk.each(|number, mut sketch| {
+            let _id: String = desk.unpack(&mut sketch)?;
+            texts.push((desk.unpack(&mut sketch)?, number))
+        })?;
+        let mut members: Sorter<'_, (u64, u64)> = desk.sorter();
+        let mut first = None;
+        for row in texts.sorted()? {
+            let (text, number) = row?;
+            match first {
+                Some((same, kept)) if same == text => {
+                    members.push((number, kept))?;
+                    desk.mark(number, &Mark::drop("duplicate"))?;
+                }
+                _ => first = Some((text, number)),
+            }
+        }
+        clusters::report(desk, self.name(), members)
     }
 }

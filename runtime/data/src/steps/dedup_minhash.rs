@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use llmp_stdlib::{Column, Problem};
-use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{Barrier, Built, Mark, Outcome, Step};
+use super::{Barrier, Built, Mark, Outcome, Step, clusters};
 use crate::{
     document::{Cell, Document},
+    engine::{Desk, Packed, Sorter},
     error::Result,
     readers::Roots,
-    tokens::id_hash,
 };
 
 llmp_stdlib::def! {
@@ -21,12 +20,13 @@ llmp_stdlib::def! {
     /// Two documents whose sets of word n-grams have the Jaccard similarity s fall into one cluster with probability
     /// 1 - (1 - s^rows)^bands (Broder 1997; FineWeb's 14 × 8 are the defaults: 77% at s = 0.75, 99.7% at 0.85); clusters
     /// are closed under chains of such pairs. Words are compared in lower case, without punctuation and accents. The
-    /// column `cluster` names the cluster. Reason: `near duplicate`. Memory: about `8 · bands + 50` bytes a document.
+    /// column `cluster` names the cluster, `clusters.jsonl` its members. Reason: `near duplicate`. Band hashes are sorted on disk;
+    /// memory is four bytes a document.
     ///
     /// ```llmp
     /// dataset unique = web |> dedup_minhash(ngram = 5, bands = 14, rows = 8)
     /// ```
-    DedupMinhash = "dedup_minhash", rev 1, whole_of [Docs, Chat, Prompt, Preference], adds [cluster: Text], check sizes {
+    DedupMinhash = "dedup_minhash", rev 2, whole_of [Docs, Chat, Prompt, Preference], adds [cluster: Text], check sizes {
         /// Words per n-gram.
         ngram: u64 = "5",
         /// Bands; one that is equal makes a pair.
@@ -51,48 +51,91 @@ fn sizes(it: &DedupMinhash) -> Vec<Problem> {
 
 impl Step for DedupMinhash {
     fn build(self, _roots: &Roots) -> Result<Built> {
-        Ok(Built::Barrier(Arc::new(self)))
+        let factor = |part: u64| {
+            let draw = move |k: u64, seed: u64| xxh3_64_with_seed(&(2 * k + part).to_le_bytes(), seed) as u32;
+            let padded = (self.bands * self.rows).next_multiple_of(LANES as u64);
+            (0..padded).map(|k| draw(k, self.seed)).collect::<Vec<u32>>()
+        };
+        let (factors, shifts) = (factor(0).into_iter().map(|a| a | 1).collect(), factor(1));
+        Ok(Built::Barrier(Arc::new(Ready { settings: self, factors, shifts })))
     }
 }
 
-impl DedupMinhash {
+/// The step with its hash functions: `x` becomes `factor · x + shift` modulo 2^32.
+#[derive(Debug)]
+struct Ready {
+    settings: DedupMinhash,
+    factors: Vec<u32>,
+    shifts: Vec<u32>,
+}
+
+/// Hash functions that are computed side by side.
+const LANES: usize = 16;
+
+impl Ready {
     /// The smallest value of each hash function over the n-grams of a text; `None` for a text without words.
     fn signature(&self, text: &str) -> Option<Vec<u32>> {
-        let words: Vec<u64> = plain_words(text).iter().map(|word| xxh3_64(word.as_bytes())).collect();
-        let n = (self.ngram.max(1) as usize).min(words.len());
+        let words = word_hashes(text);
+        let n = (self.settings.ngram.max(1) as usize).min(words.len());
         if n == 0 {
             return None;
         }
-        let functions: Vec<(u64, u64)> = (0..self.bands * self.rows)
-            .map(|k| {
-                let draw = |part: u64| xxh3_64_with_seed(&(2 * k + part).to_le_bytes(), self.seed);
-                (draw(0) | 1, draw(1))
-            })
-            .collect();
-        let mut least = vec![u32::MAX; functions.len()];
-        for gram in words.windows(n) {
-            let gram = gram
-                .iter()
-                .fold(0u64, |hash, word| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31));
-            // Multiply-add-shift (Dietzfelbinger) over a mixed 64-bit value.
-            for (least, &(a, b)) in least.iter_mut().zip(&functions) {
-                *least = (*least).min((a.wrapping_mul(gram).wrapping_add(b) >> 32) as u32);
-            }
-        }
+        let gram = |gram: &[u64]| {
+            let mix =
+                |hash: u64, word: &u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
+            (gram.iter().fold(0, mix) >> 16) as u32
+        };
+        let grams: Vec<u32> = words.windows(n).map(gram).collect();
+        let mut least = vec![u32::MAX; self.factors.len()];
+        all_minima(&grams, &self.factors, &self.shifts, &mut least);
+        least.truncate((self.settings.bands * self.settings.rows) as usize);
         Some(least)
     }
 }
 
-/// Words in lower case and NFKD without marks and punctuation.
-fn plain_words(text: &str) -> Vec<String> {
-    let word = |word: &str| {
-        let letters = word.nfkd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
-        letters.collect::<String>()
-    };
-    text.split_whitespace().map(word).filter(|word| !word.is_empty()).collect()
+/// The same numbers on every processor; only how many are computed at once differs.
+fn all_minima(grams: &[u32], factors: &[u32], shifts: &[u32], least: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx2) = pulp::x86::V3::try_new() {
+        return pulp::Simd::vectorize(avx2, || minima(grams, factors, shifts, least));
+    }
+    minima(grams, factors, shifts, least);
 }
 
-impl Barrier for DedupMinhash {
+#[inline(always)]
+fn minima(grams: &[u32], factors: &[u32], shifts: &[u32], least: &mut [u32]) {
+    let lanes = least.as_chunks_mut::<LANES>().0.iter_mut();
+    let functions = factors.as_chunks::<LANES>().0.iter().zip(shifts.as_chunks::<LANES>().0);
+    for (least, (factors, shifts)) in lanes.zip(functions) {
+        for gram in grams {
+            for k in 0..LANES {
+                least[k] = least[k].min(factors[k].wrapping_mul(*gram).wrapping_add(shifts[k]));
+            }
+        }
+    }
+}
+
+/// Hashes of the words in lower case and NFKD without marks and punctuation.
+fn word_hashes(text: &str) -> Vec<u64> {
+    let mut hashes = Vec::with_capacity(text.len() / 5);
+    let mut word = Vec::new();
+    for piece in text.split_whitespace() {
+        word.clear();
+        if piece.is_ascii() {
+            let letters = piece.bytes().filter(u8::is_ascii_alphanumeric);
+            word.extend(letters.map(|byte| byte.to_ascii_lowercase()));
+        } else {
+            let letters = piece.nfkd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+            letters.for_each(|c| word.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()));
+        }
+        if !word.is_empty() {
+            hashes.push(xxh3_64(&word));
+        }
+    }
+    hashes
+}
+
+impl Barrier for Ready {
     fn name(&self) -> &'static str {
         "dedup_minhash"
     }
@@ -101,47 +144,59 @@ impl Barrier for DedupMinhash {
         vec![("cluster", Column::Text)]
     }
 
-    /// The hash of the id, then one hash per band.
-    fn width(&self) -> usize {
-        1 + self.bands as usize
-    }
-
-    fn sketch(&self, doc: &Document) -> Vec<u64> {
-        let id = id_hash(&doc.id);
-        let mut sketch = vec![id];
-        match self.signature(&doc.text) {
-            Some(signature) => sketch.extend(signature.chunks_exact(self.rows.max(1) as usize).map(|band| {
-                let bytes: Vec<u8> = band.iter().flat_map(|value| value.to_le_bytes()).collect();
-                xxh3_64(&bytes)
-            })),
-            // Documents without words are not duplicates of each other.
-            None => sketch.resize(self.width(), id),
+    /// The id, then one hash per band; none for a document without words.
+    fn sketch(&self, doc: &Document, out: &mut Vec<u8>) {
+        clusters::id(doc, out);
+        let signature = self.signature(&doc.text).unwrap_or_default();
+        for (band, values) in (0u64..).zip(signature.chunks_exact(self.settings.rows.max(1) as usize)) {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            xxh3_64_with_seed(&bytes, band).pack(out);
         }
-        sketch
     }
 
-    fn decide(&self, sketches: &[u64]) -> Vec<Mark> {
-        let width = self.width();
-        let mut parents: Vec<u32> = (0..(sketches.len() / width) as u32).collect();
-        for band in 1..width {
-            let mut keys: Vec<(u64, u32)> =
-                sketches.chunks_exact(width).zip(0..).map(|(sketch, index)| (sketch[band], index)).collect();
-            keys.par_sort_unstable();
-            for pair in keys.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-                unite(&mut parents, pair[0].1, pair[1].1);
+    fn decide(&self, desk: &mut Desk<'_>) -> Result<()> {
+        let documents = u32::try_from(desk.documents());
+        let documents = documents.map_err(|_| desk.error("takes at most 4,294,967,295 documents"))?;
+        let mut bands: Sorter<'_, (u64, u32)> = desk.sorter();
+        desk.each(|number, mut sketch| {
+            let _id: String = desk.unpack(&mut sketch)?;
+            while !sketch.is_empty() {
+                bands.push((desk.unpack(&mut sketch)?, number as u32))?;
+            }
+            Ok(())
+        })?;
+        let mut parents: Vec<u32> = (0..documents).collect();
+        let mut last = None;
+        for row in bands.sorted()? {
+            let (band, number) = row?;
+            match last {
+                Some((same, first)) if same == band => unite(&mut parents, first, number),
+                _ => last = Some((band, number)),
             }
         }
-        (0..parents.len() as u32)
-            .map(|index| {
-                let first = root(&mut parents, index);
-                Mark { cluster: sketches[first as usize * width], keep: first == index || !self.drop }
-            })
-            .collect()
+        let mut members: Sorter<'_, (u64, u64)> = desk.sorter();
+        let mut named: Sorter<'_, (u64, u64)> = desk.sorter();
+        for number in 0..documents {
+            let first = root(&mut parents, number);
+            if first != number {
+                members.push((u64::from(number), u64::from(first)))?;
+                named.push((u64::from(first), u64::from(number)))?;
+            }
+        }
+        drop(parents);
+        clusters::name(desk, named, |desk, number, name| {
+            let mut mark = Mark::cell("cluster", name);
+            mark.drop = self.settings.drop.then(|| "near duplicate".into());
+            desk.mark(number, &mark)
+        })?;
+        clusters::report(desk, self.name(), members)
     }
 
-    fn apply(&self, doc: &mut Document, mark: Mark) -> Outcome {
-        doc.columns.insert("cluster".into(), Cell::Text(format!("{:016x}", mark.cluster)));
-        if mark.keep { Outcome::Keep } else { Outcome::Drop("near duplicate".into()) }
+    fn apply(&self, doc: &mut Document, mark: Option<&Mark>) -> Outcome {
+        if mark.is_none() {
+            doc.columns.insert("cluster".into(), Cell::Text(clusters::of(&doc.id)));
+        }
+        mark.map_or(Outcome::Keep, |mark| mark.apply(doc))
     }
 }
 

@@ -1,21 +1,32 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
+mod amount;
 mod as_chat;
 mod as_docs;
 mod as_labelled;
 mod as_preference;
 mod as_prompt;
 mod bad_words;
+mod barrier;
 mod block_urls;
 mod c4_lines;
 mod c4_quality;
 mod charset;
+mod classify;
+mod clusters;
 mod code_quality;
+mod count_tokens;
+mod decontaminate;
 mod dedup_exact;
+mod dedup_lines;
 mod dedup_minhash;
+mod dedup_semantic;
+mod dedup_substring;
+mod dedup_url;
 mod detect_language;
 mod drop_if;
 mod drop_profanity;
+mod external;
 mod extract_text;
 mod files;
 mod fineweb_quality;
@@ -24,22 +35,31 @@ mod gopher_repetition;
 mod html;
 mod keep_if;
 mod keep_licenses;
+mod keep_top;
 mod mathml;
 mod opt_out;
 mod pii;
 pub mod planned;
 pub mod predicate;
+mod quality_filter;
+mod ranked;
 mod redact_pii;
 mod refinedweb_lines;
 mod repair_unicode;
 mod robots;
 pub mod robots_txt;
+mod sample;
 mod score_math;
+mod score_perplexity;
+mod score_token_kl;
 mod sentences;
+mod shuffle;
+mod sort;
 mod split;
 mod strip_markdown;
 mod structure;
 mod table;
+mod take;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -49,9 +69,15 @@ mod urls;
 mod word_list;
 pub mod words;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt::Debug,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use llmp_stdlib::{Column, Record, Settings, Signature};
+use llmp_stdlib::{Column, Record, Settings, Signature, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -60,36 +86,54 @@ use crate::{
     readers::Roots,
 };
 
+pub use amount::Documents;
 pub use as_chat::AsChat;
 pub use as_docs::AsDocs;
 pub use as_labelled::AsLabelled;
 pub use as_preference::AsPreference;
 pub use as_prompt::AsPrompt;
 pub use bad_words::BadWords;
+pub use barrier::{Barrier, Mark};
 pub use block_urls::BlockUrls;
 pub use c4_lines::C4Lines;
 pub use c4_quality::C4Quality;
+pub use classify::Classify;
 pub use code_quality::CodeQuality;
+pub use count_tokens::CountTokens;
+pub use decontaminate::{Against, Benchmarks, Decontaminate, EvaluationSet, Overlap};
 pub use dedup_exact::DedupExact;
+pub use dedup_lines::DedupLines;
 pub use dedup_minhash::DedupMinhash;
+pub use dedup_semantic::DedupSemantic;
+pub use dedup_substring::DedupSubstring;
+pub use dedup_url::{DedupUrl, Kept};
 pub use detect_language::DetectLanguage;
 pub use drop_if::DropIf;
 pub use drop_profanity::DropProfanity;
+pub use external::External;
 pub use extract_text::ExtractText;
 pub use fineweb_quality::FinewebQuality;
 pub use gopher_quality::GopherQuality;
 pub use gopher_repetition::GopherRepetition;
 pub use keep_if::KeepIf;
 pub use keep_licenses::KeepLicenses;
+pub use keep_top::KeepTop;
 pub use opt_out::OptOut;
 pub use pii::Personal;
+pub use quality_filter::QualityFilter;
 pub use redact_pii::{Placeholders, RedactPii};
 pub use refinedweb_lines::RefinedwebLines;
 pub use repair_unicode::RepairUnicode;
 pub use robots::{Robots, Unknown};
+pub use sample::Sample;
 pub use score_math::ScoreMath;
+pub use score_perplexity::ScorePerplexity;
+pub use score_token_kl::ScoreTokenKl;
+pub use shuffle::Shuffle;
+pub use sort::Sort;
 pub use split::Split;
 pub use strip_markdown::StripMarkdown;
+pub use take::Take;
 pub use tokens::Splitter;
 pub use word_list::{Builtin, WordList};
 
@@ -104,26 +148,42 @@ pub const ALL: &[Entry] = &[
     Entry::of::<BlockUrls>(),
     Entry::of::<C4Lines>(),
     Entry::of::<C4Quality>(),
+    Entry::of::<Classify>(),
     Entry::of::<CodeQuality>(),
+    Entry::of::<CountTokens>(),
+    Entry::of::<Decontaminate>(),
     Entry::of::<DedupExact>(),
+    Entry::of::<DedupLines>(),
     Entry::of::<DedupMinhash>(),
+    Entry::of::<DedupSemantic>(),
+    Entry::of::<DedupSubstring>(),
+    Entry::of::<DedupUrl>(),
     Entry::of::<DetectLanguage>(),
     Entry::of::<DropIf>(),
     Entry::of::<DropProfanity>(),
+    Entry::of::<External>(),
     Entry::of::<ExtractText>(),
     Entry::of::<FinewebQuality>(),
     Entry::of::<GopherQuality>(),
     Entry::of::<GopherRepetition>(),
     Entry::of::<KeepIf>(),
     Entry::of::<KeepLicenses>(),
+    Entry::of::<KeepTop>(),
     Entry::of::<OptOut>(),
+    Entry::of::<QualityFilter>(),
     Entry::of::<RedactPii>(),
     Entry::of::<RefinedwebLines>(),
     Entry::of::<RepairUnicode>(),
     Entry::of::<Robots>(),
+    Entry::of::<Sample>(),
     Entry::of::<ScoreMath>(),
+    Entry::of::<ScorePerplexity>(),
+    Entry::of::<ScoreTokenKl>(),
+    Entry::of::<Shuffle>(),
+    Entry::of::<Sort>(),
     Entry::of::<Split>(),
     Entry::of::<StripMarkdown>(),
+    Entry::of::<Take>(),
 ];
 
 /// The signatures of [`ALL`], for the registry.
@@ -146,6 +206,17 @@ pub enum Built {
     Barrier(Arc<dyn Barrier>),
     /// Cuts the set in two: see [`crate::engine::Segment::split`].
     Split(Split),
+}
+
+/// The folder or file of an argument that names another result of the plan.
+pub(crate) fn located<'a>(step: &'static str, argument: &Value, roots: &'a Roots) -> Result<&'a Path> {
+    let found = match argument {
+        Value::Input(number) => roots.inputs.get(*number),
+        _ => None,
+    };
+    found
+        .map(PathBuf::as_path)
+        .ok_or_else(|| DataError::Step { step, what: format!("{argument} lies nowhere") })
 }
 
 /// Settings of a step that can be made ready to run.
@@ -184,6 +255,14 @@ pub fn build(name: &str, args: &Record, roots: &Roots) -> Result<Option<Built>> 
     entry.map(|entry| (entry.build)(args, roots)).transpose()
 }
 
+/// The globs of files that a step reads and that stand inside an argument (`against = benchmarks(["mmlu"])`).
+pub fn inner_files(name: &str, args: &Record) -> Vec<String> {
+    match Decontaminate::read(args) {
+        Ok(step) if name == Decontaminate::SIGNATURE.name => step.against.globs(),
+        _ => Vec::new(),
+    }
+}
+
 /// The map called `name`; `None` when there is none, or the step is no map.
 ///
 /// Errors: as [`build`].
@@ -202,6 +281,11 @@ pub fn barrier(name: &str, args: &Record, roots: &Roots) -> Result<Option<Arc<dy
         Some(Built::Barrier(barrier)) => Some(barrier),
         Some(Built::Map(_) | Built::Split(_)) | None => None,
     })
+}
+
+/// Whether a step that can be row-wise needs the whole set with these arguments: `sample(count = …)`.
+pub fn needs_all(name: &str, args: &Record) -> bool {
+    name == Sample::SIGNATURE.name && sample::counts(args)
 }
 
 /// What a step says about a document.
@@ -232,39 +316,13 @@ pub trait Map: Send + Sync + Debug {
 
     /// Looks at `doc`, edits it, and says whether it goes on.
     fn apply(&self, doc: &mut Document) -> Outcome;
-}
 
-/// What a barrier decided about one document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The cluster that the document belongs to.
-    pub cluster: u64,
-    /// Whether it is the copy that stays.
-    pub keep: bool,
-}
-
-/// A step that needs the whole set: a first pass sketches each document, a decision sees all sketches, a second pass
-/// applies the decision.
-pub trait Barrier: Send + Sync + Debug {
-    /// The step's name in the language.
-    fn name(&self) -> &'static str;
-
-    /// Columns that it adds.
-    fn adds(&self) -> Vec<(&'static str, Column)> {
-        Vec::new()
+    /// Called after each chunk before anything of it is written; `last`: no document comes any more.
+    ///
+    /// Errors: what went wrong with a document and must end the run, where [`Map::apply`] could not say so.
+    fn settle(&self, _last: bool) -> Result<()> {
+        Ok(())
     }
-
-    /// Words per sketch.
-    fn width(&self) -> usize;
-
-    /// The sketch of one document: exactly [`Barrier::width`] words.
-    fn sketch(&self, doc: &Document) -> Vec<u64>;
-
-    /// One mark per document; `sketches` lie one after the other in document order.
-    fn decide(&self, sketches: &[u64]) -> Vec<Mark>;
-
-    /// Writes the decision into the document, or drops it.
-    fn apply(&self, doc: &mut Document, mark: Mark) -> Outcome;
 }
 
 /// What went into a step, came out and was dropped.

@@ -4,7 +4,12 @@
 
 mod bad_data;
 mod common;
+mod contamination;
+mod dedup;
 mod engine;
+mod minhash;
+mod packing;
 mod readers;
 mod rows;
+mod select;
 mod tokens;

@@ -9,6 +9,7 @@ pub mod e1202_requirement;
 pub mod e1301_store;
 pub mod e1303_files;
 pub mod e1304_stopped;
+pub mod e1305_external;
 
 use llmp_grammar::Info;
 
@@ -23,4 +24,5 @@ pub const ALL: &[&Info] = &[
     &e1301_store::INFO,
     &e1303_files::INFO,
     &e1304_stopped::INFO,
+    &e1305_external::INFO,
 ];

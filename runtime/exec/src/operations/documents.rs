@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use llmp_data::engine::{self, BarrierStage, Input, Segment, Stage, Stored, Summary};
 use llmp_data::kinds::Exporting;
+use llmp_data::readers::Roots;
 use llmp_data::steps::{self, Built, Map};
 use llmp_data::{Progress, readers};
 use llmp_stdlib::event::Funnel;
@@ -36,17 +37,19 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
         Input::Source(vec![(reader, files)])
     } else {
         names.push(None);
+        // Further inputs of a step are what its arguments refer to.
+        let mut pipes = 1;
         if first.op == CONCAT {
             steps = &steps[1..];
+            pipes = first.inputs.len();
         }
-        Input::Stored((0..first.inputs.len()).map(|n| work.stored(first, n)).collect::<Result<_, _>>()?)
+        Input::Stored((0..pipes).map(|n| work.stored(first, n)).collect::<Result<_, _>>()?)
     };
     let mut segment = Segment::new(input, &out);
     for step in steps {
         names.push(Some(work.plan.name(&step.id)));
-        match steps::build(&step.op, &step.args, &work.options.roots)
-            .map_err(|e| data_failure(e).at(&step.id))?
-        {
+        let roots = Roots { inputs: inputs(work, step)?, ..work.options.roots.clone() };
+        match steps::build(&step.op, &step.args, &roots).map_err(|e| data_failure(e).at(&step.id))? {
             Some(Built::Map(map)) => segment.maps.push(stage(step, map, work)),
             Some(Built::Barrier(barrier)) => {
                 segment.barrier = Some(BarrierStage { barrier, rejects: rejects(step, work) });
@@ -61,6 +64,12 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
         parts.insert("heldout".to_owned(), content(&summary.heldout, "heldout"));
     }
     Ok(made(parts, &summary, &names))
+}
+
+/// What `Value::Input(n)` in a step's arguments stands for; the pipe of a fused step is nowhere.
+fn inputs(work: &Work<'_>, step: &Step) -> Result<Vec<std::path::PathBuf>, Failure> {
+    let pipe = std::iter::once(Ok(std::path::PathBuf::new()));
+    pipe.chain((1..step.inputs.len()).map(|n| work.stored(step, n))).collect()
 }
 
 /// Writes stored documents or tokens in the form that an export names.

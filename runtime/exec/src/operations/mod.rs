@@ -1,5 +1,6 @@
 //! What each op of a plan does. An operation reads finished inputs and writes into its work folder.
 
+mod classifiers;
 mod documents;
 mod models;
 mod tokens;
@@ -126,6 +127,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "bpe" | "tokenizer_file" => tokens::tokenizer(work),
         "hf" if !work.step().args.contains_key("split") => tokens::tokenizer(work),
         "tokenize" => tokens::tokenize(work),
+        "classifier" => classifiers::classifier(work),
         "pretrain" => models::pretrain(work),
         "eval" => models::eval(work),
         "release" => models::release(work),

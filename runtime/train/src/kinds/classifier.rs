@@ -1,5 +1,6 @@
 //! `classifier name { … }`: learns labels of texts; `classify(name)` adds its score as a column.
 
+use llmp_stdlib::arg::FilePath;
 use llmp_stdlib::{
     Arg, Form, Kind, Output, Planner, Problem, Record, Settings, State, Ty, Value, View, Yields,
 };
@@ -7,17 +8,19 @@ use llmp_stdlib::{
 use crate::settings::Epochs;
 
 llmp_stdlib::def! {
-    /// A linear classifier over hashed n-grams of words, as fastText trains it (Joulin et al. 2016).
+    /// A linear classifier over hashed n-grams of words, as `fasttext supervised` trains it (Joulin et al. 2016): softmax over the mean of
+    /// the rows of a text's words and n-grams, stochastic gradient descent. The result does not depend on threads.
     ///
-    /// Llama 3.1 asks such a model whether Wikipedia would cite a page; DataComp-LM keeps the best 10% by one.
+    /// Llama 3.1 asks such a model whether Wikipedia would cite a page; DataComp-LM keeps the best 10% by one. Words lie
+    /// between whitespace, as they are spelt. The model is a `.bin` file that fastText reads.
     ///
     /// ```llmp
     /// backbone = linear(ngrams = 2, buckets = 2M)
     /// ```
-    @planned Linear = "linear", rev 1, check linear {
+    Linear = "linear", rev 1, check linear {
         /// Longest n-gram of words.
         ngrams: u64 = "2",
-        /// Buckets that n-grams are hashed into.
+        /// Buckets that n-grams are hashed into; fewer where the texts have so few n-grams that most would stay empty.
         buckets: u64 = "2M",
         /// Numbers of an embedding.
         width: u64 = "100",
@@ -25,15 +28,47 @@ llmp_stdlib::def! {
         rate: f64 = "0.1",
         /// Fewest occurrences of a word.
         min_count: u64 = "5",
+        /// Shortest n-gram of the characters of a word, where `max_chars` is above 0.
+        min_chars: u64 = "3",
+        /// Longest n-gram of the characters of a word; 0: none. They help with languages and with words that are spelt in many ways.
+        max_chars: u64 = "0",
     }
 }
 
 fn linear(it: &Linear) -> Vec<Problem> {
     let sizes = [("ngrams", it.ngrams), ("buckets", it.buckets), ("width", it.width)];
     let low = sizes.into_iter().find(|(_, n)| *n == 0);
-    low.map(|(name, _)| Problem::error("LLMP0209", name, format!("linear: `{name}` must be at least 1")))
-        .into_iter()
-        .collect()
+    let low =
+        low.map(|(name, _)| Problem::error("LLMP0209", name, format!("linear: `{name}` must be at least 1")));
+    let large = [
+        ("buckets", it.buckets, 1 << 30),
+        ("width", it.width, 1 << 16),
+        ("ngrams", it.ngrams, 10),
+        ("max_chars", it.max_chars, 20),
+    ];
+    let large = large.into_iter().find(|(_, n, most)| n > most).map(|(name, n, most)| {
+        Problem::error("LLMP0209", name, format!("linear: `{name}` is {n}, above {most}"))
+    });
+    let none = it.max_chars > 0 && it.min_chars > it.max_chars;
+    let none = none.then(|| {
+        let words = format!("linear: `min_chars` is {}, above `max_chars`, {}", it.min_chars, it.max_chars);
+        Problem::error("LLMP0209", "min_chars", words)
+    });
+    low.into_iter().chain(large).chain(none).collect()
+}
+
+llmp_stdlib::def! {
+    /// A classifier that fastText trained: its `.bin` or `.ftz` file, taken as it is. `labels` then only measure it.
+    ///
+    /// DataComp-LM and FineWeb publish such models of quality, fastText one of 176 languages.
+    ///
+    /// ```llmp
+    /// backbone = fasttext("models/quality.bin")
+    /// ```
+    Published = "fasttext", rev 1 {
+        /// The model file.
+        path: FilePath,
+    }
 }
 
 llmp_stdlib::def! {
@@ -59,7 +94,7 @@ llmp_stdlib::def! {
 
 llmp_stdlib::family! {
     /// What a classifier is made of.
-    Backbone = "backbone" { Encoder, Linear }
+    Backbone = "backbone" { Encoder, Linear, Published }
 }
 
 /// Texts with labels.
@@ -76,17 +111,20 @@ impl Arg for LabelledData {
 llmp_stdlib::def! {
     /// Learns labels of texts. `classify(name)` adds the probability of its positive label as the column `.name`.
     ///
+    /// Some labels are held out by a hash of the record's id (of its dedup cluster where there is a column `cluster`): accuracy, log loss
+    /// and calibration (expected calibration error, a reliability table) on them lie in `report.json` beside the model.
+    ///
     /// ```llmp
     /// classifier educational {
     ///   backbone = linear(ngrams = 2, buckets = 2M)
     ///   labels   = jsonl("labels/quality.jsonl", as = Labelled)
     /// }
     /// ```
-    @planned Classifier = "classifier", rev 1 {
+    Classifier = "classifier", rev 1 {
         /// What it is made of.
         backbone: Backbone = "linear()",
-        /// Texts with their labels.
-        labels: LabelledData,
+        /// Texts with their labels; only a `backbone` that is trained already does without.
+        labels: Option<LabelledData> = "none",
         /// The label whose probability is the score; without it the last in order of the alphabet, or the number itself
         /// where labels are numbers.
         positive: Option<String> = "none",
@@ -107,6 +145,11 @@ pub(super) static KIND: Kind =
 
 fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems = super::post::check_numbers(view);
+    let published =
+        matches!(view.get("backbone"), Some(Value::Call(call)) if call.name == Published::SIGNATURE.name);
+    if view.get("labels") == Some(&Value::None) && !published {
+        problems.push(Problem::error("LLMP0103", "labels", "`labels` is missing: what is learnt from?"));
+    }
     if view.read::<Vec<String>>("columns").is_some_and(|c| c.is_empty()) {
         let message = "a classifier reads at least one column";
         problems.push(Problem::error("LLMP0209", "columns", message).fix(
@@ -122,12 +165,13 @@ fn check(view: &View<'_>) -> Vec<Problem> {
 }
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
-    let missing = || Problem::error("LLMP0103", "labels", "`labels` is missing");
-    let Output::Port(labels) = planner.data(view.get("labels").ok_or_else(missing)?)? else {
-        return Err(Problem::error("LLMP0201", "labels", "labels are data"));
-    };
     let mut args: Record = view.members.clone();
-    args.insert("labels".into(), Value::Port(labels));
+    if let Some(labels) = view.get("labels").filter(|labels| **labels != Value::None) {
+        let Output::Port(labels) = planner.data(labels)? else {
+            return Err(Problem::error("LLMP0201", "labels", "labels are data"));
+        };
+        args.insert("labels".into(), Value::Port(labels));
+    }
     let signature = view.kind.signature;
     Ok(Output::Port(planner.step(signature.name, signature.rev, args)))
 }

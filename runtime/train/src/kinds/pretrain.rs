@@ -1,5 +1,6 @@
 //! `pretrain name { … }`: trains a model on text.
 
+use llmp_data::pack::Packing;
 use llmp_nn::kinds::Position;
 use llmp_stdlib::arg::{ModelRef, Tokens, TrainingData};
 use llmp_stdlib::kind::{Cost, Group};
@@ -56,6 +57,8 @@ llmp_stdlib::def! {
         precision: Precision = "f32",
         /// What a token sees of its row.
         attention: Attention = "per_document",
+        /// How documents become rows of one length.
+        packing: Packing = "concat",
         /// Weight of the penalty on the squared log of the softmax's denominator.
         z_loss: f64 = "0",
         /// Micro-batches of a batch. `auto`: the fewest of at most 2,048 positions. It changes the result only in the

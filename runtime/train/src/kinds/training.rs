@@ -2,7 +2,7 @@
 
 use llmp_nn::spec::{Architecture, Pass};
 use llmp_stdlib::arg::{BatchSize, Tokens};
-use llmp_stdlib::{Output, Planner, Port, Problem, Rational, Record, StageCost, Value, View, Yields};
+use llmp_stdlib::{Output, Part, Planner, Port, Problem, Rational, Record, StageCost, Value, View, Yields};
 
 use super::chain::{self, Known};
 use super::decoder::Decoder;
@@ -156,7 +156,8 @@ pub(super) struct Begun {
 }
 
 /// Members that are arguments only where they are not what they are by default: older plans keep their keys.
-const WHERE_CHANGED: &[&str] = &["precision", "z_loss", "publish", "on_spike", "position", "dropout"];
+const WHERE_CHANGED: &[&str] =
+    &["precision", "z_loss", "publish", "on_spike", "position", "dropout", "packing"];
 
 /// Makes the arguments of a stage that trains on documents.
 pub(super) fn begin(view: &View<'_>, planner: &mut dyn Planner) -> Result<Begun, Problem> {
@@ -210,7 +211,9 @@ pub(super) fn begin(view: &View<'_>, planner: &mut dyn Planner) -> Result<Begun,
         let param = view.kind.signature.param(name);
         let default = param.and_then(|p| llmp_stdlib::literal::parse(p.default?).ok());
         let value = view.members.get(*name);
-        if let Some(value) = value.filter(|v| default.as_ref() != Some(*v)) {
+        // `sft` has a `packing` of another sense, yes or no.
+        let own = |v: &&Value| *name != "packing" || matches!(v, Value::Choice(_));
+        if let Some(value) = value.filter(own).filter(|v| default.as_ref() != Some(*v)) {
             args.insert((*name).to_owned(), value.clone());
         }
     }
@@ -247,20 +250,25 @@ pub(super) fn result(view: &View<'_>, spec: Record) -> Record {
 fn parts(data: Output, tokenizer: &Port, planner: &mut dyn Planner) -> Result<Vec<Value>, Problem> {
     let one = Rational::from(1);
     let parts = match data {
-        Output::Port(port) => vec![(port, one, None)],
-        Output::Mix(parts) => parts.into_iter().map(|p| (p.port, p.share, p.max_epochs)).collect(),
+        Output::Port(port) => {
+            vec![Part { name: String::new(), port, share: one, max_epochs: None, then: Vec::new() }]
+        }
+        Output::Mix(parts) => parts,
         Output::Nothing | Output::Model { .. } => {
             return Err(Problem::error("LLMP0201", "data", "this is not data"));
         }
     };
-    let part = |(port, share, max_epochs): (Port, Rational, Option<Rational>)| {
-        let tokens = planner.tokens(port, tokenizer.clone());
+    let part = |part: Part| {
+        let then = part.later();
+        let tokens = planner.tokens(part.port, tokenizer.clone());
         let fields = [
             ("tokens", Value::Port(tokens)),
-            ("share", Value::number(share)),
-            ("max_epochs", max_epochs.map_or(Value::None, Value::number)),
+            ("share", Value::number(part.share)),
+            ("max_epochs", part.max_epochs.map_or(Value::None, Value::number)),
         ];
-        Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into())
+        let mut fields: Record = fields.map(|(name, value)| (name.to_owned(), value)).into();
+        fields.extend(then.map(|then| ("then".to_owned(), then)));
+        Value::Record(fields)
     };
     Ok(parts.into_iter().map(part).collect())
 }

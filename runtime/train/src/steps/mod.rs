@@ -2,7 +2,6 @@
 
 mod answers;
 mod choose;
-mod classify;
 mod generate;
 mod verify;
 mod write;
@@ -11,7 +10,6 @@ use llmp_stdlib::{Settings, Signature};
 
 pub use answers::{BestWorstPair, KeepBest, MajorityVote, Score};
 pub use choose::{Choosing, Pick};
-pub use classify::Classify;
 pub use generate::{Committee, Generate, Members, Models};
 pub use verify::{Exact, Json, Matching, Number, UnitTests, Verifier, Verify};
 pub use write::{Evolve, Judge, Rephrase, Synthesize, SynthesizeQa, Tag, Translate};
@@ -19,7 +17,6 @@ pub use write::{Evolve, Judge, Rephrase, Synthesize, SynthesizeQa, Tag, Translat
 /// The signatures of all steps, sorted by name.
 pub const SIGNATURES: &[&Signature] = &[
     BestWorstPair::SIGNATURE,
-    Classify::SIGNATURE,
     Evolve::SIGNATURE,
     Generate::SIGNATURE,
     Judge::SIGNATURE,
@@ -40,22 +37,12 @@ pub const FAMILIES: &[&llmp_stdlib::Family] = &[Choosing::FAMILY];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use llmp_stdlib::{Column, ItemRef, Record, State, Value};
+    use llmp_stdlib::{Record, State};
 
     #[test]
     fn steps_are_sorted_and_planned() {
         assert!(SIGNATURES.windows(2).all(|pair| pair[0].name < pair[1].name));
         assert!(SIGNATURES.iter().all(|s| s.planned && s.flow.is_some() && s.doc.contains("```llmp")));
-    }
-
-    #[test]
-    fn a_classifier_adds_a_column_of_its_name() {
-        let item = |name: &str| Value::Item(ItemRef { item: name.into(), part: None });
-        let args = |value| -> Record { [("classifier".to_owned(), value)].into() };
-        let flow = Classify::SIGNATURE.flow.unwrap();
-        for (unique, column) in [("educational", "educational"), ("data.math_quality", "math_quality")] {
-            assert_eq!(flow.added(&args(item(unique))), [(column.to_owned(), Column::Num)]);
-        }
     }
 
     #[test]

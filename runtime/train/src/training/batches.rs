@@ -1,7 +1,7 @@
 //! From rows of a token stream to micro-batches.
 
 use llmp_data::mix::{Row, TokenStream};
-use llmp_nn::MicroBatch;
+use llmp_nn::{IGNORE, MicroBatch};
 
 use crate::error::Result;
 use crate::settings::Attention;
@@ -23,7 +23,12 @@ pub(super) fn pack(rows: &[Row], attention: Attention) -> MicroBatch {
     let mut batch = MicroBatch { rows: rows.len(), length, ..MicroBatch::default() };
     for row in rows {
         batch.inputs.extend_from_slice(&row.tokens[..length]);
+        let first = batch.targets.len();
         batch.targets.extend_from_slice(&row.tokens[1..]);
+        // The first token of a row is never a target.
+        for index in row.ignored.iter().filter_map(|index| (*index as usize).checked_sub(1)) {
+            batch.targets[first + index] = IGNORE;
+        }
         match attention {
             Attention::PerDocument => batch.doc_start.extend(document_starts(&row.doc_start)),
             Attention::Across => batch.doc_start.resize(batch.inputs.len(), 0),
@@ -48,7 +53,7 @@ mod tests {
 
     /// Two documents `5 6 0` and `7 8 9 0`, the row beginning inside the first.
     fn row() -> Row {
-        Row { tokens: vec![6, 0, 7, 8, 9, 0, 4], doc_start: vec![0, 0, 2, 2, 2, 2, 6] }
+        Row { tokens: vec![6, 0, 7, 8, 9, 0, 4], doc_start: vec![0, 0, 2, 2, 2, 2, 6], ignored: Vec::new() }
     }
 
     #[test]
@@ -57,6 +62,14 @@ mod tests {
         assert_eq!(batch.inputs, [6, 0, 7, 8, 9, 0]);
         assert_eq!(batch.targets, [0, 7, 8, 9, 0, 4]);
         assert_eq!(batch.doc_start, [0, 1, 1, 1, 1, 5]);
+    }
+
+    #[test]
+    fn what_a_row_ignores_is_no_target() {
+        let batch = pack(&[row(), Row { ignored: vec![2, 6], ..row() }], Attention::PerDocument);
+        assert_eq!(batch.targets[..6], [0, 7, 8, 9, 0, 4]);
+        assert_eq!(batch.targets[6..], [0, IGNORE, 8, 9, 0, IGNORE]);
+        assert_eq!(batch.counted(), 10);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::settings::Accumulate;
-use crate::stage::Stage;
+use crate::stage::{Source, Stage};
 
 /// The first state of a stage, and its lengths in steps.
 pub(super) fn start(
@@ -29,6 +29,7 @@ pub(super) fn start(
     let spec = spec(stage, vocabulary)?;
     let mut stream = stream(stage, inputs.shards)?;
     let plan = plan(stage, &stream)?;
+    stream.feasible(plan.budget.tokens())?;
     if let Some(loaded) = checkpoints.newest(host)? {
         let place = loaded.place;
         if place.model != spec || place.step > plan.budget.steps() {
@@ -78,11 +79,18 @@ fn stream(stage: &Stage, shards: Vec<llmp_data::tokens::TokenShard>) -> Result<T
             stream = stream.max_epochs(index, epochs);
         }
     }
-    Ok(stream)
+    let places: Vec<u64> =
+        stage.sources.first().map_or_else(Vec::new, |s| s.then.iter().map(|t| t.0).collect());
+    for (k, after) in places.into_iter().enumerate() {
+        let share = |source: &Source| source.then.get(k).map_or(source.share, |then| then.1);
+        let shares: Vec<f64> = stage.sources.iter().map(share).collect();
+        stream = stream.change(after, &shares)?;
+    }
+    Ok(stream.packing(stage.packing))
 }
 
 fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
-    let available = stream.available().first().copied().unwrap_or_default();
+    let available = stream.pass().first().copied().unwrap_or_default();
     let unknown = || TrainError::Settings("the length of the stage is not known".to_owned());
     let budget: Budget = stage.budget(available).ok_or_else(unknown)?;
     let (warmup, over) = budget.schedule(&stage.schedule, Some(available)).ok_or_else(unknown)?;

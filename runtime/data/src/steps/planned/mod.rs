@@ -1,39 +1,13 @@
-//! Steps that are declared, checked, planned and documented; running them comes with later versions.
+//! What the declarations of several steps share: rules over shares and numbers, columns that arguments name, lengths of n-grams.
 
-mod dedup;
-mod external;
-mod heuristics;
-mod protect;
-mod scores;
-mod select;
+mod lengths;
 
-use llmp_stdlib::{Column, Problem, Record, Settings, Signature, Value};
+use llmp_stdlib::{Column, Problem, Record, Signature, Value};
 
-pub use dedup::{DedupLines, DedupSemantic, DedupSubstring, DedupUrl};
-pub use external::External;
-pub use heuristics::QualityFilter;
-pub use protect::{Against, Benchmarks, Decontaminate, EvaluationSet, Lengths, Overlap};
-pub use scores::{CountTokens, ScorePerplexity, ScoreTokenKl};
-pub use select::{KeepTop, Sample, Shuffle, Sort, Take};
+pub use lengths::Lengths;
 
-/// The signatures of all of them, sorted by name.
-pub const SIGNATURES: &[&Signature] = &[
-    CountTokens::SIGNATURE,
-    Decontaminate::SIGNATURE,
-    DedupLines::SIGNATURE,
-    DedupSemantic::SIGNATURE,
-    DedupSubstring::SIGNATURE,
-    DedupUrl::SIGNATURE,
-    External::SIGNATURE,
-    KeepTop::SIGNATURE,
-    QualityFilter::SIGNATURE,
-    Sample::SIGNATURE,
-    ScorePerplexity::SIGNATURE,
-    ScoreTokenKl::SIGNATURE,
-    Shuffle::SIGNATURE,
-    Sort::SIGNATURE,
-    Take::SIGNATURE,
-];
+/// Steps that are declared, checked and documented, and that this version cannot run: none.
+pub const SIGNATURES: &[&Signature] = &[];
 
 /// A share that is not one: outside 0% to 100%.
 pub(super) fn share(name: &str, value: f64) -> Option<Problem> {
@@ -56,7 +30,7 @@ pub(super) fn named(args: &Record, parameters: &[&str]) -> Vec<String> {
 }
 
 /// Columns out of a record of types.
-fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
+pub(super) fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
     let Some(Value::Record(columns)) = args.get(parameter) else { return Vec::new() };
     let column = |(name, ty): (&String, &Value)| {
         let Value::Choice(ty) = ty else { return None };
@@ -69,31 +43,4 @@ fn typed(args: &Record, parameter: &str) -> Vec<(String, Column)> {
         Some((name.clone(), column))
     };
     columns.iter().filter_map(column).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use llmp_stdlib::State;
-
-    #[test]
-    fn the_table_is_sorted_and_each_step_is_planned_and_sourced() {
-        assert!(SIGNATURES.windows(2).all(|pair| pair[0].name < pair[1].name));
-        for signature in SIGNATURES {
-            assert!(signature.planned && signature.flow.is_some(), "{}", signature.name);
-            assert!(signature.doc.contains("```llmp"), "{} shows no example", signature.name);
-        }
-    }
-
-    #[test]
-    fn what_a_step_adds_can_depend_on_its_arguments() {
-        let args: Record = [(
-            "adds".to_owned(),
-            Value::Record([("toxicity".to_owned(), Value::Choice("Num".into()))].into()),
-        )]
-        .into();
-        let flow = External::SIGNATURE.flow.unwrap();
-        assert_eq!(flow.added(&args), [("toxicity".to_owned(), Column::Num)]);
-        assert_eq!(flow.gives(&args, Some(State::Chat)), Some(State::Chat));
-    }
 }
