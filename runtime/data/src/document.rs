@@ -197,8 +197,12 @@ impl Document {
 
     /// The document as one JSON line, without the newline. Equal documents give equal bytes.
     pub fn to_line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(self.text.len() + self.text.len() / 16 + 256);
         // Strings, numbers and maps with text keys always serialise; a NaN becomes null.
-        serde_json::to_vec(self).unwrap_or_default()
+        match serde_json::to_writer(&mut line, self) {
+            Ok(()) => line,
+            Err(_) => Vec::new(),
+        }
     }
 }
 

@@ -287,8 +287,7 @@ fn what_is_planned_is_refused_by_a_run_and_not_before() {
     let (plan, said) = llmp_interpreter::plan(&program, &registry);
     assert!(!said.has_errors());
     let lacks: Vec<String> = plan.lacks.iter().map(|d| d.message.clone()).collect();
-    assert!(
-        lacks.iter().any(|l| l.contains("`sft`")) && lacks.iter().any(|l| l.contains("Chat")),
-        "{lacks:?}"
-    );
+    assert!(lacks.iter().any(|l| l.contains("`sft`")), "{lacks:?}");
+    // Conversations can be read; what trains on them cannot run yet.
+    assert!(!lacks.iter().any(|l| l.contains("reading")), "{lacks:?}");
 }

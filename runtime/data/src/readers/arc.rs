@@ -39,7 +39,7 @@ fn header(line: &[u8]) -> Option<(&str, &str, u64)> {
     let line = std::str::from_utf8(line).ok()?;
     let mut words = line.trim_end().split(' ');
     let (url, _address, date) = (words.next()?, words.next()?, words.next()?);
-    let length = words.last()?.parse().ok()?;
+    let length = words.next_back()?.parse().ok()?;
     Some((url, date, length))
 }
 

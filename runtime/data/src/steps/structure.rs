@@ -79,7 +79,7 @@ fn language(tag: &Tag) -> Option<String> {
     let class = attribute(tag, "class")?;
     let named =
         class.split_whitespace().find_map(|word| MARKS.iter().find_map(|mark| word.strip_prefix(mark)));
-    let brush = || Some(class.split_once("brush:")?.1.trim().split([';', ' ']).next()?);
+    let brush = || class.split_once("brush:")?.1.trim().split([';', ' ']).next();
     let name = named.or_else(brush)?.to_lowercase();
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "+#-_.".contains(c));
     plain.then_some(name)
