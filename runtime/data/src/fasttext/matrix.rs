@@ -19,6 +19,8 @@ pub(super) struct Matrix {
 #[derive(Debug)]
 enum Store {
     Dense(Vec<f32>),
+    /// As dense, out of a quantised one.
+    WrittenOut(Vec<f32>),
     Quantised {
         /// One code for each piece of each row.
         codes: Vec<u8>,
@@ -72,7 +74,7 @@ impl Matrix {
     pub(super) fn numbers(&self) -> &[f32] {
         match &self.store {
             Store::Dense(numbers) => numbers,
-            Store::Quantised { .. } => &[],
+            Store::Quantised { .. } | Store::WrittenOut(_) => &[],
         }
     }
 
@@ -107,13 +109,13 @@ impl Matrix {
         for (row, numbers) in numbers.chunks_exact_mut(self.width.max(1)).enumerate() {
             self.add_row(row, numbers);
         }
-        Matrix { store: Store::Dense(numbers), ..self }
+        Matrix { store: Store::WrittenOut(numbers), ..self }
     }
 
     /// Adds row `row` to `sum`.
     pub(super) fn add_row(&self, row: usize, sum: &mut [f32]) {
         match &self.store {
-            Store::Dense(numbers) => {
+            Store::Dense(numbers) | Store::WrittenOut(numbers) => {
                 let numbers = &numbers[row * self.width..][..self.width];
                 let (blocks, rest) = numbers.as_chunks::<8>();
                 let (sums, sum) = sum.as_chunks_mut::<8>();
@@ -134,7 +136,7 @@ impl Matrix {
     /// Product of row `row` and `vector`.
     pub(super) fn dot_row(&self, row: usize, vector: &[f32]) -> f32 {
         match &self.store {
-            Store::Dense(numbers) => {
+            Store::Dense(numbers) | Store::WrittenOut(numbers) => {
                 let numbers = &numbers[row * self.width..][..self.width];
                 vector.iter().zip(numbers).map(|(a, b)| a * b).sum()
             }
