@@ -80,7 +80,7 @@ pub(crate) enum Command {
     #[command(after_help = TRACE)]
     Trace(Trace),
     /// Compare the documents of two results.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = DATA_DIFF)]
     Data(Data),
     /// Say why a step runs, or why it does not.
     #[command(after_help = "Example:\n  llmp why clean.dedup_minhash main.llmp")]

@@ -161,6 +161,8 @@ fn case(name: &str) -> Option<(String, bool)> {
         "a chain of 20000 definitions",
         "a chain of 20000 definitions, last first",
         "stages of 300",
+        "as many rounds as there may be",
+        "a family of ten thousand",
     ];
     Some((text, !fine.contains(&name)))
 }
