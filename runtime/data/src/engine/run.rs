@@ -43,7 +43,19 @@ pub fn run(segment: &Segment, ctx: &Context<'_>) -> Result<Summary> {
     if segment.barrier.is_some() {
         barrier::remove(&segment.out)?;
     }
+    keep_bad(segment, &journal.summary, ctx)?;
     Ok(journal.summary)
+}
+
+/// Bad records with their places, one a line of `bad.jsonl` beside the parts.
+fn keep_bad(segment: &Segment, summary: &Summary, ctx: &Context<'_>) -> Result<()> {
+    let path = segment.out.join("bad.jsonl");
+    if summary.bad.is_empty() || path.exists() {
+        return Ok(());
+    }
+    let line = |bad: &BadRecord| serde_json::to_string(bad).map(|line| line + "\n");
+    let lines: Result<String, _> = summary.bad.iter().map(line).collect();
+    ctx.write_whole(&path, lines.map_err(|e| DataError::artifact(&path, e))?.as_bytes())
 }
 
 /// Calls `work` with every chunk, while a second thread reads the next one.
