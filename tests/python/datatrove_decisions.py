@@ -14,13 +14,14 @@ import argparse
 import collections
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
 import llmp_data
 from datatrove.data import Document
-from datatrove.pipeline.filters import C4QualityFilter, FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
+from datatrove.pipeline.filters import C4BadWordsFilter, C4QualityFilter, FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
 from datatrove.utils.text import TERMINAL_PUNCTUATION
 from datatrove.utils.typeshelper import Languages
 from datatrove.utils.word_tokenizers import WordTokenizer, load_word_tokenizer
@@ -43,6 +44,14 @@ class Llmp(WordTokenizer):
         return [(0, len(text))] * llmp_data.sentences(text, TERMINAL_PUNCTUATION)
 
 
+def bad_words(_):
+    """datatrove would fetch the list; here it gets that of llmp."""
+    step = C4BadWordsFilter()
+    words = (pathlib.Path(__file__).resolve().parents[2] / "runtime/data/lists/ldnoobw/en.txt").read_text(encoding="utf-8").split("\n")
+    step._badwords_regex["en"] = re.compile(r"(?:\W|^)({})(?:\W|$)".format("|".join(re.escape(word) for word in words if word)))
+    return step
+
+
 # A filter of datatrove, the pipe of llmp, and the reasons of llmp as datatrove spells them.
 CASES = {
     "gopher_quality": (lambda splitter: GopherQualityFilter(language=splitter), ["gopher_quality()"], {}),
@@ -57,6 +66,7 @@ CASES = {
         ["c4_lines(terminal = false)", "c4_quality(bad_words = false)"],
         {"few sentences": "too_few_sentences", "lorem ipsum": "lorem_ipsum", "curly bracket": "curly_bracket"},
     ),
+    "c4_bad_words": (bad_words, ["c4_quality(lorem_ipsum = false, curly_brackets = false)"], {"bad word": "document_removed_with_badwords"}),
     "fineweb_quality": (
         lambda splitter: FineWebQualityFilter(language=splitter),
         ["fineweb_quality(max_duplicated_lines = 1%, max_newlines = 0.3)"],

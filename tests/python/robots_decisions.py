@@ -52,14 +52,30 @@ def urls(host: str, robots: str, rng: random.Random) -> list[str]:
     return [f"https://{host}{path}" for path in found]
 
 
+def write(path: pathlib.Path, files: dict[str, str], pages: list[tuple[str, str]]) -> None:
+    """Golden decisions for `cargo test`."""
+    chosen = [host for host, robots in files.items() if 200 < len(robots) < 2500 and "Disallow" in robots][::20]
+    rows = []
+    for host in chosen:
+        parsed = Protego.parse(files[host])
+        urls_ = [url for own, url in pages if own == host]
+        said = {agent: "".join("01"[parsed.can_fetch(url, agent)] for url in urls_) for agent in AGENTS}
+        rows.append({"host": host, "robots": files[host], "urls": urls_, "allowed": said})
+    path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--llmp", required=True)
+    parser.add_argument("--llmp")
     parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--golden", type=pathlib.Path, help="writes what Protego says of every 20th short file, and ends")
     args = parser.parse_args()
     files = {row["host"].lower(): row["robots"] for row in llmp_data.rows(args.data / "web/robots.jsonl.gz")}
     rng = random.Random(1)
     pages = [(host, url) for host, robots in files.items() for url in urls(host, robots, rng)]
+    if args.golden:
+        write(args.golden, files, pages)
+        return 0
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

@@ -73,6 +73,15 @@ pub(crate) enum Command {
         after_help = "Examples:\n  llmp run main.llmp\n  llmp run main.llmp --frozen --root data=/mnt/corpora"
     )]
     Run(Run),
+    /// Write one HTML page about the data: funnel, reasons, distributions, samples, mixtures, the data card.
+    #[command(after_help = REPORT)]
+    Report(Report),
+    /// Say what became of a document: where it was dropped and by which score, or what trained on it.
+    #[command(after_help = TRACE)]
+    Trace(Trace),
+    /// Compare the documents of two results.
+    #[command(subcommand)]
+    Data(Data),
     /// Say why a step runs, or why it does not.
     #[command(after_help = "Example:\n  llmp why clean.dedup_minhash main.llmp")]
     Why(Why),
@@ -98,6 +107,28 @@ const CHECK: &str = "Examples:
   llmp check --watch main.llmp             checks again at every change
   llmp check --published main.llmp         lists the values that a paper does not give
   llmp check --frozen --format sarif *.llmp > llmp.sarif";
+
+const REPORT: &str = "Examples:
+  llmp report main.llmp                    writes runs/main/report.html
+  llmp report main.llmp clean --out clean.html
+  llmp report main.llmp --format json      the same facts, described in docs/reference/json.md
+
+Reads the ledgers that a run leaves; no document is read again.";
+
+const TRACE: &str = "Examples:
+  llmp trace 'books/alice.txt#0' main.llmp
+  llmp trace https://example.org/page main.llmp
+  llmp trace books/alice.txt main.llmp     every document of a file
+
+Exit codes: 0 found, 1 not found, 2 usage.";
+
+const DATA_DIFF: &str = "Examples:
+  llmp data diff clean@before clean        what the last change of the program did
+  llmp data diff a.llmp:clean b.llmp:clean
+  llmp data diff runs/main/books runs/main/clean
+  llmp data diff ../yesterday .            every result of two projects, by name
+
+Exit codes, as those of diff: 0 the same documents, 1 they differ, 2 a side cannot be read.";
 
 const DIFF: &str = "Examples:
   llmp diff old.llmp new.llmp
@@ -337,6 +368,61 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) frozen: Frozen,
     /// Form of the output; `json` prints one event a line.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Program; may be left out where the folder holds only one.
+    pub(crate) file: Option<PathBuf>,
+    /// Item to report on, with all that it is made from; the whole program when left out.
+    pub(crate) item: Option<String>,
+    /// File to write; `runs/PROGRAM/report.html` when left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) roots: Roots,
+    /// Form of the output; `json` prints the facts and writes no page.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// Id of a document, its address, or a file that a source reads.
+    pub(crate) document: String,
+    /// Program; may be left out where the folder holds only one.
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) roots: Roots,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// List gained and lost documents between two results, with the reasons.
+    #[command(after_help = DATA_DIFF)]
+    Diff(DataDiff),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataDiff {
+    /// Result before: `ITEM`, `FILE:ITEM`, either with `@before` for the run before the last, a folder, or a project.
+    pub(crate) before: String,
+    /// Result after, in the same forms.
+    pub(crate) after: String,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) roots: Roots,
+    /// Form of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }

@@ -158,6 +158,19 @@ pub(crate) fn plan_checked(mut checked: Checked, color: Color) -> Option<Planned
     if checked.failed() { None } else { Some(Planned { checked, plan }) }
 }
 
+/// The program of this folder, if there is only one; else what to write, in words.
+pub(crate) fn only_program(command: &str) -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(".").map_err(|e| format!("cannot list this folder: {e}"))?;
+    let is_program = |p: &PathBuf| p.extension().is_some_and(|e| e == "llmp");
+    let mut found: Vec<PathBuf> =
+        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(is_program).collect();
+    match (found.pop(), found.len()) {
+        (Some(only), 0) => Ok(only),
+        (None, _) => Err(format!("this folder holds no program: name one, `llmp {command} FILE`")),
+        (Some(_), _) => Err(format!("this folder holds several programs: name one, `llmp {command} FILE`")),
+    }
+}
+
 /// Where a program runs: its folder, the project around it, named roots.
 pub(crate) struct Place {
     pub(crate) project: PathBuf,
@@ -177,11 +190,9 @@ pub(crate) fn place(file: &Path, roots: &Roots) -> Result<Place, String> {
     }
     let program = absolute.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let hub = llmp_exec::hub::cache(&|name| std::env::var(name).ok());
-    Ok(Place {
-        project,
-        program,
-        roots: llmp_exec::Roots { project: folder, named, hub, ..llmp_exec::Roots::default() },
-    })
+    let objects = project.join(".llmp/objects");
+    let roots = llmp_exec::Roots { project: folder, named, hub, objects, ..llmp_exec::Roots::default() };
+    Ok(Place { project, program, roots })
 }
 
 impl Place {
@@ -199,6 +210,19 @@ impl Place {
             hook,
         }
     }
+}
+
+/// Says that the command line is wrong.
+pub(crate) fn usage(words: &str) -> crate::Exit {
+    output::note(&format!("error: {words}"));
+    crate::Exit::Usage
+}
+
+/// Says why a command failed.
+pub(crate) fn fail(failure: &Failure, planned: &Planned, color: Color) -> crate::Exit {
+    let diag = diagnose(failure, planned);
+    output::note(render::terminal(&[diag], planned.checked.sources(), output::colored(color)).trim_end());
+    crate::Exit::Failed
 }
 
 /// A failure of a run as a diagnostic at the place of its step.

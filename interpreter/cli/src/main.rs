@@ -3,10 +3,12 @@
 
 mod args;
 mod commands;
+mod funnel;
 mod git;
 mod load;
 mod output;
 mod progress;
+mod table;
 
 use std::process::ExitCode;
 

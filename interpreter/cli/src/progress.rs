@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use llmp_stdlib::Event;
-use llmp_stdlib::event::Funnel;
 use llmp_stdlib::number::human;
 
 use crate::output;
+use crate::table::count;
 
 /// Bad records that are shown one by one; the rest is counted.
 const BAD_SHOWN: u64 = 5;
@@ -19,11 +19,20 @@ pub(crate) struct Terminal {
     bad: BTreeMap<String, u64>,
     cached: u64,
     ran: u64,
+    /// Documents into and out of the task that ends next.
+    documents: Option<(u64, u64)>,
 }
 
 impl Terminal {
     pub(crate) fn new() -> Terminal {
-        Terminal { bar: None, totals: BTreeMap::new(), bad: BTreeMap::new(), cached: 0, ran: 0 }
+        Terminal {
+            bar: None,
+            totals: BTreeMap::new(),
+            bad: BTreeMap::new(),
+            cached: 0,
+            ran: 0,
+            documents: None,
+        }
     }
 
     /// Shows one event.
@@ -40,7 +49,10 @@ impl Terminal {
                     self.line(&format!("  bad record: {file}{place}: {what}"));
                 }
             }
-            Event::Funnel { funnel } => self.line(&funnel_line(funnel)),
+            Event::Funnel { funnel } => {
+                let (first, _) = self.documents.unwrap_or((funnel.documents_in, 0));
+                self.documents = Some((first, funnel.documents_out));
+            }
             Event::Loss { at, tokens, loss, rate, gradient_norm, tokens_per_second, step } => {
                 let left = self.totals.get(step).map(|total| total.saturating_sub(*tokens));
                 let eta = left.map(|left| left as f64 / tokens_per_second.max(1.0));
@@ -103,9 +115,12 @@ impl Terminal {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+        let documents =
+            self.documents.take().map(|(from, to)| format!(", {} → {} documents", count(from), count(to)));
         let bad = self.bad.get(step).copied().unwrap_or(0);
         let more = if bad > BAD_SHOWN { format!(", {bad} bad records") } else { String::new() };
-        self.line(&format!("✓ {step} ({op}) in {}{more}", clock(seconds)));
+        let documents = documents.unwrap_or_default();
+        self.line(&format!("✓ {step} ({op}) in {}{documents}{more}", clock(seconds)));
     }
 
     fn with_bar(&self, change: impl FnOnce(&ProgressBar)) {
@@ -120,21 +135,6 @@ impl Terminal {
             _ => output::note(text),
         }
     }
-}
-
-/// `gopher_quality   312 → 287 documents   25 dropped: too_short 20, symbols 5`.
-fn funnel_line(funnel: &Funnel) -> String {
-    let dropped = funnel.documents_in.saturating_sub(funnel.documents_out);
-    let mut reasons: Vec<_> = funnel.reasons.iter().collect();
-    reasons.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    let reasons: Vec<String> = reasons.iter().map(|(why, n)| format!("{why} {n}")).collect();
-    let why = if dropped == 0 { String::new() } else { format!("   −{dropped}: {}", reasons.join(", ")) };
-    let (from, to) = (funnel.documents_in, funnel.documents_out);
-    format!("  {:<28} {from:>7} → {to:<7} {:>8}{why}", funnel.step, bytes(funnel.bytes_out))
-}
-
-fn bytes(count: u64) -> String {
-    format!("{}B", human(count as f64))
 }
 
 fn clock(seconds: f64) -> String {

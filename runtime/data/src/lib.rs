@@ -13,6 +13,7 @@ pub mod error;
 pub mod fasttext;
 pub mod functions;
 pub mod kinds;
+pub mod ledger;
 pub mod mix;
 pub mod ngram;
 pub mod pack;

@@ -1,14 +1,19 @@
-//! `detect_language` against fastText, `gopher_quality` and `gopher_repetition` against datatrove; damaged model files.
+//! `detect_language` against fastText, the filters of Gopher, C4 and FineWeb against datatrove; damaged model files.
 
 #![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
 
-use std::{collections::BTreeSet, io::Read, path::PathBuf, sync::OnceLock};
+use std::{
+    collections::BTreeSet,
+    io::Read,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use llmp_data::{
     Cell, DataError, Document,
     fasttext::Model,
     readers::Roots,
-    steps::{self, Built, GopherQuality, GopherRepetition, Outcome},
+    steps::{self, Built, GopherQuality, GopherRepetition, Map, Outcome, robots_txt::Rules},
 };
 use llmp_stdlib::{Record, Settings, Signature, literal};
 use serde_json::Value;
@@ -127,8 +132,13 @@ fn a_damaged_model_is_an_error_that_names_the_file() {
     assert!(error.contains("half.ftz") && error.contains("ends inside"), "{error}");
 }
 
-/// The text of one line of `golden/gopher.json`, made as `golden/make_gopher.py` makes it.
+/// The text of one line of a golden file, made as its script makes it.
 fn text_of(entry: &Value) -> String {
+    edit(entry["edit"].as_str().unwrap(), &text_of_part(entry))
+}
+
+/// The same before its edit.
+fn text_of_part(entry: &Value) -> String {
     let path = examples().join(entry["file"].as_str().unwrap());
     let whole = match entry["line"].as_u64() {
         None => std::fs::read_to_string(path).unwrap(),
@@ -142,8 +152,7 @@ fn text_of(entry: &Value) -> String {
         }
     };
     let number = |name: &str| entry[name].as_u64().unwrap() as usize;
-    let part: String = whole.chars().skip(number("from")).take(number("to") - number("from")).collect();
-    edit(entry["edit"].as_str().unwrap(), &part)
+    whole.chars().skip(number("from")).take(number("to") - number("from")).collect()
 }
 
 fn edit(name: &str, t: &str) -> String {
@@ -182,6 +191,15 @@ fn edit(name: &str, t: &str) -> String {
         "eight" => every(t, 8),
         "nine" => every(t, 9),
         "ten" => every(t, 10),
+        "sentences" => t.replace(". ", ".\n"),
+        "cited" => t.replace(". ", ".[12]\r\n").replace(", ", "[edit], [citation needed]"),
+        "lorem" => t.replacen(". ", ".\nA Lorem Ipsum in a line.\n", 1),
+        "curly" => t.replacen(". ", ".\nA { in a line.\n", 1),
+        "script" => t.replace(". ", ".\nPlease enable JavaScript {.\n").replacen("the", "privacy policy", 1),
+        "commas" => t.replace('.', ","),
+        "column" => t.replace(' ', "\n"),
+        "long_word" => t.replacen(' ', "x", 300).replace(". ", ".\n"),
+        "danda" => t.replace(". ", "।\n"),
         "long" if t == "CHA" || t == "To " => format!("{t} ").repeat(100_001),
         "long" => t.to_string(),
         other => panic!("no edit {other}"),
@@ -216,6 +234,99 @@ fn verdicts_and_reasons_are_those_of_datatrove() {
     assert!(golden.len() > 500);
     assert_eq!(faults.len(), 10 + 1, "{faults:?}");
     assert_eq!(repeated.len(), 4 + 3 + 6 + 1, "{repeated:?}");
+}
+
+/// As the golden file has it: the reason, or the checksum of the text that stays.
+fn after(steps: &[Arc<dyn Map>], text: &str) -> Value {
+    let mut doc = Document::new("a", text);
+    for step in steps {
+        if let Outcome::Drop(reason) = step.apply(&mut doc) {
+            return reason.into();
+        }
+    }
+    let mut crc = flate2::Crc::new();
+    crc.update(doc.text.as_bytes());
+    crc.sum().into()
+}
+
+#[test]
+fn c4_and_fineweb_decide_and_clean_as_datatrove_does() {
+    let golden: Vec<Value> = serde_json::from_str(include_str!("golden/c4.json")).unwrap();
+    let map = |name: &str, given: &[(&str, &str)]| {
+        let mut args = defaults(steps::SIGNATURES.iter().find(|s| s.name == name).unwrap());
+        args.extend(given.iter().map(|(name, text)| (name.to_string(), literal::parse(text).unwrap())));
+        steps::map(name, &args, &Roots::project(examples())).unwrap().unwrap()
+    };
+    let quality = map("c4_quality", &[("bad_words", "false")]);
+    let c4 = [map("c4_lines", &[]), quality.clone()];
+    let any_line_end = [map("c4_lines", &[("terminal", "false")]), quality];
+    let fineweb = [map("fineweb_quality", &[("max_duplicated_lines", "1%"), ("max_newlines", "0.3")])];
+    let mut reasons = BTreeSet::new();
+    let mut both = 0;
+    for entry in &golden {
+        let name = entry["edit"].as_str().unwrap();
+        let text = match name {
+            "twice" | "again" => edit("sentences", &text_of_part(entry)),
+            _ => text_of(entry),
+        };
+        let text = match name {
+            "twice" => format!("{text}\n{text}"),
+            "again" => {
+                let size = text_of_part(entry).chars().count();
+                format!("{text}\n{}", text.chars().take(size / 12).collect::<String>())
+            }
+            _ => text,
+        };
+        let mut crc = flate2::Crc::new();
+        crc.update(text.as_bytes());
+        assert_eq!(u64::from(crc.sum()), entry["crc32"], "another text: {entry}");
+        for (steps, key) in [(&c4, "c4"), (&any_line_end, "c4_any_line_end")] {
+            let found = after(steps, &text);
+            // Here the rules on lines come first, then `lorem ipsum`; datatrove goes by lines, and a page may break several.
+            let whole = entry[key] == "curly_bracket" || entry[key] == "lorem_ipsum";
+            if whole && (found == "few sentences" || found == "lorem ipsum" && text.contains('{')) {
+                both += 1;
+                continue;
+            }
+            let found = match found.as_str() {
+                Some("few sentences") => "too_few_sentences".into(),
+                Some(reason) => reason.replace(' ', "_").into(),
+                None => found,
+            };
+            assert_eq!(found, entry[key], "{key}: {entry}");
+            reasons.extend(found.as_str().map(str::to_string));
+        }
+        let found = match after(&fineweb, &text).as_str() {
+            None => "",
+            Some("line endings") => "line_punct_ratio",
+            Some("short lines") => "short_line_ratio",
+            Some("duplicated lines") => "char_dup_ratio",
+            Some("list") => "list_ratio",
+            Some(other) => panic!("{other}"),
+        };
+        assert_eq!(found, entry["fineweb"], "{entry}");
+        reasons.insert(found.to_string());
+    }
+    assert!(golden.len() > 300 && both < 100, "{both}");
+    assert_eq!(reasons.len(), 3 + 4 + 1, "{reasons:?}");
+}
+
+/// Rules of real sites and URLs made out of them; see tests/python/robots_decisions.py.
+#[test]
+fn robots_are_read_as_protego_reads_them() {
+    let golden: Vec<Value> = serde_json::from_str(include_str!("golden/robots.json")).unwrap();
+    let (mut allowed, mut forbidden) = (0, 0);
+    for site in &golden {
+        for (agent, said) in site["allowed"].as_object().unwrap() {
+            let rules = Rules::of(site["robots"].as_str().unwrap(), agent);
+            for (url, said) in site["urls"].as_array().unwrap().iter().zip(said.as_str().unwrap().chars()) {
+                let allows = rules.allow(url.as_str().unwrap());
+                assert_eq!(allows, said == '1', "{} {agent} {url}", site["host"]);
+                *if allows { &mut allowed } else { &mut forbidden } += 1;
+            }
+        }
+    }
+    assert!(allowed > 400 && forbidden > 400);
 }
 
 #[test]

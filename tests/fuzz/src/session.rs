@@ -296,7 +296,7 @@ fn watch(name: &str, now: &Now) {
 }
 
 /// Processor time of this process so far; nothing where the system does not say. The system counts in hundredths of a second.
-fn spent() -> Duration {
+pub fn spent() -> Duration {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let behind_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks =

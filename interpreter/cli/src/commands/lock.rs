@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use llmp_exec::durable;
 use llmp_exec::inputs::{self, Entry, Outcome, Places};
 use llmp_exec::store::{Store, files::Index};
 use llmp_grammar::render;
 use llmp_stdlib::number::human;
-use llmp_stdlib::{Lock, Locked};
+use llmp_stdlib::{Event, Lock, Locked};
 use serde_json::json;
 
 use crate::Exit;
 use crate::args::{self, Color, Format, Reading};
 use crate::load::{self, Planned};
 use crate::output;
+use crate::progress::Terminal;
 
 /// The locks that are being made, by the root of their project, and the text that was there.
 type Locks = BTreeMap<PathBuf, (Lock, Option<String>)>;
@@ -96,7 +99,16 @@ fn one(
     let place = load::place(file, &args.roots)?;
     let places = Places { roots: &place.roots, locked: &locked, program: &program };
     let mut index = Index::open(&Store::at(&project));
-    match inputs::measure(&planned.plan, &planned.checked.registry, &places, &mut index) {
+    let (stop, registry) = (AtomicBool::new(false), &planned.checked.registry);
+    let terminal = Mutex::new(Terminal::new());
+    let emit = |event: Event| {
+        if let Ok(mut terminal) = terminal.lock() {
+            terminal.show(&event);
+        }
+    };
+    let fetched =
+        llmp_exec::fetch(&planned.plan, registry, &place.options(&stop, &durable::no_hook), &emit);
+    match fetched.and_then(|()| inputs::measure(&planned.plan, registry, &places, &mut index)) {
         Ok(entries) => {
             let used = keys(file, &planned, &locked, &unlocked);
             inputs::merge(lock, &program, entries.clone(), &|key| used.contains(key));

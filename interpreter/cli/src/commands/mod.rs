@@ -1,6 +1,7 @@
 //! One file for each verb.
 
 mod check;
+mod data;
 mod diff;
 mod doc;
 mod explain;
@@ -13,10 +14,12 @@ mod lock;
 mod new;
 mod params;
 mod plan;
+mod report;
 mod run;
 mod schema;
 mod score;
 mod test;
+mod trace;
 mod watch;
 mod why;
 
@@ -39,6 +42,9 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Test(args) => test::test(&args, color),
         Command::Lock(args) => lock::lock(&args, color),
         Command::Run(args) => run::run(&args, color),
+        Command::Report(args) => report::report(&args, color),
+        Command::Trace(args) => trace::trace(&args, color),
+        Command::Data(args) => data::data(&args, color),
         Command::Why(args) => why::why(&args, color),
         Command::Generate(args) => generate::generate(&args),
         Command::Score(args) => score::score(&args),

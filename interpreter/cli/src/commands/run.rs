@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::Exit;
 use crate::args::{Color, Format, Run};
+use crate::funnel;
 use crate::load::{self, Planned};
 use crate::output;
 use crate::progress::Terminal;
@@ -55,7 +56,9 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
         }
         Format::Json => output::print(&format!("{}\n", json!(event))),
     };
-    let verified = if args.frozen.frozen { verify(&planned, &place, args) } else { Ok(()) };
+    let fetched = llmp_exec::fetch(&planned.plan, &planned.checked.registry, &options, &emit);
+    let verified = fetched
+        .and_then(|()| if args.frozen.frozen { verify(&planned, &place, args) } else { Ok(()) });
     if let Err(failure) = verified {
         report(&failure, &planned, args.format, color);
         return Exit::Failed;
@@ -67,6 +70,10 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
                 && let Ok(mut terminal) = terminal.lock()
             {
                 terminal.end();
+            }
+            if let Err(failure) = funnel::show(&planned, &options, args.format) {
+                report(&failure, &planned, args.format, color);
+                return Exit::Failed;
             }
             Exit::Clean
         }

@@ -1,6 +1,5 @@
 //! `llmp why STEP`: why a step runs, or why it does not.
 
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use llmp_exec::{State, Status};
@@ -15,7 +14,7 @@ pub(crate) fn why(args: &Why, color: Color) -> Exit {
         output::note(&format!("error: {words}"));
         Exit::Usage
     };
-    let file = match args.file.clone().map_or_else(only_program, Ok) {
+    let file = match args.file.clone().map_or_else(|| load::only_program("why STEP"), Ok) {
         Ok(file) => file,
         Err(words) => return usage(words),
     };
@@ -98,17 +97,4 @@ fn explain(planned: &Planned, states: &[Status], status: &Status) {
         }
     }
     output::print(&text);
-}
-
-/// The program of this folder, if there is only one.
-fn only_program() -> Result<PathBuf, String> {
-    let entries = std::fs::read_dir(".").map_err(|e| format!("cannot list this folder: {e}"))?;
-    let is_program = |p: &PathBuf| p.extension().is_some_and(|e| e == "llmp");
-    let mut found: Vec<PathBuf> =
-        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(is_program).collect();
-    match (found.pop(), found.len()) {
-        (Some(only), 0) => Ok(only),
-        (None, _) => Err("this folder holds no program: name one, `llmp why STEP FILE`".into()),
-        (Some(_), _) => Err("this folder holds several programs: name one, `llmp why STEP FILE`".into()),
-    }
 }

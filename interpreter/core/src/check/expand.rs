@@ -11,8 +11,14 @@ use super::{Checker, Context, Val};
 use crate::codes::{DuplicateItem, HidesBuiltIn, Mismatch, NotStatic, OutOfRange};
 use crate::resolve::{DeclRef, Def, Definer, Instance, LetRef, Scope, Template, What};
 
-/// Most elements that the families, rounds and ranges of a program may have.
+/// Most elements that the lists and ranges of a program may have.
 const MOST: usize = 1_000_000;
+
+/// Most definitions that the families of a program may make.
+const MOST_IN_FAMILIES: usize = 10_000;
+
+/// Most definitions that the rounds of a program may make: each goes back to those of all rounds before.
+const MOST_IN_ROUNDS: usize = 1_000;
 
 impl<'a> Checker<'a> {
     /// Makes the instances of all families and rounds. False if there would be too many: then there are none.
@@ -20,7 +26,7 @@ impl<'a> Checker<'a> {
         self.expanding = true;
         let mut done = 0;
         // Rounds may hold further templates, which are added behind; all of one depth are counted before any is made.
-        while done < self.names.templates.len() && self.made <= MOST {
+        while done < self.names.templates.len() && !self.overfull {
             let mut known = Vec::new();
             while let Some((name, template)) = self.names.templates.get_index(done) {
                 let (name, template) = (name.clone(), template.clone());
@@ -31,12 +37,12 @@ impl<'a> Checker<'a> {
                     |c| c.index_used(template.scope, template.index().span),
                 );
                 let keys = self.keys(&name, &template).unwrap_or_default();
-                if self.count(keys.len().saturating_mul(template.size()), template.index().span) {
+                if self.define(&template, keys.len()) {
                     known.push((name, template, keys));
                 }
             }
             for (name, template, keys) in known {
-                if self.made <= MOST {
+                if !self.overfull {
                     self.instances(&name, template, keys);
                 }
             }
@@ -47,7 +53,22 @@ impl<'a> Checker<'a> {
             let units: Vec<usize> = names.scopes.iter().map(|scope| scope.unit).collect();
             names.decls.sort_by_cached_key(|_, decl| (units.get(decl.scope).copied(), decl.order));
         }
-        self.made <= MOST
+        !self.overfull
+    }
+
+    /// Counts the definitions of a template against the most that there may be.
+    fn define(&mut self, template: &Template<'a>, keys: usize) -> bool {
+        let (n, what, most) = match template.what {
+            What::Family(..) => (0, "families", MOST_IN_FAMILIES),
+            What::Rounds(_) => (1, "rounds", MOST_IN_ROUNDS),
+        };
+        self.defined[n] = self.defined[n].saturating_add(keys.saturating_mul(template.size()));
+        if self.defined[n] > most {
+            let message = format!("{what} may make {most} definitions together, not more");
+            self.report(OutOfRange { message, at: template.index().span });
+            self.overfull = true;
+        }
+        !self.overfull
     }
 
     /// Names inside that are defined outside too.
@@ -158,7 +179,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn count(&mut self, more: usize, at: Span) -> bool {
         self.made = self.made.saturating_add(more);
         if self.made > MOST {
-            let message = format!("families, rounds and ranges may have {MOST} elements together, not more");
+            let message = format!("lists and ranges may have {MOST} elements together, not more");
             self.report(OutOfRange { message, at });
         }
         self.made <= MOST

@@ -126,6 +126,10 @@ pub(crate) struct Checker<'a> {
     pub(crate) dynamic: bool,
     /// Elements of families and rounds so far.
     pub(crate) made: usize,
+    /// Definitions that families, and those that rounds have made.
+    pub(crate) defined: [usize; 2],
+    /// There would be too many of them.
+    pub(crate) overfull: bool,
     /// Uses of `let`s and chains inside of others.
     pub(crate) followed: usize,
     /// Elements of lists that uses of `let`s gave.
@@ -200,6 +204,8 @@ impl<'a> Checker<'a> {
             expanding: false,
             dynamic: false,
             made: 0,
+            defined: [0; 2],
+            overfull: false,
             followed: 0,
             held: 0,
             choosing: 0,

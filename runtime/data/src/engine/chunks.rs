@@ -204,6 +204,14 @@ impl Open {
 }
 
 impl Item {
+    /// The id of the document that it would give; empty for a stored line, which holds its own.
+    pub(super) fn id(&self) -> String {
+        match self {
+            Item::Source { file, record, .. } => format!("{}#{}", file.label, record.index),
+            Item::Stored { .. } => String::new(),
+        }
+    }
+
     /// What the barrier decided, if it said something.
     pub(super) fn take_mark(&mut self) -> Option<Mark> {
         match self {

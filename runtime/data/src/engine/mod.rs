@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     document::Document,
     error::{BadRecord, DataError, Result},
+    ledger::Origins,
     readers::{FileFacts, Reader, SourceFile},
     steps::{Barrier, Count, Map, Split},
 };
@@ -81,6 +82,8 @@ pub struct Segment {
     pub split: Option<(Split, PathBuf)>,
     /// The folder that gets `part-NNNNN.jsonl.zst` and `journal.jsonl`. Give the same folder again to resume.
     pub out: PathBuf,
+    /// Which sources the documents come from, for the ledger.
+    pub origins: Arc<Origins>,
     /// Input bytes (decompressed) after which a chunk ends: [`CHUNK_BYTES`], less in tests.
     pub chunk_bytes: u64,
     /// Bytes that one buffer of a barrier's decision may take before it spills: [`MEMORY`], less in tests.
@@ -96,6 +99,7 @@ impl Segment {
             maps: Vec::new(),
             split: None,
             out: out.into(),
+            origins: Arc::default(),
             chunk_bytes: CHUNK_BYTES,
             memory: MEMORY,
         }

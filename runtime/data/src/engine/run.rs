@@ -1,6 +1,6 @@
 //! The run of a segment: chunks in, every document through the maps on all cores, one part and one journal line out.
 
-use std::{borrow::Cow, fs, path::Path, sync::mpsc};
+use std::{fs, path::Path, sync::mpsc};
 
 use rayon::prelude::*;
 use serde_json::{Map as JsonMap, Value};
@@ -14,8 +14,9 @@ use crate::{
     context::{Context, Progress},
     document::Document,
     error::{At, BadRecord, DataError, Result},
+    ledger::{self, Note, Trail},
     readers::{Body, OnError},
-    steps::{Count, Outcome},
+    steps::{Count, Outcome, Reason},
 };
 
 /// Uncompressed bytes per Zstandard frame of a part; frames are compressed in parallel.
@@ -44,6 +45,7 @@ pub fn run(segment: &Segment, ctx: &Context<'_>) -> Result<Summary> {
         barrier::remove(&segment.out)?;
     }
     keep_bad(segment, &journal.summary, ctx)?;
+    ledger::finish(&segment.out, ctx)?;
     Ok(journal.summary)
 }
 
@@ -92,14 +94,31 @@ struct Fate {
     reader: usize,
     /// Bytes before the reader, after it, and after each step that kept the document.
     bytes: Vec<u64>,
+    /// Bit k: step k changed the text.
+    edited: u64,
+    /// What the ledger notes of it.
+    note: Note,
+    /// Why it did not come through.
+    lost: Option<Reason>,
     end: End,
 }
 
 enum End {
     Kept { line: Vec<u8>, hash: blake3::Hash, heldout: bool },
-    Dropped { reason: Cow<'static, str>, rejected: Option<Vec<u8>> },
-    Skipped(&'static str),
+    Dropped { rejected: Option<Vec<u8>> },
+    Skipped,
     Bad(BadRecord),
+}
+
+impl Fate {
+    /// The document passed a step; `text` is the mark of its text before, and then after it.
+    fn went_on(&mut self, doc: &Document, text: &mut Option<u64>) {
+        let now = Note::mark(doc);
+        let edited = text.is_some() && now.is_some() && now != *text;
+        self.edited |= u64::from(edited) << (self.bytes.len() - 1).min(63);
+        *text = now;
+        self.bytes.push(doc.bytes());
+    }
 }
 
 /// Takes a chunk through all steps, writes its part and its rejects, adds its journal line.
@@ -125,6 +144,8 @@ fn finish(segment: &Segment, journal: &mut Journal, chunk: Chunk, ctx: &Context<
         files: chunk.finished,
         done: chunk.done,
     };
+    let noted = ledger::collect(&trails(&fates), entry.counts.len() - readers(segment) + 1, &segment.origins);
+    ledger::write(&segment.out, journal.chunks, &noted, ctx)?;
     let tallied = tally(segment, fates, &mut entry, summary)?;
     for (stage, folder) in reject_folders(segment).into_iter().enumerate() {
         let lines: Vec<&[u8]> =
@@ -155,41 +176,50 @@ fn finish(segment: &Segment, journal: &mut Journal, chunk: Chunk, ctx: &Context<
 
 /// Reads one record and takes it through the barrier's decision and the maps.
 fn follow(segment: &Segment, mut item: Item) -> Result<Fate> {
-    let mut fate = Fate { reader: 0, bytes: vec![item.bytes()], end: End::Skipped("") };
+    let mut fate = Fate {
+        reader: 0,
+        bytes: vec![item.bytes()],
+        edited: 0,
+        note: Note::record(item.id()),
+        lost: None,
+        end: End::Skipped,
+    };
     let mark = item.take_mark();
     let mut doc = match read(segment, item, &mut fate.reader)? {
         Ok(doc) => doc,
-        Err(end) => return Ok(Fate { end, ..fate }),
+        Err((end, reason)) => return Ok(Fate { end, lost: Some(reason), ..fate }),
     };
     fate.bytes.push(doc.bytes());
+    let mut text = Note::mark(&doc);
     let barrier = segment.barrier.as_ref();
     let first = barrier.map(|stage| {
         let outcome = stage.barrier.apply(&mut doc, mark.as_ref());
         (outcome, stage.barrier.name(), stage.rejects.is_some())
     });
     if let Some((Outcome::Drop(reason), step, keep)) = first {
-        fate.end = dropped(doc, step, reason, keep);
-        return Ok(fate);
+        return Ok(dropped(fate, &doc, step, reason, keep));
     }
-    fate.bytes.extend(barrier.map(|_| doc.bytes()));
+    if barrier.is_some() {
+        fate.went_on(&doc, &mut text);
+    }
     for stage in &segment.maps {
         if let Outcome::Drop(reason) = stage.map.apply(&mut doc) {
-            fate.end = dropped(doc, stage.map.name(), reason, stage.rejects.is_some());
-            return Ok(fate);
+            return Ok(dropped(fate, &doc, stage.map.name(), reason, stage.rejects.is_some()));
         }
-        fate.bytes.push(doc.bytes());
+        fate.went_on(&doc, &mut text);
     }
     let heldout = segment.split.as_ref().is_some_and(|(split, _)| split.holds_out(&doc));
     fate.bytes.extend(segment.split.iter().filter(|_| !heldout).map(|_| doc.bytes()));
     let mut line = doc.to_line();
     let hash = blake3::hash(&line);
     line.push(b'\n');
+    fate.note = Note::of(&doc);
     fate.end = End::Kept { line, hash, heldout };
     Ok(fate)
 }
 
-/// The document of a record, or the end of a record that holds none.
-fn read(segment: &Segment, item: Item, number: &mut usize) -> Result<Result<Document, End>> {
+/// The document of a record, or the end of a record that holds none and the reason.
+fn read(segment: &Segment, item: Item, number: &mut usize) -> Result<Result<Document, (End, Reason)>> {
     let (reader, file, record) = match item {
         Item::Stored { path, line, .. } => {
             return serde_json::from_slice(&line).map(Ok).map_err(|e| DataError::artifact(&path, e));
@@ -197,40 +227,64 @@ fn read(segment: &Segment, item: Item, number: &mut usize) -> Result<Result<Docu
         Item::Source { reader, file, record } => (reader, file, record),
     };
     *number = reader;
-    let Input::Source(sources) = &segment.input else { return Ok(Err(End::Skipped("no source"))) };
+    let Input::Source(sources) = &segment.input else { return Ok(Err((End::Skipped, "no source".into()))) };
     let reader = &sources[reader].0;
     let body = match record.body {
         Body::Bytes(bytes) => reader.parse(&file, record.index, bytes),
         other => other,
     };
     let bad = |at: At, what: String| {
+        let reason = Reason::words("bad record", what.as_str());
         let bad = BadRecord { file: file.label.clone(), at, what };
         match reader.on_error() {
             OnError::Stop => Err(DataError::Bad(bad)),
-            OnError::Count => Ok(Err(End::Bad(bad))),
+            OnError::Count => Ok(Err((End::Bad(bad), reason))),
         }
     };
     match body {
         Body::Document(doc) => Ok(Ok(doc)),
-        Body::Skipped(why) => Ok(Err(End::Skipped(why))),
+        Body::Skipped(why) => Ok(Err((End::Skipped, why.into()))),
         Body::Bad(what) => bad(record.at, what),
         Body::Bytes(_) => bad(record.at, format!("{} gave no document", reader.name())),
     }
 }
 
-fn dropped(doc: Document, step: &str, reason: Cow<'static, str>, keep: bool) -> End {
+fn dropped(fate: Fate, doc: &Document, step: &str, reason: Reason, keep: bool) -> Fate {
     let rejected = keep.then(|| {
-        let mut line = match serde_json::to_value(&doc) {
+        let mut line = match serde_json::to_value(doc) {
             Ok(Value::Object(line)) => line,
             _ => JsonMap::new(),
         };
         line.insert("step".into(), step.into());
         line.insert("reason".into(), (&*reason).into());
+        if let Some(by) = &reason.by {
+            line.insert("by".into(), by.to_string().into());
+        }
         let mut line = Value::Object(line).to_string().into_bytes();
         line.push(b'\n');
         line
     });
-    End::Dropped { reason, rejected }
+    Fate { note: Note::of(doc), lost: Some(reason), end: End::Dropped { rejected }, ..fate }
+}
+
+/// How many counts belong to readers: one for the store.
+fn readers(segment: &Segment) -> usize {
+    match &segment.input {
+        Input::Source(sources) => sources.len(),
+        Input::Stored(_) => 1,
+    }
+}
+
+/// What the ledger needs of fates.
+fn trails(fates: &[Fate]) -> Vec<Trail<'_>> {
+    let all = fates.iter().map(|fate| Trail {
+        note: &fate.note,
+        bytes: &fate.bytes,
+        edited: fate.edited,
+        lost: fate.lost.as_ref(),
+        heldout: matches!(fate.end, End::Kept { heldout: true, .. }),
+    });
+    all.collect()
 }
 
 /// The lines of a chunk.
@@ -244,10 +298,7 @@ struct Tallied {
 
 /// Adds up what became of a chunk's records, in their order.
 fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summary) -> Result<Tallied> {
-    let readers = match &segment.input {
-        Input::Source(sources) => sources.len(),
-        Input::Stored(_) => 1,
-    };
+    let readers = readers(segment);
     let hash = |stored: &Stored| {
         let hash = blake3::Hash::from_hex(&stored.hash);
         hash.map_err(|e| DataError::artifact(&segment.out, format!("journal: {e}")))
@@ -271,6 +322,9 @@ fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summar
             count.bytes_in += fate.bytes[last];
             count.dropped(reason);
         };
+        if let Some(reason) = &fate.lost {
+            lost(reason);
+        }
         match fate.end {
             End::Kept { line, hash, heldout } => {
                 if heldout {
@@ -282,13 +336,11 @@ fn tally(segment: &Segment, fates: Vec<Fate>, entry: &mut Entry, before: &Summar
                 *own = chain.finalize();
                 tallied.kept[usize::from(heldout)].push(line);
             }
-            End::Dropped { reason, rejected } => {
-                lost(&reason);
+            End::Dropped { rejected } => {
                 tallied.rejected.extend(rejected.map(|line| (last - 1, line)));
             }
-            End::Skipped(why) => lost(why),
+            End::Skipped => {}
             End::Bad(bad) => {
-                lost("bad record");
                 entry.bad_records += 1;
                 if before.bad.len() + entry.bad.len() < BAD_RECORDS_KEPT {
                     entry.bad.push(bad);

@@ -94,16 +94,37 @@ impl Index {
     }
 }
 
-/// Spreads the low numbers of buckets over an [`Index`].
+/// Spreads the low numbers of buckets over the slots of [`Kept`].
 fn spread(bucket: u32) -> u32 {
     bucket.wrapping_mul(0x9e37_79b1).rotate_right(15)
 }
 
-/// Which buckets a quantised model kept, and as which rows.
+/// Which buckets a quantised model kept, and as which rows: open addressing, at least half of it empty.
 #[derive(Debug)]
 struct Kept {
-    index: Index,
-    pairs: Vec<(u32, u32)>,
+    /// Bucket and row; [`EMPTY`] as bucket marks a free slot.
+    slots: Vec<(u32, u32)>,
+    /// Rows that the buckets need.
+    rows: usize,
+}
+
+/// The remainder by a fixed number without a division (Lemire, Kaser and Kurz 2019, arXiv:1902.01961).
+#[derive(Debug, Clone, Copy)]
+struct Remainder {
+    of: u32,
+    inverse: u64,
+}
+
+impl Remainder {
+    /// Of 0 every remainder is 0.
+    fn new(of: u32) -> Remainder {
+        Remainder { of, inverse: if of == 0 { 0 } else { (u64::MAX / u64::from(of)).wrapping_add(1) } }
+    }
+
+    fn by(self, number: u32) -> u32 {
+        let fraction = self.inverse.wrapping_mul(u64::from(number));
+        ((u128::from(fraction) * u128::from(self.of)) >> 64) as u32
+    }
 }
 
 /// Words, labels and buckets.
@@ -209,7 +230,7 @@ impl Dictionary {
     /// Rows that the input matrix must have at least.
     pub(super) fn rows(&self) -> usize {
         let hashed = match &self.kept {
-            Some(kept) => kept.pairs.iter().map(|&(_, row)| row as usize + 1).max().unwrap_or(0),
+            Some(kept) => kept.rows,
             None => self.args.bucket as usize,
         };
         self.ends.len() + hashed
@@ -235,6 +256,7 @@ impl Dictionary {
     pub(super) fn rows_of(&self, line: &[u8], mut row: impl FnMut(usize)) {
         let mut hashes = Vec::new();
         let mut bounded = Vec::new();
+        let buckets = Remainder::new(self.args.bucket);
         for token in tokens(line).chain([END_OF_LINE]) {
             let code = hash(START, token);
             let known = self.index.find(code, |word| word_at(&self.text, &self.ends, word) == token);
@@ -247,7 +269,7 @@ impl Dictionary {
                 bounded.push(b'<');
                 bounded.extend_from_slice(token);
                 bounded.push(b'>');
-                self.char_ngrams(&bounded, &mut row);
+                self.char_ngrams(&bounded, buckets, &mut row);
             }
             if self.args.word_ngrams > 1 {
                 hashes.push(code);
@@ -260,7 +282,7 @@ impl Dictionary {
     }
 
     /// Rows of a word's character n-grams; `word` carries its `<` and `>`.
-    fn char_ngrams(&self, word: &[u8], row: &mut impl FnMut(usize)) {
+    fn char_ngrams(&self, word: &[u8], buckets: Remainder, row: &mut impl FnMut(usize)) {
         let continues = |at: usize| word.get(at).is_some_and(|b| b & 0xc0 == 0x80);
         for start in (0..word.len()).filter(|&start| !continues(start)) {
             let (mut code, mut end) = (START, start);
@@ -276,7 +298,7 @@ impl Dictionary {
                 code = hash(code, &word[from..end]);
                 let is_mark = n == 1 && (start == 0 || end == word.len());
                 if n >= self.args.min_chars && !is_mark {
-                    self.bucket(code % self.args.bucket, row);
+                    self.bucket(buckets.by(code), row);
                 }
             }
         }
@@ -299,8 +321,8 @@ impl Dictionary {
         match &self.kept {
             None => row(self.ends.len() + bucket as usize),
             Some(kept) => {
-                if let Some(at) = kept.index.find(spread(bucket), |at| kept.pairs[at].0 == bucket) {
-                    row(self.ends.len() + kept.pairs[at].1 as usize);
+                if let Some(kept) = kept.row(bucket) {
+                    row(self.ends.len() + kept as usize);
                 }
             }
         }
@@ -314,9 +336,31 @@ impl Kept {
         }
         let (numbers, _) = bytes.items(size, 8, "the pruning index")?.as_chunks::<4>();
         let numbers: Vec<u32> = numbers.iter().map(|&number| u32::from_le_bytes(number)).collect();
-        let pairs: Vec<(u32, u32)> =
-            numbers.as_chunks::<2>().0.iter().map(|&[from, to]| (from, to)).collect();
-        Ok(Kept { index: Index::new(pairs.iter().map(|&(bucket, _)| spread(bucket))), pairs })
+        let pairs = numbers.as_chunks::<2>().0;
+        let rows = pairs.iter().map(|&[_, row]| row as usize + 1).max().unwrap_or(0);
+        let mut slots = vec![(EMPTY, 0); (pairs.len().max(1) * 2).next_power_of_two()];
+        for &[bucket, row] in pairs.iter().filter(|pair| pair[0] != EMPTY) {
+            let mut at = spread(bucket) as usize & (slots.len() - 1);
+            while slots[at].0 != EMPTY && slots[at].0 != bucket {
+                at = (at + 1) & (slots.len() - 1);
+            }
+            // Of a bucket that is named twice the first counts.
+            if slots[at].0 == EMPTY {
+                slots[at] = (bucket, row);
+            }
+        }
+        Ok(Kept { slots, rows })
+    }
+
+    fn row(&self, bucket: u32) -> Option<u32> {
+        let mut at = spread(bucket) as usize & (self.slots.len() - 1);
+        loop {
+            let (its, row) = self.slots[at];
+            if its == bucket || its == EMPTY {
+                return (its == bucket).then_some(row);
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
     }
 }
 
@@ -336,6 +380,17 @@ mod tests {
         assert_eq!(hash(START, b"a"), 0xe40c_292c);
         assert_eq!(hash(START, b"foobar"), 0xbf9c_f968);
         assert_eq!(hash(START, &[0xc3]), (START ^ 0xffff_ffc3).wrapping_mul(16_777_619));
+    }
+
+    #[test]
+    fn remainders_are_those_of_a_division() {
+        for of in [1, 2, 3, 7, 1000, 2_000_000, 0x7fff_ffff, u32::MAX] {
+            let remainder = Remainder::new(of);
+            for number in [0, 1, 2, 999, of - 1, of, of.wrapping_add(1), 123_456_789, u32::MAX - 1, u32::MAX]
+            {
+                assert_eq!(remainder.by(number), number % of, "{number} by {of}");
+            }
+        }
     }
 
     #[test]

@@ -30,9 +30,23 @@ pub struct Roots {
     pub named: BTreeMap<String, PathBuf>,
     /// The cache folder of the Hugging Face tools, where `hf("org/name")` is looked for.
     pub hub: PathBuf,
+    /// Where objects of stores (`s3://bucket/key`) lie once they were fetched.
+    pub objects: PathBuf,
     /// Results of the plan that a step refers to in its arguments: `Value::Input(n)` is the folder or file number `n`. Number
     /// 0 is the pipe that the step stands in.
     pub inputs: Vec<PathBuf>,
+}
+
+/// Whether a written path is the address of an object, or a glob of such addresses.
+pub fn is_address(written: &str) -> bool {
+    written.contains("://")
+}
+
+/// The parts of an address: the store (`s3://bucket/`), and the key or glob inside it.
+pub fn address(written: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = written.split_once("://")?;
+    let store = scheme.len() + 3 + rest.find('/')? + 1;
+    Some(written.split_at(store))
 }
 
 impl Roots {
@@ -48,7 +62,16 @@ impl Roots {
         root.join(rest)
     }
 
+    /// The folder that the objects of a store are fetched to.
+    pub fn objects_of(&self, store: &str) -> PathBuf {
+        let (scheme, host) = store.split_once("://").unwrap_or((store, ""));
+        self.objects.join("files").join(scheme).join(host)
+    }
+
     fn split<'a>(&self, written: &'a str) -> (PathBuf, &'a str) {
+        if let Some((store, key)) = address(written) {
+            return (self.objects_of(store), key);
+        }
         match written.split_once(':') {
             Some((name, rest)) if name.len() > 1 && !name.contains(['/', '\\', '*', '?', '[', '{']) => {
                 let root = self.named.get(name).cloned();
@@ -63,10 +86,15 @@ impl Roots {
     /// Errors: a glob that cannot be read, or that no file matches.
     pub fn files(&self, glob: &str) -> Result<Vec<SourceFile>> {
         let bad = |what: String| DataError::Source { glob: glob.to_string(), what };
-        if glob.contains("://") {
-            let words =
-                "an address, not a path: this version reads files of this machine; copy them to a folder";
-            return Err(bad(words.into()));
+        if let Some((store, key)) = address(glob) {
+            if key.split('/').any(|part| part == "..") {
+                return Err(bad("a key of an object has no `..`".into()));
+            }
+            if !self.objects_of(store).is_dir() {
+                let words = "an object of a store that was not fetched yet: `llmp lock` and `llmp run` fetch it \
+                             where llmp was built with the feature `object-stores`";
+                return Err(bad(words.into()));
+            }
         }
         let (root, pattern) = self.split(glob);
         let label_root = &glob[..glob.len() - pattern.len()];

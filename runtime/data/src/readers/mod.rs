@@ -32,7 +32,7 @@ use crate::{
 pub use arrow::Arrow;
 pub use code::Code;
 pub use csv::Csv;
-pub use files::{Roots, SourceFile};
+pub use files::{Roots, SourceFile, address, is_address};
 pub use hf::{HfData, chosen};
 pub use jsonl::Jsonl;
 pub use measure::{Measured, measure};

@@ -1,10 +1,10 @@
 //! Steps that need the whole set: sketch each document, decide over all sketches, carry the decision out.
 
-use std::{borrow::Cow, fmt::Debug, ops::Range};
+use std::{fmt::Debug, ops::Range};
 
 use llmp_stdlib::Column;
 
-use super::Outcome;
+use super::{Decided, Outcome, Reason};
 use crate::{
     document::{Cell, Document},
     engine::{Desk, Packed},
@@ -48,8 +48,8 @@ pub trait Barrier: Send + Sync + Debug {
 /// What a barrier decided about one document: any of its parts may be empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mark {
-    /// It is dropped, for this reason.
-    pub drop: Option<Cow<'static, str>>,
+    /// It is dropped, for this reason. `Reason::words("same text", id_of_the_copy)` says more to `llmp trace`.
+    pub drop: Option<Reason>,
     /// Columns that are set.
     pub cells: Vec<(String, Cell)>,
     /// Bytes of the text that are cut out: ascending, apart, at the boundaries of characters.
@@ -58,7 +58,7 @@ pub struct Mark {
 
 impl Mark {
     /// Drops the document.
-    pub fn drop(reason: impl Into<Cow<'static, str>>) -> Mark {
+    pub fn drop(reason: impl Into<Reason>) -> Mark {
         Mark { drop: Some(reason.into()), ..Mark::default() }
     }
 
@@ -108,14 +108,21 @@ impl Mark {
 
 impl Packed for Mark {
     fn pack(&self, out: &mut Vec<u8>) {
-        self.drop.as_ref().map(|reason| reason.to_string()).pack(out);
+        let by = |reason: &Reason| serde_json::to_string(reason.by.as_deref()?).ok();
+        self.drop.as_ref().map(|reason| (reason.name.to_string(), by(reason))).pack(out);
         self.cells.pack(out);
         let cut: Vec<(u64, u64)> = self.cut.iter().map(|r| (r.start as u64, r.end as u64)).collect();
         cut.pack(out);
     }
 
     fn unpack(from: &mut &[u8]) -> Option<Mark> {
-        let drop = Option::<String>::unpack(from)?.map(Cow::Owned);
+        let drop = match Option::<(String, Option<String>)>::unpack(from)? {
+            Some((name, by)) => {
+                let by: Option<Decided> = by.map(|by| serde_json::from_str(&by)).transpose().ok()?;
+                Some(Reason { name: name.into(), by: by.map(Box::new) })
+            }
+            None => None,
+        };
         let cells = Vec::unpack(from)?;
         let cut = Vec::<(u64, u64)>::unpack(from)?;
         let cut = cut.into_iter().map(|(start, end)| start as usize..end as usize).collect();
@@ -156,8 +163,8 @@ mod tests {
         let mut doc = Document::new("d", "abcdefghijk");
         assert_eq!(mark.apply(&mut doc), Outcome::Keep);
         assert_eq!((&*doc.text, &doc.columns["n"]), ("defjk", &Cell::Num(2.0)));
-        let dropped = mark.and(Mark::drop("first")).and(Mark::drop("second"));
-        assert_eq!(dropped.apply(&mut doc), Outcome::Drop("first".into()));
+        let dropped = mark.and(Mark::drop(Reason::words("first", "a#1"))).and(Mark::drop("second"));
+        assert_eq!(dropped.apply(&mut doc), Outcome::Drop(Reason::words("first", "a#1")));
         let mut bytes = Vec::new();
         dropped.pack(&mut bytes);
         assert_eq!(Mark::unpack(&mut &bytes[..]), Some(dropped));

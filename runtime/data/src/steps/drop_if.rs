@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmp_stdlib::{Formula, Problem};
 
 use super::{
-    Built, Map, Outcome, Step,
+    Built, Map, Outcome, Reason, Step,
     predicate::{Predicate, Truth},
 };
 use crate::{document::Document, error::Result, readers::Roots};
@@ -49,7 +49,10 @@ impl Map for Dropper {
 
     fn apply(&self, doc: &mut Document) -> Outcome {
         match self.0.holds(doc) {
-            Truth::True => Outcome::Drop("condition".into()),
+            Truth::True => {
+                let by = self.0.decided(doc, true).map(Box::new);
+                Outcome::Drop(Reason { name: "condition".into(), by })
+            }
             Truth::False | Truth::Unknown(_) => Outcome::Keep,
         }
     }

@@ -98,7 +98,7 @@ impl Map for GopherRepetition {
 
     fn apply(&self, doc: &mut Document) -> Outcome {
         match self.fault(&doc.text) {
-            Some(reason) => Outcome::Drop(reason),
+            Some(reason) => Outcome::Drop(reason.into()),
             None => Outcome::Keep,
         }
     }

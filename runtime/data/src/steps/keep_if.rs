@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmp_stdlib::{Formula, Problem};
 
 use super::{
-    Built, Map, Outcome, Step,
+    Built, Map, Outcome, Reason, Step,
     predicate::{Predicate, Truth},
 };
 use crate::{document::Document, error::Result, readers::Roots};
@@ -50,7 +50,10 @@ impl Map for Keeper {
     fn apply(&self, doc: &mut Document) -> Outcome {
         match self.0.holds(doc) {
             Truth::True => Outcome::Keep,
-            Truth::False => Outcome::Drop("condition".into()),
+            Truth::False => {
+                let by = self.0.decided(doc, false).map(Box::new);
+                Outcome::Drop(Reason { name: "condition".into(), by })
+            }
             Truth::Unknown(column) => Outcome::Drop(format!("no .{column}").into()),
         }
     }

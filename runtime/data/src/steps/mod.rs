@@ -43,6 +43,7 @@ pub mod planned;
 pub mod predicate;
 mod quality_filter;
 mod ranked;
+mod reason;
 mod redact_pii;
 mod refinedweb_lines;
 mod repair_unicode;
@@ -70,7 +71,6 @@ mod word_list;
 pub mod words;
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     fmt::Debug,
     path::{Path, PathBuf},
@@ -121,6 +121,7 @@ pub use keep_top::KeepTop;
 pub use opt_out::OptOut;
 pub use pii::Personal;
 pub use quality_filter::QualityFilter;
+pub use reason::{Decided, Reason, Score, Side};
 pub use redact_pii::{Placeholders, RedactPii};
 pub use refinedweb_lines::RefinedwebLines;
 pub use repair_unicode::RepairUnicode;
@@ -289,12 +290,13 @@ pub fn needs_all(name: &str, args: &Record) -> bool {
 }
 
 /// What a step says about a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It goes on, possibly edited.
     Keep,
-    /// It leaves the pipe, for this reason (a short name, counted and stored).
-    Drop(Cow<'static, str>),
+    /// It leaves the pipe, for this reason: `Outcome::Drop("not html".into())`, or with the score that decided,
+    /// `Outcome::Drop(Reason::below("short", "words", 12.0, 50.0))`.
+    Drop(Reason),
 }
 
 /// A step that looks at one document at a time: keeps, drops with a reason, edits, adds columns.

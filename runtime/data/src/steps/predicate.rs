@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use llmp_stdlib::{Formula, Operator, Problem, number};
 use regex::Regex;
 
-use super::words::{chars, lines, words};
+use super::{
+    Decided, Score, Side,
+    words::{chars, lines, words},
+};
 use crate::{
     document::{Cell, Document},
     error::{DataError, Result},
@@ -116,6 +119,55 @@ impl Predicate {
             Ok(Value::Num(_) | Value::Text(_)) => Truth::Unknown("condition".into()),
             Err(column) => Truth::Unknown(column),
         }
+    }
+
+    /// The comparison that made the condition true, or made it false: `.lang_score 0.31 < 0.65`. `None` where no single
+    /// one did.
+    pub fn decided(&self, doc: &Document, truth: bool) -> Option<Decided> {
+        self.deciding(&self.formula, doc, truth)
+    }
+
+    fn deciding(&self, formula: &Formula, doc: &Document, truth: bool) -> Option<Decided> {
+        let score = |l: &Formula, is: Side, r: &Formula| {
+            let (value, limit) = (self.number(l, doc).ok()?, self.number(r, doc).ok()?);
+            Some(Decided::Score(Score { of: l.to_string().into(), value, is, limit }))
+        };
+        match formula {
+            Formula::Not(x) => self.deciding(x, doc, !truth),
+            Formula::Binary(Operator::And | Operator::Or, l, r) => {
+                let decides = |side: &&Formula| self.truth(side, doc) == Ok(truth);
+                let side = [&**l, &**r].into_iter().find(decides)?;
+                self.deciding(side, doc, truth)
+            }
+            Formula::Binary(Operator::In, l, r) => match &**r {
+                Formula::Range(low, high) if !truth => {
+                    let below = self.number(l, doc).ok()? < self.number(low, doc).ok()?;
+                    if below { score(l, Side::Below, low) } else { score(l, Side::Above, high) }
+                }
+                _ => self.words(l, doc),
+            },
+            Formula::Binary(op, l, r) => match (op, truth) {
+                (Operator::Less, true) | (Operator::GreaterEqual, false) => score(l, Side::Below, r),
+                (Operator::LessEqual, true) | (Operator::Greater, false) => score(l, Side::AtMost, r),
+                (Operator::Greater, true) | (Operator::LessEqual, false) => score(l, Side::Above, r),
+                (Operator::GreaterEqual, true) | (Operator::Less, false) => score(l, Side::AtLeast, r),
+                _ => self.words(l, doc),
+            },
+            Formula::Call(..) => {
+                Some(Decided::Words(if truth { formula.to_string() } else { format!("not {formula}") }))
+            }
+            _ => self.words(formula, doc),
+        }
+    }
+
+    /// `.lang is "de"`.
+    fn words(&self, formula: &Formula, doc: &Document) -> Option<Decided> {
+        let shown = match self.value(formula, doc).ok()? {
+            Value::Bool(b) => b.to_string(),
+            Value::Num(x) => x.to_string(),
+            Value::Text(text) => format!("{:?}", text.chars().take(80).collect::<String>()),
+        };
+        Some(Decided::Words(format!("{formula} is {shown}")))
     }
 
     fn value<'a>(&'a self, formula: &'a Formula, doc: &'a Document) -> Known<'a> {
@@ -315,6 +367,25 @@ mod tests {
 
     fn holds(formula: &Formula) -> Truth {
         Predicate::new("keep_if", formula).unwrap().holds(&doc())
+    }
+
+    #[test]
+    fn a_condition_names_the_comparison_that_decided() {
+        use Operator::{And, Equal, GreaterEqual, In, Less, Or};
+        let says = |formula: &Formula, truth: bool| {
+            let decided = Predicate::new("keep_if", formula).unwrap().decided(&doc(), truth);
+            decided.map(|by| by.to_string()).unwrap_or_default()
+        };
+        let sure = op(column("score"), GreaterEqual, num(7, 10));
+        let german = op(column("lang"), Equal, text("de"));
+        let both = op(op(column("lang"), Equal, text("en")), And, sure.clone());
+        assert_eq!(says(&both, false), ".score 0.65 < 0.7");
+        assert_eq!(says(&op(german.clone(), And, sure), false), ".lang is \"en\"");
+        let short = op(call("words", &[column("text")]), Less, num(10, 1));
+        assert_eq!(says(&op(german, Or, short), true), "words(.text) 4 < 10");
+        let range = Formula::Range(Box::new(num(7, 10)), Box::new(num(1, 1)));
+        assert_eq!(says(&op(column("score"), In, range), false), ".score 0.65 < 0.7");
+        assert_eq!(says(&call("contains", &[column("text"), text("two")]), true), "contains(.text, \"two\")");
     }
 
     #[test]

@@ -316,4 +316,13 @@ mod tests {
         assert!(allowed("user-agent: bot\ndisallow: /", "mybot", "/a"));
         assert!(!allowed("user-agent: bot\ndisallow: /", "Mozilla/5.0 (compatible; Bot/1.0)", "/a"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_in_a_file_or_url_makes_it_stumble(text in "(?s)((user-agent|allow|disallow|sitemap)[: ]+.{0,12}\n){0,6}.{0,20}", url in "(?s).{0,30}") {
+            let rules = Rules::of(&text, "bot");
+            assert!(target(&url).starts_with('/'));
+            proptest::prop_assert_eq!(rules.allow(&url), rules.allow(&url.replace('\t', "")));
+        }
+    }
 }

@@ -171,7 +171,7 @@ fn emphasises(mark: &str, before: Option<char>, after: Option<char>, low: bool) 
     let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let inside = word(before) && word(after);
     !(free(before) && free(after))
-        && !(inside && (low || mark == "~~" || mark.len() == 1 && !low && is_digit(before, after)))
+        && !(inside && (low || mark == "~~" || mark.len() == 1 && is_digit(before, after)))
 }
 
 /// `2*3` multiplies.

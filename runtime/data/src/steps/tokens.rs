@@ -195,13 +195,7 @@ fn suffix(piece: &str) -> usize {
         },
         '+' | '%' if before.is_some_and(|c| c.is_ascii_digit()) => 1,
         c if c.is_ascii_alphanumeric() => 0,
-        c if is_currency(c) => {
-            if before.is_some_and(|c| c.is_ascii_digit()) {
-                c.len_utf8()
-            } else {
-                0
-            }
-        }
+        c if is_currency(c) && before.is_some_and(|c| c.is_ascii_digit()) => c.len_utf8(),
         c if is_mark(c) => c.len_utf8(),
         _ => 0,
     }

@@ -7,6 +7,7 @@ mod common;
 mod contamination;
 mod dedup;
 mod engine;
+mod ledger;
 mod minhash;
 mod packing;
 mod readers;

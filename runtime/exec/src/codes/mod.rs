@@ -10,6 +10,7 @@ pub mod e1301_store;
 pub mod e1303_files;
 pub mod e1304_stopped;
 pub mod e1305_external;
+pub mod e1306_nothing_found;
 
 use llmp_grammar::Info;
 
@@ -25,4 +26,5 @@ pub const ALL: &[&Info] = &[
     &e1303_files::INFO,
     &e1304_stopped::INFO,
     &e1305_external::INFO,
+    &e1306_nothing_found::INFO,
 ];

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use llmp_data::engine::{self, BarrierStage, Input, Segment, Stage, Stored, Summary};
 use llmp_data::kinds::Exporting;
+use llmp_data::ledger::Origins;
 use llmp_data::readers::Roots;
 use llmp_data::steps::{self, Built, Map};
 use llmp_data::{Progress, readers};
@@ -16,6 +17,7 @@ use llmp_stdlib::{Event, Step, Value};
 use super::{Made, Work, data_failure};
 use crate::failure::Failure;
 use crate::found;
+use crate::ledger;
 use crate::store::{BadRecords, Content, durable};
 use crate::task::CONCAT;
 
@@ -46,6 +48,7 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
         Input::Stored((0..pipes).map(|n| work.stored(first, n)).collect::<Result<_, _>>()?)
     };
     let mut segment = Segment::new(input, &out);
+    segment.origins = Arc::new(Origins::new(ledger::origins(work.plan, first, work.options)));
     for step in steps {
         names.push(Some(work.plan.name(&step.id)));
         let roots = Roots { inputs: inputs(work, step)?, ..work.options.roots.clone() };

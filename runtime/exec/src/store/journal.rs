@@ -19,6 +19,9 @@ pub struct Remembered {
     pub definition: Definition,
     /// Why it ran then, in words.
     pub because: Vec<String>,
+    /// Key of the result before that one: `ITEM@before` of `llmp data diff`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 /// The journal of one program file.
@@ -39,6 +42,11 @@ impl Journal {
     /// The last state of a step.
     pub fn get(&self, step: &str) -> Option<&Remembered> {
         self.steps.get(step)
+    }
+
+    /// Every step that was remembered, by name.
+    pub fn all(&self) -> &BTreeMap<String, Remembered> {
+        &self.steps
     }
 
     /// Why a definition has to run: the differences to the last time, or that there was none.
@@ -66,7 +74,12 @@ impl Journal {
             (None, Some(last)) if last.key == key => return Ok(()),
             (None, _) => vec!["its result was in the store already".to_owned()],
         };
-        self.steps.insert(step.to_owned(), Remembered { key, definition: definition.clone(), because });
+        let before = match self.steps.get(step) {
+            Some(last) if last.key == key => last.before.clone(),
+            last => last.map(|last| last.key.clone()),
+        };
+        let now = Remembered { key, definition: definition.clone(), because, before };
+        self.steps.insert(step.to_owned(), now);
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| Failure::io("create", folder, &e))?;
         }

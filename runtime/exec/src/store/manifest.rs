@@ -74,7 +74,8 @@ impl Manifest {
     /// Name of the file inside the folder of a result.
     pub const FILE: &'static str = "manifest.json";
 
-    pub(super) fn read(folder: &Path) -> Result<Option<Manifest>, Failure> {
+    /// The manifest of a folder, if there is one.
+    pub fn open(folder: &Path) -> Result<Option<Manifest>, Failure> {
         let path = folder.join(Self::FILE);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,

@@ -14,6 +14,7 @@ mod manifest;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
+use crate::resolve::Finished;
 
 pub use journal::Journal;
 pub use key::{Definition, Input, Key, Member};
@@ -49,7 +50,13 @@ impl Store {
 
     /// The manifest of a key, if its result is there.
     pub fn manifest(&self, key: &Key) -> Result<Option<Manifest>, Failure> {
-        Manifest::read(&self.folder(key))
+        Manifest::open(&self.folder(key))
+    }
+
+    /// The result that lies under the text of a key, if it is there.
+    pub fn finished(&self, key: &str) -> Result<Option<Finished>, Failure> {
+        let folder = self.root.join("store").join(key);
+        Ok(Manifest::open(&folder)?.map(|manifest| Finished { folder, manifest }))
     }
 
     /// Takes the lock of a key; `waiting` is called once if another run holds it.
