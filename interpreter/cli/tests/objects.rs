@@ -72,8 +72,15 @@ fn a_run_fetches_and_says_what_it_read() {
     assert_eq!(lines.lines().count(), 2);
     // A store that no address has, and one without a key.
     for wrong in ["nowhere://bucket/*.txt", "s3://bucket"] {
-        project.write("wrong.llmp", &format!("llmp 1\nsource crawl = text(\"{wrong}\")\ndataset d = crawl |> dedup_exact()\n"));
+        project.write(
+            "wrong.llmp",
+            &format!("llmp 1\nsource crawl = text(\"{wrong}\")\ndataset d = crawl |> dedup_exact()\n"),
+        );
         let output = project.llmp(&["run", "wrong.llmp"]);
-        assert!(!output.status.success() && text(&output.stderr).contains("LLMP1002"), "{wrong}: {}", text(&output.stderr));
+        assert!(
+            !output.status.success() && text(&output.stderr).contains("LLMP1002"),
+            "{wrong}: {}",
+            text(&output.stderr)
+        );
     }
 }

@@ -241,7 +241,7 @@ fn after(steps: &[Arc<dyn Map>], text: &str) -> Value {
     let mut doc = Document::new("a", text);
     for step in steps {
         if let Outcome::Drop(reason) = step.apply(&mut doc) {
-            return reason.into();
+            return reason.name.into();
         }
     }
     let mut crc = flate2::Crc::new();

@@ -66,9 +66,10 @@ struct Address<'a> {
 impl<'a> Address<'a> {
     fn new(written: &'a str, roots: &Roots) -> Result<Address<'a>, Failure> {
         let bad = |what: String| {
-            Failure::new("LLMP1002", format!("{written}: {what}"))
-                .help("an address is `s3://bucket/key`, `gs://…`, `az://…`, `https://…` or `file:///…`; \
-                       credentials are read from the environment as the tools of the store read them")
+            Failure::new("LLMP1002", format!("{written}: {what}")).help(
+                "an address is `s3://bucket/key`, `gs://…`, `az://…`, `https://…` or `file:///…`; \
+                       credentials are read from the environment as the tools of the store read them",
+            )
         };
         let (base, pattern) =
             readers::address(written).ok_or_else(|| bad("no key behind the name of the store".into()))?;
@@ -161,7 +162,9 @@ impl<'a> Address<'a> {
         options: &Options<'_>,
         more: &impl Fn(u64),
     ) -> Result<(), Failure> {
-        let name = blake3::hash(format!("{}{}\n{}", self.files.display(), object.location, state(object)).as_bytes());
+        let name = blake3::hash(
+            format!("{}{}\n{}", self.files.display(), object.location, state(object)).as_bytes(),
+        );
         let partial = self.partial.join(name.to_hex().as_str());
         let file = self.file(object);
         let fact = self.fact(&file);

@@ -106,8 +106,7 @@ fn one(
             terminal.show(&event);
         }
     };
-    let fetched =
-        llmp_exec::fetch(&planned.plan, registry, &place.options(&stop, &durable::no_hook), &emit);
+    let fetched = llmp_exec::fetch(&planned.plan, registry, &place.options(&stop, &durable::no_hook), &emit);
     match fetched.and_then(|()| inputs::measure(&planned.plan, registry, &places, &mut index)) {
         Ok(entries) => {
             let used = keys(file, &planned, &locked, &unlocked);

@@ -57,8 +57,8 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
         Format::Json => output::print(&format!("{}\n", json!(event))),
     };
     let fetched = llmp_exec::fetch(&planned.plan, &planned.checked.registry, &options, &emit);
-    let verified = fetched
-        .and_then(|()| if args.frozen.frozen { verify(&planned, &place, args) } else { Ok(()) });
+    let verified =
+        fetched.and_then(|()| if args.frozen.frozen { verify(&planned, &place, args) } else { Ok(()) });
     if let Err(failure) = verified {
         report(&failure, &planned, args.format, color);
         return Exit::Failed;

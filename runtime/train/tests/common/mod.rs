@@ -146,8 +146,8 @@ pub fn stage() -> Stage {
         from: None,
         tokenizer: 0,
         sources: vec![
-            Source { input: 1, share: 0.7, max_epochs: None },
-            Source { input: 2, share: 0.3, max_epochs: None },
+            Source { input: 1, share: 0.7, max_epochs: None, then: Vec::new() },
+            Source { input: 2, share: 0.3, max_epochs: None, then: Vec::new() },
         ],
         goal: Goal::Tokens(32 * (11 * 6 + 2)),
         context: 32,
@@ -157,6 +157,7 @@ pub fn stage() -> Stage {
         schedule_done: 0,
         clip: Some(1.0),
         attention: Attention::PerDocument,
+        packing: llmp_data::pack::Packing::Concat,
         accumulate: Accumulate::Parts(2),
         checkpoints: Times::Every(Every { distance: Interval::Steps(3) }),
         keep: 2,
