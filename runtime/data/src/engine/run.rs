@@ -364,15 +364,25 @@ fn part_name(number: u64) -> String {
 
 /// Lines as Zstandard frames of a fixed amount of text each: the bytes do not depend on threads.
 fn compress(lines: &[&[u8]]) -> Result<Vec<u8>> {
-    let mut frames = vec![Vec::new()];
-    for line in lines {
-        match frames.last_mut() {
-            Some(frame) if frame.len() < FRAME_BYTES => frame.extend_from_slice(line),
-            _ => frames.push(line.to_vec()),
+    let mut frames: Vec<&[&[u8]]> = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (n, line) in lines.iter().enumerate() {
+        bytes += line.len();
+        if bytes >= FRAME_BYTES || n + 1 == lines.len() {
+            frames.push(&lines[start..=n]);
+            (start, bytes) = (n + 1, 0);
         }
     }
-    // In one call, which knows the length: faster than a stream, and a reader can make room at once.
-    let packed = frames.par_iter().map(|frame| zstd::bulk::compress(frame, LEVEL));
+    // In one call, which knows the length, in memory that stays with the thread: a compressor begins every frame anew.
+    let workshop = || (Vec::with_capacity(2 * FRAME_BYTES), zstd::bulk::Compressor::new(LEVEL));
+    let packed = frames.par_iter().map_init(workshop, |(text, compressor), frame| {
+        text.clear();
+        frame.iter().for_each(|line| text.extend_from_slice(line));
+        match compressor {
+            Ok(compressor) => compressor.compress(text),
+            Err(_) => zstd::bulk::compress(text, LEVEL),
+        }
+    });
     let packed: Vec<Vec<u8>> =
         packed.collect::<Result<_, _>>().map_err(|e| DataError::io("compress", Path::new("part"), e))?;
     Ok(packed.concat())
