@@ -44,8 +44,20 @@ pub fn run(segment: &Segment, ctx: &Context<'_>) -> Result<Summary> {
     if segment.barrier.is_some() {
         barrier::remove(&segment.out)?;
     }
+    keep_bad(segment, &journal.summary, ctx)?;
     ledger::finish(&segment.out, ctx)?;
     Ok(journal.summary)
+}
+
+/// Bad records with their places, one a line of `bad.jsonl` beside the parts.
+fn keep_bad(segment: &Segment, summary: &Summary, ctx: &Context<'_>) -> Result<()> {
+    let path = segment.out.join("bad.jsonl");
+    if summary.bad.is_empty() || path.exists() {
+        return Ok(());
+    }
+    let line = |bad: &BadRecord| serde_json::to_string(bad).map(|line| line + "\n");
+    let lines: Result<String, _> = summary.bad.iter().map(line).collect();
+    ctx.write_whole(&path, lines.map_err(|e| DataError::artifact(&path, e))?.as_bytes())
 }
 
 /// Calls `work` with every chunk, while a second thread reads the next one.
@@ -352,14 +364,25 @@ fn part_name(number: u64) -> String {
 
 /// Lines as Zstandard frames of a fixed amount of text each: the bytes do not depend on threads.
 fn compress(lines: &[&[u8]]) -> Result<Vec<u8>> {
-    let mut frames = vec![Vec::new()];
-    for line in lines {
-        match frames.last_mut() {
-            Some(frame) if frame.len() < FRAME_BYTES => frame.extend_from_slice(line),
-            _ => frames.push(line.to_vec()),
+    let mut frames: Vec<&[&[u8]]> = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (n, line) in lines.iter().enumerate() {
+        bytes += line.len();
+        if bytes >= FRAME_BYTES || n + 1 == lines.len() {
+            frames.push(&lines[start..=n]);
+            (start, bytes) = (n + 1, 0);
         }
     }
-    let packed = frames.par_iter().map(|frame| zstd::encode_all(&frame[..], LEVEL));
+    // In one call, which knows the length, in memory that stays with the thread: a compressor begins every frame anew.
+    let workshop = || (Vec::with_capacity(2 * FRAME_BYTES), zstd::bulk::Compressor::new(LEVEL));
+    let packed = frames.par_iter().map_init(workshop, |(text, compressor), frame| {
+        text.clear();
+        frame.iter().for_each(|line| text.extend_from_slice(line));
+        match compressor {
+            Ok(compressor) => compressor.compress(text),
+            Err(_) => zstd::bulk::compress(text, LEVEL),
+        }
+    });
     let packed: Vec<Vec<u8>> =
         packed.collect::<Result<_, _>>().map_err(|e| DataError::io("compress", Path::new("part"), e))?;
     Ok(packed.concat())

@@ -129,7 +129,7 @@ fn turns(value: Value, name: &str, role: &str) -> Result<Vec<Message>, String> {
 
 fn message(value: Value) -> Result<Message, String> {
     let Value::Object(mut turn) = value else { return Err("not a message".into()) };
-    let share = !turn.contains_key("role") && turn.contains_key("from");
+    let share = turn.contains_key("from") && !turn.contains_key("role") && !turn.contains_key("content");
     let (role, content) = if share { ("from", "value") } else { ("role", "content") };
     let Some(Value::String(role)) = turn.remove(role) else { return Err(format!("no `{role}`")) };
     let role = match role.as_str() {
@@ -232,6 +232,7 @@ mod tests {
             (r#"{"messages":[{"role":"user","content":"a"},{"content":"b"}]}"#, "`messages[1]`: no `role`"),
             (r#"{"messages":[{"role":"user","content":[{"type":"image"}]}]}"#, "`image`"),
             (r#"{"messages":[{"role":"user","content":7}]}"#, "`content` is not text"),
+            (r#"{"conversations":[{"from":"human","value":"a","content":"b"}]}"#, "no `role`"),
         ] {
             assert!(chat(bad).unwrap_err().contains(what), "{bad}: {:?}", chat(bad));
         }

@@ -24,6 +24,10 @@ fn read(reader: &str, files: &[(&str, Vec<u8>)]) -> (Summary, Vec<String>) {
     let input = source(reader, &Roots::project(folder.path()), "in/*", &[]);
     let out = folder.path().join("out");
     let summary = run_on(2, &Segment::new(input, &out));
+    // What is wrong is kept beside the parts.
+    let kept = fs::read_to_string(out.join("bad.jsonl")).unwrap_or_default();
+    let kept: Vec<BadRecord> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(kept, summary.bad);
     let texts = documents(&out).into_iter().map(|doc| match doc.raw {
         Some(raw) => String::from_utf8(raw.bytes).unwrap(),
         None => doc.text,

@@ -1,5 +1,7 @@
 //! MinHash against exact Jaccard similarities: recall by similarity, precision, known near-duplicates, and splits.
 
+#![allow(clippy::print_stdout, reason = "a table for those who ask for it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{barrier, bytes, documents, examples, run_on, source};
