@@ -17,7 +17,8 @@ const ROWS: i32 = 8;
 
 /// The set of word 5-grams, by the words that the step compares; written down again here on purpose.
 fn grams(text: &str) -> BTreeSet<Vec<String>> {
-    let letters = |word: &str| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let letters =
+        |word: &str| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let words: Vec<String> = text.split_whitespace().map(letters).filter(|word| !word.is_empty()).collect();
     words.windows(5.min(words.len()).max(1)).map(<[String]>::to_vec).collect()
 }
@@ -205,7 +206,10 @@ fn real_pairs_are_found_as_the_formula_says_and_found_pairs_are_near() {
         .iter()
         .filter(|(a, b, s)| {
             let name = |k: &usize| docs[*k].id.split_once('/').map(|(_, name)| name);
-            docs[*a].id.starts_with("nom-7") && docs[*b].id.starts_with("nom-8") && name(a) == name(b) && *s >= 0.8
+            docs[*a].id.starts_with("nom-7")
+                && docs[*b].id.starts_with("nom-8")
+                && name(a) == name(b)
+                && *s >= 0.8
         })
         .collect();
     let met = near.iter().filter(|(a, b, _)| meet(&sketches[*a], &sketches[*b])).count();
