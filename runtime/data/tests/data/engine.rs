@@ -1,8 +1,9 @@
 //! The segment engine on real pages: threads, counts, splits, and kills at every write and rename.
 
 use std::{
+    collections::BTreeMap,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -230,7 +231,7 @@ fn a_raised_flag_stops_and_the_next_run_goes_on() {
 
 /// What a child process does: the work of `jobs`, aborted at failpoint number `job.txt`.
 #[test]
-#[ignore = "started by a_kill_at_any_write_or_rename_changes_no_byte"]
+#[ignore = "started by the tests that kill it"]
 fn child() {
     let number: usize = fs::read_to_string("job.txt").unwrap().parse().unwrap();
     let seen = AtomicUsize::new(0);
@@ -244,6 +245,7 @@ fn child() {
     fs::write("seen.txt", seen.load(Ordering::Relaxed).to_string()).unwrap();
 }
 
+/// Filters, then every step over the whole set, with memory so small that all of them spill.
 fn jobs(folder: &Path, ctx: &Context<'_>) {
     let at = |name: &str| folder.join(name);
     let input = source("jsonl", &examples(), "data/perl-pod.jsonl.gz", &[]);
@@ -253,38 +255,100 @@ fn jobs(folder: &Path, ctx: &Context<'_>) {
     filter.chunk_bytes = 200_000;
     engine::run(&filter, ctx).unwrap();
     engine::run(&unique(&at("filtered"), &at("unique"), &at("heldout")), ctx).unwrap();
-    engine::run(&backwards(&at("unique"), &at("backwards"), 40_000), ctx).unwrap();
+    let mut before = "unique";
+    for name in ["dedup_exact", "dedup_lines", "dedup_semantic", "dedup_substring", "dedup_url"] {
+        let mut segment = Segment::new(Input::Stored(vec![at(before)]), at(name));
+        segment.barrier = Some(BarrierStage { barrier: barrier(name, &[]), rejects: None });
+        segment.chunk_bytes = 150_000;
+        segment.memory = if name == "dedup_substring" { 1_000_000 } else { 10_000 };
+        engine::run(&segment, ctx).unwrap();
+        before = name;
+    }
+    engine::run(&backwards(&at(before), &at("backwards"), 40_000), ctx).unwrap();
+}
+
+/// A folder in which a child process can be started again and again.
+struct Killed {
+    folder: PathBuf,
+}
+
+impl Killed {
+    fn new(folder: &Path) -> Killed {
+        let killed = Killed { folder: folder.join("killed") };
+        fs::create_dir_all(&killed.folder).unwrap();
+        killed
+    }
+
+    /// A child that dies at a failpoint.
+    fn start(&self, number: usize) -> std::process::Child {
+        fs::create_dir_all(&self.folder).unwrap();
+        fs::write(self.folder.join("job.txt"), number.to_string()).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "engine::child", "--ignored"]).current_dir(&self.folder);
+        child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Lets a child run to the end, and compares every byte.
+    fn finish(&self, expected: &BTreeMap<PathBuf, Vec<u8>>, after: &str) {
+        assert!(self.start(usize::MAX).wait().unwrap().success(), "the run after {after} fails");
+        for name in ["job.txt", "seen.txt"] {
+            fs::remove_file(self.folder.join(name)).unwrap();
+        }
+        let found = bytes(&self.folder);
+        assert!(found.keys().eq(expected.keys()), "after {after}: other files");
+        assert!(found == *expected, "after {after}: other bytes");
+        fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+/// The bytes of an undisturbed run.
+fn expected(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let plain = folder.join("plain");
+    fs::create_dir(&plain).unwrap();
+    jobs(&plain, &Context::default());
+    bytes(&plain)
 }
 
 #[test]
 fn a_kill_at_any_write_or_rename_changes_no_byte() {
     let folder = tempfile::tempdir().unwrap();
-    let plain = folder.path().join("plain");
-    fs::create_dir(&plain).unwrap();
-    jobs(&plain, &Context::default());
-    let expected = bytes(&plain);
-    let killed = folder.path().join("killed");
-    let start = |number: usize| {
-        fs::create_dir_all(&killed).unwrap();
-        fs::write(killed.join("job.txt"), number.to_string()).unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "engine::child", "--ignored"]).current_dir(&killed);
-        child.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
-    };
+    let expected = expected(folder.path());
+    let killed = Killed::new(folder.path());
     // Strided so that the suite stays short: LLMP_EVERY_WRITE=1 takes every failpoint.
-    let stride = if std::env::var_os("LLMP_EVERY_WRITE").is_some() { 1 } else { 3 };
-    let (mut kills, mut deaths) = (0, 0);
-    while !start(kills) {
-        assert!(kills < 1000);
-        assert!(start(usize::MAX), "the run after kill {kills} fails");
-        for name in ["job.txt", "seen.txt"] {
-            fs::remove_file(killed.join(name)).unwrap();
-        }
-        assert_eq!(bytes(&killed), expected, "kill {kills}");
-        fs::remove_dir_all(&killed).unwrap();
-        (kills, deaths) = (kills + stride, deaths + 1);
+    let stride = if std::env::var_os("LLMP_EVERY_WRITE").is_some() { 1 } else { 23 };
+    let (mut number, mut deaths) = (0, 0);
+    while !killed.start(number).wait().unwrap().success() {
+        assert!(number < 5000);
+        killed.finish(&expected, &format!("a death at failpoint {number}"));
+        (number, deaths) = (number + stride, deaths + 1);
     }
-    assert!(deaths > 30, "only {deaths} deaths");
-    let seen: usize = fs::read_to_string(killed.join("seen.txt")).unwrap().parse().unwrap();
-    assert!(seen <= kills && kills < seen + stride, "{seen} failpoints, the last kill at {kills}");
+    println!("{deaths} deaths at failpoints");
+    assert!(deaths > 10, "only {deaths} deaths");
+    let seen: usize = fs::read_to_string(killed.folder.join("seen.txt")).unwrap().parse().unwrap();
+    assert!(seen <= number && number < seen + stride, "{seen} failpoints, the last death at {number}");
+}
+
+#[test]
+fn twenty_kills_at_random_moments_change_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = expected(folder.path());
+    let killed = Killed::new(folder.path());
+    let begin = std::time::Instant::now();
+    assert!(killed.start(usize::MAX).wait().unwrap().success());
+    let whole = begin.elapsed();
+    killed.finish(&expected, "no kill");
+    let mut seed = 11u64;
+    let mut hit = 0;
+    for _ in 0..20 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let wait = whole.mul_f64((seed >> 40) as f64 / (1u64 << 24) as f64);
+        let mut child = killed.start(usize::MAX);
+        std::thread::sleep(wait);
+        hit += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed.finish(&expected, &format!("a kill after {wait:?}"));
+    }
+    println!("{hit} of 20 kills hit a running process; a whole run takes {whole:?}");
+    assert!(hit >= 10, "only {hit} kills hit");
 }
