@@ -138,7 +138,7 @@ fn a_trace_names_the_step_and_the_score_that_dropped_a_document() {
 
     let nothing = project.llmp(&["trace", "https://example.org/nowhere", "main.llmp"]);
     assert_eq!(nothing.status.code(), Some(1));
-    assert!(text(&nothing.stderr).contains("LLMP1305"), "{}", text(&nothing.stderr));
+    assert!(text(&nothing.stderr).contains("LLMP1306"), "{}", text(&nothing.stderr));
     let shown = project.llmp(&["trace", "notes.jsonl#1", "main.llmp"]);
     assert!(
         text(&shown.stdout).contains("dropped   by clean.keep_if: condition (words(.text) 2 < 5)"),
