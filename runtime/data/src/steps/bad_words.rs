@@ -60,7 +60,8 @@ impl Map for Counter {
         let found = self.lists.of(doc).map_or(0, |list| list.count(&doc.text));
         let above = |most: f64| found as f64 > most * words(&doc.text).count() as f64;
         if found > self.more_than && self.share.is_none_or(above) {
-            return Outcome::Drop("bad words".into());
+            let (found, most) = (found as f64, self.more_than as f64);
+            return Outcome::Drop(Reason::above("bad words", "words on the list", found, most));
         }
         Outcome::Keep
     }

@@ -77,7 +77,7 @@ impl Map for Judge {
 
     fn apply(&self, doc: &mut Document) -> Outcome {
         match self.fault(doc) {
-            Some(reason) => Outcome::Drop(reason.into()),
+            Some(reason) => Outcome::Drop(reason),
             None => Outcome::Keep,
         }
     }
@@ -85,7 +85,7 @@ impl Map for Judge {
 
 impl Judge {
     /// The first rule that a file breaks.
-    fn fault(&self, doc: &Document) -> Option<&'static str> {
+    fn fault(&self, doc: &Document) -> Option<Reason> {
         let (it, text) = (&self.settings, doc.text.as_str());
         let (mut lines, mut all, mut longest) = (0u64, 0u64, 0u64);
         for line in text.lines() {
@@ -93,24 +93,32 @@ impl Judge {
             (lines, all, longest) = (lines + 1, all + length, longest.max(length));
         }
         if text.trim().is_empty() {
-            return Some("empty");
+            return Some("empty".into());
         }
         if longest > it.max_line {
-            return Some("long line");
+            let (longest, most) = (longest as f64, it.max_line as f64);
+            return Some(Reason::above("long line", "characters of the longest line", longest, most));
         }
         if all > it.max_mean_line.saturating_mul(lines) {
-            return Some("long lines");
+            let (mean, most) = (all as f64 / lines as f64, it.max_mean_line as f64);
+            return Some(Reason::above("long lines", "mean characters of a line", mean, most));
         }
         let alphanumeric = text.chars().filter(|c| c.is_alphanumeric()).count();
         if (alphanumeric as f64) < it.min_alphanumeric * chars(text) as f64 {
-            return Some("few letters");
+            let share = alphanumeric as f64 / chars(text) as f64;
+            let of = "share of letters and digits";
+            return Some(Reason::below("few letters", of, share, it.min_alphanumeric));
         }
-        if it.generated && text.lines().take(FIRST_LINES).any(|line| self.says.is_match(line)) {
-            return Some("generated");
+        let says = |line: &&str| self.says.is_match(line);
+        if it.generated
+            && let Some(line) = text.lines().take(FIRST_LINES).find(says)
+        {
+            let line: String = line.trim().chars().take(80).collect();
+            return Some(Reason::words("generated", line));
         }
         let start = text.char_indices().nth(100).map_or(text, |(at, _)| &text[..at]);
         let language = column(doc, "language").unwrap_or_default();
-        (it.xml && start.contains("<?xml") && !language.eq_ignore_ascii_case("xml")).then_some("xml")
+        (it.xml && start.contains("<?xml") && !language.eq_ignore_ascii_case("xml")).then(|| "xml".into())
     }
 }
 

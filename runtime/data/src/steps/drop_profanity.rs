@@ -81,14 +81,17 @@ impl Map for Judge {
     fn apply(&self, doc: &mut Document) -> Outcome {
         let text = visible(doc);
         let found = self.lists.of(doc).map_or(0, |list| list.count(&text));
-        if found > 0 && found as f64 > self.max_share * words(&text).count() as f64 {
-            return Outcome::Drop("profanity".into());
+        let all = words(&text).count() as f64;
+        if found > 0 && found as f64 > self.max_share * all {
+            let of = "share of words on the list";
+            return Outcome::Drop(Reason::above("profanity", of, found as f64 / all, self.max_share));
         }
         if let Some(model) = &self.model {
             let labels = model.predict(&text, model.labels().len());
             let score = labels.iter().find(|p| p.label == UNSAFE).map_or(0.0, |p| f64::from(p.probability));
             if score >= self.threshold {
-                return Outcome::Drop(UNSAFE.into());
+                let is = Side::AtLeast;
+                return Outcome::Drop(Reason::score(UNSAFE, "score of the model", score, is, self.threshold));
             }
         }
         Outcome::Keep
@@ -119,7 +122,7 @@ mod tests {
             map("drop_profanity", &[]).apply(&mut doc)
         };
         assert_eq!(judge("<p class='shit'>nice day</p><script>shit</script>"), Outcome::Keep);
-        assert_eq!(judge("<p>shit day</p>"), Outcome::Drop("profanity".into()));
+        assert!(matches!(judge("<p>shit day</p>"), Outcome::Drop(reason) if reason == "profanity"));
     }
 
     #[test]

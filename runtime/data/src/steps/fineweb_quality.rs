@@ -73,24 +73,26 @@ impl Map for FinewebQuality {
 
     fn apply(&self, doc: &mut Document) -> Outcome {
         match self.fault(&doc.text) {
-            Some(reason) => Outcome::Drop(reason.into()),
+            Some(reason) => Outcome::Drop(reason),
             None => Outcome::Keep,
         }
     }
 }
 
 impl FinewebQuality {
-    /// The first rule that a text breaks.
-    pub fn fault(&self, text: &str) -> Option<&'static str> {
+    /// The first rule that a text breaks, with the share that broke it.
+    pub fn fault(&self, text: &str) -> Option<Reason> {
         let lines: Vec<&str> = text.split('\n').filter(|line| !line.trim().is_empty()).collect();
         if lines.is_empty() {
-            return Some("empty");
+            return Some("empty".into());
         }
         let of_lines = |is: &dyn Fn(&str) -> bool| {
             lines.iter().filter(|line| is(line)).count() as f64 / lines.len() as f64
         };
-        if of_lines(&|line| line.chars().next_back().is_some_and(ends_sentence)) < self.min_line_endings {
-            return Some("line endings");
+        let ended = of_lines(&|line| line.chars().next_back().is_some_and(ends_sentence));
+        if ended < self.min_line_endings {
+            let of = "share of lines that end a sentence";
+            return Some(Reason::below("line endings", of, ended, self.min_line_endings));
         }
         let short = |line: &str| {
             // Bytes decide for most lines: a character has one to four.
@@ -98,23 +100,25 @@ impl FinewebQuality {
             bytes <= self.short_line
                 || bytes <= self.short_line.saturating_mul(4) && chars(line) as u64 <= self.short_line
         };
-        if of_lines(&short) > self.max_short_lines {
-            return Some("short lines");
+        let short = of_lines(&short);
+        if short > self.max_short_lines {
+            return Some(Reason::above("short lines", "share of short lines", short, self.max_short_lines));
         }
         let feeds = text.bytes().filter(|&b| b == b'\n').count();
         let mut table = Table::default();
         table.clear(lines.len());
         let again = lines.iter().filter(|line| table.count(xxh3_64(line.as_bytes())) > 1);
         let again: usize = again.map(|line| chars(line)).sum();
-        if again as f64 / (chars(text) - feeds) as f64 > self.max_duplicated_lines {
-            return Some("duplicated lines");
+        let again = again as f64 / (chars(text) - feeds) as f64;
+        if again > self.max_duplicated_lines {
+            let of = "share of characters in repeated lines";
+            return Some(Reason::above("duplicated lines", of, again, self.max_duplicated_lines));
         }
-        let list = |most: f64| {
-            let mut words = 0usize;
-            self.words.each(text, |_| words += 1);
-            feeds as f64 / words as f64 > most
-        };
-        self.max_newlines.is_some_and(list).then_some("list")
+        let most = self.max_newlines?;
+        let mut words = 0usize;
+        self.words.each(text, |_| words += 1);
+        let feeds = feeds as f64 / words as f64;
+        (feeds > most).then(|| Reason::above("list", "line feeds for each word", feeds, most))
     }
 }
 

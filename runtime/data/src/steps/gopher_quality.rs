@@ -98,15 +98,15 @@ impl Map for GopherQuality {
 
     fn apply(&self, doc: &mut Document) -> Outcome {
         match self.fault(&doc.text) {
-            Some(reason) => Outcome::Drop(reason.into()),
+            Some(reason) => Outcome::Drop(reason),
             None => Outcome::Keep,
         }
     }
 }
 
 impl GopherQuality {
-    /// The first rule that a text breaks.
-    pub fn fault(&self, text: &str) -> Option<&'static str> {
+    /// The first rule that a text breaks, with the number that broke it.
+    pub fn fault(&self, text: &str) -> Option<Reason> {
         let seen = self.look(text);
         self.fault_of_words(text, &seen)
             .or_else(|| self.fault_of_lines(text))
@@ -114,31 +114,28 @@ impl GopherQuality {
     }
 
     /// Number and length of words, symbols for each word.
-    fn fault_of_words(&self, text: &str, seen: &Seen) -> Option<&'static str> {
+    fn fault_of_words(&self, text: &str, seen: &Seen) -> Option<Reason> {
         let &Seen { all, plain, length, .. } = seen;
         let mean = share(length, plain);
-        if self.min_doc_words.is_some_and(|least| plain < least) {
-            return Some("gopher_short_doc");
-        }
-        if self.max_doc_words.is_some_and(|most| plain > most) {
-            return Some("gopher_long_doc");
-        }
-        if self.min_avg_word_length.is_some_and(|least| mean < least) {
-            return Some("gopher_below_avg_threshold");
-        }
-        if self.max_avg_word_length.is_some_and(|most| mean > most) {
-            return Some("gopher_above_avg_threshold");
-        }
-        let too_many =
-            |symbols: usize| self.max_symbol_word_ratio.is_some_and(|most| share(symbols, all) > most);
-        if too_many(text.bytes().filter(|&b| b == b'#').count()) {
-            return Some("gopher_too_many_hashes");
-        }
-        too_many(ellipses(text)).then_some("gopher_too_many_ellipsis")
+        let float = |limit: Option<u64>| limit.map(|n| n as f64);
+        let too_many = |name, of, symbols| above(name, of, share(symbols, all), self.max_symbol_word_ratio);
+        below("gopher_short_doc", "words", plain as f64, float(self.min_doc_words))
+            .or_else(|| above("gopher_long_doc", "words", plain as f64, float(self.max_doc_words)))
+            .or_else(|| {
+                below("gopher_below_avg_threshold", "mean word length", mean, self.min_avg_word_length)
+            })
+            .or_else(|| {
+                above("gopher_above_avg_threshold", "mean word length", mean, self.max_avg_word_length)
+            })
+            .or_else(|| {
+                let hashes = text.bytes().filter(|&b| b == b'#').count();
+                too_many("gopher_too_many_hashes", "hashes for each word", hashes)
+            })
+            .or_else(|| too_many("gopher_too_many_ellipsis", "ellipses for each word", ellipses(text)))
     }
 
     /// Bullets and ellipses at the ends of lines.
-    fn fault_of_lines(&self, text: &str) -> Option<&'static str> {
+    fn fault_of_lines(&self, text: &str) -> Option<Reason> {
         let (mut all, mut bullets, mut open) = (0, 0, 0);
         for line in lines(text) {
             all += 1;
@@ -146,19 +143,21 @@ impl GopherQuality {
             let end = line.trim_end();
             open += usize::from(end.ends_with("...") || end.ends_with('…'));
         }
-        if self.max_bullet_lines_ratio.is_some_and(|most| share(bullets, all) > most) {
-            return Some("gopher_too_many_bullets");
-        }
-        let too_open = self.max_ellipsis_lines_ratio.is_some_and(|most| share(open, all) > most);
-        too_open.then_some("gopher_too_many_end_ellipsis")
+        let (bullets, open) = (share(bullets, all), share(open, all));
+        let of = "share of lines with a bullet";
+        above("gopher_too_many_bullets", of, bullets, self.max_bullet_lines_ratio).or_else(|| {
+            let of = "share of lines with an ellipsis at the end";
+            above("gopher_too_many_end_ellipsis", of, open, self.max_ellipsis_lines_ratio)
+        })
     }
 
     /// Words with letters, stop words.
-    fn fault_of_letters(&self, seen: &Seen) -> Option<&'static str> {
-        if self.min_alpha_words_ratio.is_some_and(|least| share(seen.lettered, seen.all) < least) {
-            return Some("gopher_below_alpha_threshold");
-        }
-        self.min_stop_words.is_some_and(|least| seen.stop_words < least).then_some("gopher_enough_stop_words")
+    fn fault_of_letters(&self, seen: &Seen) -> Option<Reason> {
+        let (lettered, least) = (share(seen.lettered, seen.all), self.min_alpha_words_ratio);
+        below("gopher_below_alpha_threshold", "share of words with a letter", lettered, least).or_else(|| {
+            let (found, least) = (seen.stop_words as f64, self.min_stop_words.map(|n| n as f64));
+            below("gopher_enough_stop_words", "different stop words", found, least)
+        })
     }
 
     /// What the rules ask of the words, in one pass.
@@ -222,6 +221,16 @@ fn ellipses(text: &str) -> usize {
         }
     }
     found
+}
+
+/// The reason where a value lies below its limit.
+fn below(name: &'static str, of: &'static str, value: f64, limit: Option<f64>) -> Option<Reason> {
+    limit.filter(|least| value < *least).map(|least| Reason::below(name, of, value, least))
+}
+
+/// The reason where a value lies above its limit.
+fn above(name: &'static str, of: &'static str, value: f64, limit: Option<f64>) -> Option<Reason> {
+    limit.filter(|most| value > *most).map(|most| Reason::above(name, of, value, most))
 }
 
 /// A part of a whole; 0 of nothing.

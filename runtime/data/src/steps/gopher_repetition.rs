@@ -98,15 +98,15 @@ impl Map for GopherRepetition {
 
     fn apply(&self, doc: &mut Document) -> Outcome {
         match self.fault(&doc.text) {
-            Some(reason) => Outcome::Drop(reason.into()),
+            Some(reason) => Outcome::Drop(reason),
             None => Outcome::Keep,
         }
     }
 }
 
 impl GopherRepetition {
-    /// The first rule that a text breaks.
-    pub fn fault(&self, text: &str) -> Option<Cow<'static, str>> {
+    /// The first rule that a text breaks, with the share that broke it.
+    pub fn fault(&self, text: &str) -> Option<Reason> {
         if text.is_empty() {
             return Some("empty".into());
         }
@@ -114,29 +114,38 @@ impl GopherRepetition {
         let mut table = Table::default();
         let paragraphs = split_at_newlines(text.trim(), 2);
         let (share, repeated) = repeated(&paragraphs, &mut table);
-        if self.dup_para_frac.is_some_and(|most| share > most) {
-            return Some("dup_para_frac".into());
-        }
-        if self.dup_para_char_frac.is_some_and(|most| repeated / total > most) {
-            return Some("dup_para_char_frac".into());
+        let above = |name: &'static str, of: &'static str, value: f64, limit: Option<f64>| {
+            limit.filter(|most| value > *most).map(|most| Reason::above(name, of, value, most))
+        };
+        let fault = above("dup_para_frac", "share of repeated paragraphs", share, self.dup_para_frac).or_else(|| {
+            let of = "share of characters in repeated paragraphs";
+            above("dup_para_char_frac", of, repeated / total, self.dup_para_char_frac)
+        });
+        if fault.is_some() {
+            return fault;
         }
         let lines = split_at_newlines(text, 1);
         let (share, repeated) = self::repeated(&lines, &mut table);
-        if self.dup_line_frac.is_some_and(|most| share > most) {
-            return Some("dup_line_frac".into());
-        }
-        if self.dup_line_char_frac.is_some_and(|most| repeated / total > most) {
-            return Some("dup_line_char_frac".into());
+        let fault = above("dup_line_frac", "share of repeated lines", share, self.dup_line_frac).or_else(|| {
+            let of = "share of characters in repeated lines";
+            above("dup_line_char_frac", of, repeated / total, self.dup_line_char_frac)
+        });
+        if fault.is_some() {
+            return fault;
         }
         let mut grams = Grams::new(text, self.words, table);
         for (n, most) in self.top_n_grams.iter().filter_map(|pair| rule(pair)) {
-            if grams.top(n) as f64 / total > most {
-                return Some(format!("top_{n}_gram").into());
+            let share = grams.top(n) as f64 / total;
+            if share > most {
+                let of = "share of characters in the most frequent n-gram";
+                return Some(Reason::above(format!("top_{n}_gram"), of, share, most));
             }
         }
         for (n, most) in self.dup_n_grams.iter().filter_map(|pair| rule(pair)) {
-            if grams.repeated(n) as f64 / total > most {
-                return Some(format!("duplicated_{n}_n_grams").into());
+            let share = grams.repeated(n) as f64 / total;
+            if share > most {
+                let of = "share of characters in repeated n-grams";
+                return Some(Reason::above(format!("duplicated_{n}_n_grams"), of, share, most));
             }
         }
         None

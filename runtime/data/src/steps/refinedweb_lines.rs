@@ -84,7 +84,9 @@ impl Map for Lines {
             }
         }
         if flagged as f64 > self.max_removed * all as f64 {
-            return Outcome::Drop("mostly removed".into());
+            let share = flagged as f64 / all as f64;
+            let of = "share of words in removed lines";
+            return Outcome::Drop(Reason::above("mostly removed", of, share, self.max_removed));
         }
         if flagged > 0 {
             doc.text = text;
