@@ -19,7 +19,7 @@ use llmp_train::score::{score, score_tokens};
 use llmp_train::settings::Dtype;
 use llmp_train::stage::Source;
 use llmp_train::training::{Inputs, train};
-use llmp_train::{Host, TrainError};
+use llmp_train::Host;
 
 /// 2 KB of words in no order: which one comes next can only be known by heart.
 fn text() -> String {

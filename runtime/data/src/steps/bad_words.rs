@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmp_stdlib::Problem;
 
 use super::{
-    Built, Map, Outcome, Step, planned,
+    Built, Map, Outcome, Reason, Step, planned,
     word_list::{WordList, Wordlists},
     words::words,
 };

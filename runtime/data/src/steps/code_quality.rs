@@ -6,7 +6,7 @@ use llmp_stdlib::Problem;
 use regex::Regex;
 
 use super::{
-    Built, Map, Outcome, Step,
+    Built, Map, Outcome, Reason, Step,
     planned::{above_zero, share},
     text::{column, pattern},
     words::chars,

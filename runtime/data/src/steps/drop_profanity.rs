@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmp_stdlib::{Problem, arg::FilePath};
 
 use super::{
-    Built, Map, Outcome, Step,
+    Built, Map, Outcome, Reason, Side, Step,
     planned::share,
     text::visible,
     word_list::{WordList, Wordlists},

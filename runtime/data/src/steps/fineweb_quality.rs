@@ -6,7 +6,7 @@ use llmp_stdlib::Problem;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Built, Map, Outcome, Step,
+    Built, Map, Outcome, Reason, Step,
     planned::share,
     table::Table,
     tokens::Splitter,

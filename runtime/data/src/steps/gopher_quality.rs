@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use llmp_stdlib::Problem;
 
-use super::{Built, Map, Outcome, Step, tokens::Splitter, words::lines};
+use super::{Built, Map, Outcome, Reason, Step, tokens::Splitter, words::lines};
 use crate::{document::Document, error::Result, readers::Roots};
 
 llmp_stdlib::def! {

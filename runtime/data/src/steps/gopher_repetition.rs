@@ -1,12 +1,12 @@
 //! `gopher_repetition`: repeated lines and paragraphs, frequent and repeated word n-grams.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use llmp_stdlib::Problem;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Built, Map, Outcome, Step,
+    Built, Map, Outcome, Reason, Step,
     table::Table,
     tokens::Splitter,
     words::{chars, split_at_newlines},
@@ -117,19 +117,21 @@ impl GopherRepetition {
         let above = |name: &'static str, of: &'static str, value: f64, limit: Option<f64>| {
             limit.filter(|most| value > *most).map(|most| Reason::above(name, of, value, most))
         };
-        let fault = above("dup_para_frac", "share of repeated paragraphs", share, self.dup_para_frac).or_else(|| {
-            let of = "share of characters in repeated paragraphs";
-            above("dup_para_char_frac", of, repeated / total, self.dup_para_char_frac)
-        });
+        let fault = above("dup_para_frac", "share of repeated paragraphs", share, self.dup_para_frac)
+            .or_else(|| {
+                let of = "share of characters in repeated paragraphs";
+                above("dup_para_char_frac", of, repeated / total, self.dup_para_char_frac)
+            });
         if fault.is_some() {
             return fault;
         }
         let lines = split_at_newlines(text, 1);
         let (share, repeated) = self::repeated(&lines, &mut table);
-        let fault = above("dup_line_frac", "share of repeated lines", share, self.dup_line_frac).or_else(|| {
-            let of = "share of characters in repeated lines";
-            above("dup_line_char_frac", of, repeated / total, self.dup_line_char_frac)
-        });
+        let fault =
+            above("dup_line_frac", "share of repeated lines", share, self.dup_line_frac).or_else(|| {
+                let of = "share of characters in repeated lines";
+                above("dup_line_char_frac", of, repeated / total, self.dup_line_char_frac)
+            });
         if fault.is_some() {
             return fault;
         }
