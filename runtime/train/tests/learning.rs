@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::{END, Stand, content, spec, stage};
 use llmp_nn::{DecoderSpec, Model, SaveOptions};
 use llmp_stdlib::arg::BatchSize;
+use llmp_train::Host;
 use llmp_train::budget::Goal;
 use llmp_train::evaluate::bits_per_byte;
 use llmp_train::folder::ModelFolder;
@@ -19,7 +20,6 @@ use llmp_train::score::{score, score_tokens};
 use llmp_train::settings::Dtype;
 use llmp_train::stage::Source;
 use llmp_train::training::{Inputs, train};
-use llmp_train::Host;
 
 /// 2 KB of words in no order: which one comes next can only be known by heart.
 fn text() -> String {

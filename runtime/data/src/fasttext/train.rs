@@ -115,8 +115,11 @@ pub fn train(
     Ok(Some(Model { dictionary, input, output, loss }))
 }
 
+/// Labels with their counts, and of each example the number of its label.
+type Labels = (Vec<(String, i64)>, Vec<usize>);
+
 /// Labels with their counts, the most frequent first, and the number of each example's label.
-fn labels(examples: &[Example<'_>]) -> Result<(Vec<(String, i64)>, Vec<usize>), String> {
+fn labels(examples: &[Example<'_>]) -> Result<Labels, String> {
     let mut counts: IndexMap<&str, i64> = IndexMap::new();
     for example in examples {
         *counts.entry(example.label).or_default() += 1;

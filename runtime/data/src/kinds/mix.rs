@@ -122,9 +122,12 @@ fn changes(value: &Value) -> Vec<Change> {
     record.get("then").and_then(|then| <Vec<Change>>::read(then).ok()).unwrap_or_default()
 }
 
+/// Tokens, and the shares of all parts from there on.
+type Phase = (u64, Vec<Rational>);
+
 /// The shares of all parts, in their order, from each change on. Errors: tokens after which the named shares do not fit into the whole, and
 /// their sum.
-fn curriculum(members: &Record) -> Result<Vec<(u64, Vec<Rational>)>, (u64, Rational)> {
+fn curriculum(members: &Record) -> Result<Vec<Phase>, (u64, Rational)> {
     let (zero, one) = (Rational::from(0), Rational::from(1));
     let parts: Vec<(Rational, Vec<Change>)> = shares(members)
         .unwrap_or_default()

@@ -218,8 +218,7 @@ impl Trainer {
             self.levels.iter().map(|nodes| nodes.iter().map(|node| node.count).collect()).collect();
         // Whether an n-gram begins a sentence is what its prefix says.
         let mut begins: Vec<bool> = self.levels[0].iter().map(|node| node.word == BEGIN_WORD).collect();
-        for level in 0..self.order - 1 {
-            let (own, longer) = (&mut counts[level], &self.levels[level + 1]);
+        for (own, longer) in counts.iter_mut().zip(&self.levels[1..]) {
             own.iter_mut().zip(&begins).filter(|(_, begins)| !**begins).for_each(|(count, _)| *count = 0);
             for node in longer {
                 let suffix = node.suffix as usize;

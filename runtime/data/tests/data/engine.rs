@@ -329,6 +329,7 @@ fn a_kill_at_any_write_or_rename_changes_no_byte() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "moments of a real run are what is tested")]
 fn twenty_kills_at_random_moments_change_no_byte() {
     let folder = tempfile::tempdir().unwrap();
     let expected = expected(folder.path());

@@ -63,7 +63,7 @@ fn a_document_is_found_by_its_id_and_its_address() {
     run_on(2, &pages(folder.path()));
     let dropped = all_lost(folder.path(), "").into_iter().find(|one| one.url.is_some()).unwrap();
     let by_id = all_lost(folder.path(), &format!("\"id\":\"{}\"", ledger::stored(&dropped.id)));
-    assert_eq!(by_id, [dropped.clone()]);
+    assert_eq!(by_id, std::slice::from_ref(&dropped));
     let url = dropped.url.clone().unwrap();
     assert!(all_lost(folder.path(), &format!("\"{}\"", ledger::stored(&url))).contains(&dropped));
 

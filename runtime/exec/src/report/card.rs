@@ -154,7 +154,8 @@ pub(super) fn estimates(
     let mut estimates = Vec::new();
     for (item, port) in &plan.items {
         let documents = done.iter().any(|one| one.task.last().id == port.step && one.is_documents());
-        if !documents && !(all && measured.contains_key(item.as_str())) {
+        let counted = all && measured.contains_key(item.as_str());
+        if !documents && !counted {
             continue;
         }
         let data = lineage.data(&Value::Item(ItemRef { item: item.clone(), part: None }));
