@@ -81,7 +81,7 @@ fn the_chain_runs_and_reports_what_it_found() {
     project.write("eval/whales.jsonl", "{\"text\": \"Nothing that any book of this project holds.\"}");
     let output = project.command(&["run", "main.llmp", "--format", "json"]).output().unwrap();
     let ran = common::ran(&common::events(&output));
-    assert_eq!(ran, ["clean"], "{}", text(&output.stderr));
+    assert_eq!(ran, ["clean.split"], "{}", text(&output.stderr));
 }
 
 #[test]
