@@ -14,6 +14,8 @@ use super::{Loss, Matrix, Model};
 
 /// Texts whose gradients are taken at the same weights.
 const BATCH: usize = 8;
+/// Multiplications of a batch below which one thread does it.
+const SMALL: usize = 1 << 18;
 /// Texts whose rows are looked up at a time.
 const AHEAD: usize = 512;
 /// The number of softmax in a file's header.
@@ -234,25 +236,35 @@ struct Change {
 impl Weights {
     /// One batch: gradients at the weights as they are, then all changes in order.
     fn learn(&mut self, batch: &[(Vec<u32>, usize)], rate: f32) {
+        let change = |(rows, label): &(Vec<u32>, usize)| self.change(rows, *label, rate);
+        // Short texts are done before another thread has heard of them.
+        let work = batch.iter().map(|(rows, _)| rows.len()).sum::<usize>() * self.width;
+        let small = work < SMALL;
         let changes: Vec<Change> =
-            batch.par_iter().map(|(rows, label)| self.change(rows, *label, rate)).collect();
+            if small { batch.iter().map(change).collect() } else { batch.par_iter().map(change).collect() };
         for change in &changes {
             for (row, alpha) in self.output.chunks_exact_mut(self.width).zip(&change.labels) {
                 add(row, *alpha, &change.hidden);
             }
         }
         // Each thread owns a range of rows; within it texts come in order.
-        let rows = self.input.len() / self.width;
-        let own = rows.div_ceil(rayon::current_num_threads().max(1)).max(1);
         let width = self.width;
-        self.input.par_chunks_mut(own * width).enumerate().for_each(|(part, input)| {
+        let apply = |(part, input, own): (usize, &mut [f32], usize)| {
             let (from, to) = (part * own, part * own + input.len() / width);
             for ((rows, _), change) in batch.iter().zip(&changes) {
                 for row in rows.iter().map(|&row| row as usize).filter(|row| (from..to).contains(row)) {
                     add(&mut input[(row - from) * width..][..width], 1.0, &change.rows);
                 }
             }
-        });
+        };
+        let rows = self.input.len() / width;
+        if small {
+            apply((0, &mut self.input, rows));
+            return;
+        }
+        let own = rows.div_ceil(rayon::current_num_threads().max(1)).max(1);
+        let parts = self.input.par_chunks_mut(own * width).enumerate();
+        parts.for_each(|(part, input)| apply((part, input, own)));
     }
 
     fn change(&self, rows: &[u32], label: usize, rate: f32) -> Change {

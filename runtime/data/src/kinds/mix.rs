@@ -55,7 +55,7 @@ llmp_stdlib::def! {
         /// Most passes over it; beyond that the other parts share what it would have given.
         max_epochs: Option<Rational> = "none",
         /// Other shares later in a stage (a curriculum). Parts that do not change share what the others leave as they did before.
-        then: Vec<Change> = "[]",
+        later: Vec<Change> = "[]",
     }
 }
 
@@ -77,7 +77,7 @@ llmp_stdlib::def! {
     /// }
     /// mix later {
     ///   books = rest
-    ///   pages = { weight = 10%, then = [{ after = 2G tokens, weight = 40% }] }
+    ///   pages = { weight = 10%, later = [{ after = 2B tokens, weight = 40% }] }
     /// }
     /// ```
     Mix = "mix", rev 1 {}
@@ -119,7 +119,7 @@ fn check(view: &View<'_>) -> Vec<Problem> {
 /// The later shares of a part as written.
 fn changes(value: &Value) -> Vec<Change> {
     let Value::Record(record) = value else { return Vec::new() };
-    record.get("then").and_then(|then| <Vec<Change>>::read(then).ok()).unwrap_or_default()
+    record.get("later").and_then(|later| <Vec<Change>>::read(later).ok()).unwrap_or_default()
 }
 
 /// Tokens, and the shares of all parts from there on.
@@ -232,7 +232,7 @@ mod tests {
         };
         let part = |n: i128, then: Vec<Value>| {
             Value::Record(
-                [("weight", percent(n)), ("max_epochs", Value::None), ("then", Value::List(then))]
+                [("weight", percent(n)), ("max_epochs", Value::None), ("later", Value::List(then))]
                     .map(|(k, v)| (k.to_owned(), v))
                     .into(),
             )
