@@ -109,6 +109,8 @@ fn formatted(text: &str) -> String {
             assert_eq!(words(&once), words(text), "letters are lost");
             String::from(if once == text { "same" } else { "changed" })
         }
+        // A file with errors may be left as it is; one without is formatted.
+        Err(_) if parse(FileId(0), text).1.has_errors() => String::from("left"),
         Err(diag) => panic!("formatting fails: {diag:?}"),
     }
 }
