@@ -2,7 +2,7 @@
 //!
 //! The engine writes one file for each chunk, `ledger/part-NNNNN.jsonl.zst` below the folder of the documents: the first
 //! line holds the chunk's [`Ledger`], each further line one [`Lost`] document. When the segment is finished, the sum of
-//! all first lines is written to `ledger/summary.json`. A lost document costs about 40 bytes on disk; its text is not
+//! all first lines is written to `ledger/summary.json`. Lines of lost documents are compressed; their text is not
 //! kept (a step's `rejects = "folder"` keeps it), but for a few samples of each reason.
 
 mod collect;
