@@ -47,7 +47,10 @@ pub fn scan(source: &str) -> Vec<Token> {
         let in_text = !modes.is_empty();
         let (kind, length) = match modes.last() {
             // A byte order mark; elsewhere it is an invisible character like others.
-            _ if at == 0 && rest.starts_with('\u{feff}') => (SyntaxKind::Space, 3),
+            // Of several marks all but the first are reported; none of them means anything.
+            _ if at == 0 && rest.starts_with('\u{feff}') => {
+                (SyntaxKind::Space, rest.len() - rest.trim_start_matches('\u{feff}').len())
+            }
             Some(Mode::Text) => in_quotes(rest, &mut modes),
             _ => {
                 let after_digits =

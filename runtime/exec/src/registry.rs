@@ -10,7 +10,6 @@ pub fn registry() -> Registry {
         .kinds(llmp_train::kinds::ALL)
         .kinds(&[&llmp_stdlib::hardware::KIND])
         .steps(llmp_data::steps::SIGNATURES)
-        .steps(llmp_data::steps::planned::SIGNATURES)
         .steps(llmp_train::steps::SIGNATURES)
         .families(llmp_train::steps::FAMILIES)
         .functions(llmp_data::functions::ALL)

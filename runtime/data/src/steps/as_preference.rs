@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use llmp_stdlib::{Problem, Record, State};
 
-use super::{Built, Map, Outcome, Step, planned::named, turns};
+use super::{Built, Map, Outcome, Step, arguments::named, turns};
 use crate::{
     document::{Cell, Document},
     error::Result,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use llmp_stdlib::{Record, State};
 
-use super::{Built, Map, Outcome, Step, planned::named, turns};
+use super::{Built, Map, Outcome, Step, arguments::named, turns};
 use crate::{document::Document, error::Result, readers::Roots, row::Message, row::Row};
 
 llmp_stdlib::def! {

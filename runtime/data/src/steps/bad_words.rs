@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmp_stdlib::Problem;
 
 use super::{
-    Built, Map, Outcome, Reason, Step, planned,
+    Built, Map, Outcome, Reason, Step, arguments,
     word_list::{WordList, Wordlists},
     words::words,
 };
@@ -32,7 +32,7 @@ llmp_stdlib::def! {
 }
 
 fn word_share(it: &BadWords) -> Vec<Problem> {
-    let share = it.share.and_then(|share| planned::share("share", share));
+    let share = it.share.and_then(|share| arguments::share("share", share));
     share.into_iter().chain(it.list.quoted("list")).collect()
 }
 

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::{
     Built, Map, Outcome, Step,
-    planned::above_zero,
+    arguments::above_zero,
     sentences::sentences,
     words::{chars, lines, words},
 };

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::{
     Built, Map, Outcome, Reason, Step,
-    planned::{above_zero, share},
+    arguments::{above_zero, share},
     text::{column, pattern},
     words::chars,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmp_stdlib::arg::TokenizerRef;
 use llmp_stdlib::{Column, Problem};
 
-use super::planned::above_zero;
+use super::arguments::above_zero;
 use super::{Built, Map, Outcome, Step, located};
 use crate::{document::Document, error::Result, readers::Roots, tokens::Tokenizer};
 

@@ -6,7 +6,7 @@ use llmp_stdlib::Problem;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Barrier, Built, Mark, Outcome, Step, amount::Documents, planned::above_zero};
+use super::{Barrier, Built, Mark, Outcome, Step, amount::Documents, arguments::above_zero};
 use crate::{
     document::Document,
     engine::{Desk, Packed, Sorter},

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::{
-    Barrier, Built, Mark, Outcome, Step, clusters,
-    planned::{above_zero, named, share},
+    Barrier, Built, Mark, Outcome, Step,
+    arguments::{above_zero, named, share},
+    clusters,
 };
 use crate::{
     document::{Cell, Document},

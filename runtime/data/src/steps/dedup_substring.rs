@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use llmp_stdlib::Problem;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Barrier, Built, Mark, Outcome, Step, planned::above_zero};
+use super::{Barrier, Built, Mark, Outcome, Step, arguments::above_zero};
 use crate::{
     document::Document,
     engine::{Desk, Packed, Sorter},

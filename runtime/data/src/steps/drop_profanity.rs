@@ -6,7 +6,7 @@ use llmp_stdlib::{Problem, arg::FilePath};
 
 use super::{
     Built, Map, Outcome, Reason, Side, Step,
-    planned::share,
+    arguments::share,
     text::visible,
     word_list::{WordList, Wordlists},
     words::words,

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     Built, Map, Outcome, Reason, Step,
-    planned::share,
+    arguments::share,
     table::Table,
     tokens::Splitter,
     words::{chars, ends_sentence},

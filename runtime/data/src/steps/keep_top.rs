@@ -6,7 +6,7 @@ use llmp_stdlib::Problem;
 
 use super::{
     Barrier, Built, Mark, Step,
-    planned::share,
+    arguments::share,
     ranked::{self, Rank},
 };
 use crate::{

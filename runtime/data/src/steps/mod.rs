@@ -1,6 +1,7 @@
 //! Steps between documents: maps look at one document, barriers at the whole set.
 
 mod amount;
+pub mod arguments;
 mod as_chat;
 mod as_docs;
 mod as_labelled;
@@ -39,7 +40,6 @@ mod keep_top;
 mod mathml;
 mod opt_out;
 mod pii;
-pub mod planned;
 pub mod predicate;
 mod quality_filter;
 mod ranked;

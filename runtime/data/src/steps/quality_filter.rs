@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use llmp_stdlib::{Column, Problem, Record, Settings, arg::FilePath, literal};
 
-use super::{Barrier, Built, GopherQuality, GopherRepetition, Map, Mark, Outcome, Step, planned::share};
+use super::{Barrier, Built, GopherQuality, GopherRepetition, Map, Mark, Outcome, Step, arguments::share};
 use crate::{
     document::Document,
     engine::{Desk, Packed, ordered},

@@ -2,7 +2,7 @@
 
 use llmp_stdlib::Record;
 
-use super::planned::named;
+use super::arguments::named;
 use crate::{
     document::{Cell, Document},
     engine::{Packed, ordered},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmp_stdlib::Problem;
 use regex::Regex;
 
-use super::{Built, Map, Outcome, Reason, Step, planned::share, text::pattern, words::words};
+use super::{Built, Map, Outcome, Reason, Step, arguments::share, text::pattern, words::words};
 use crate::{document::Document, error::Result, readers::Roots};
 
 llmp_stdlib::def! {

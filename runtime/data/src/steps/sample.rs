@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmp_stdlib::{Problem, Record, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{Barrier, Built, Documents, Map, Mark, Outcome, Step, planned::share};
+use super::{Barrier, Built, Documents, Map, Mark, Outcome, Step, arguments::share};
 use crate::{
     document::Document,
     engine::{Desk, Packed, Sorter},

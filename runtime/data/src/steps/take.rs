@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use llmp_stdlib::Problem;
 
-use super::{Barrier, Built, Documents, Mark, Step, planned::above_zero};
+use super::{Barrier, Built, Documents, Mark, Step, arguments::above_zero};
 use crate::{document::Document, engine::Desk, error::Result, readers::Roots};
 
 llmp_stdlib::def! {

@@ -1,6 +1,6 @@
 //! Evaluation sets of code, instructions, long contexts and comparisons.
 
-use llmp_data::steps::planned::Lengths;
+use llmp_data::steps::arguments::Lengths;
 use llmp_stdlib::arg::ModelRef;
 use llmp_stdlib::{Problem, State, Ty};
 

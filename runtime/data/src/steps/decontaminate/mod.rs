@@ -12,7 +12,7 @@ use serde::Serialize;
 use self::sets::Example;
 use super::{
     Barrier, Built, Mark, Step,
-    planned::{Lengths, share},
+    arguments::{Lengths, share},
 };
 use crate::{
     document::Document,

@@ -11,7 +11,7 @@ use llmp_stdlib::{Problem, Record, choices};
 use serde_json::{Map as Json, Value};
 
 use self::program::Program;
-use super::planned::typed;
+use super::arguments::typed;
 use super::{Built, Map, Outcome, Step};
 use crate::{
     document::{Cell, Document},

@@ -25,12 +25,7 @@ llmp_stdlib::kept! {
 
 fn signature(name: &str) -> Option<&'static Signature> {
     let concat = <llmp_data::kinds::Concat as Settings>::SIGNATURE;
-    let tables = [
-        llmp_data::readers::SIGNATURES,
-        llmp_data::steps::SIGNATURES,
-        llmp_data::steps::planned::SIGNATURES,
-        crate::steps::SIGNATURES,
-    ];
+    let tables = [llmp_data::readers::SIGNATURES, llmp_data::steps::SIGNATURES, crate::steps::SIGNATURES];
     let all = tables.into_iter().flat_map(|t| t.iter().copied()).chain([concat]);
     all.into_iter().find(|s| s.name == name && s.flow.is_some())
 }

@@ -2,12 +2,9 @@
 
 mod lengths;
 
-use llmp_stdlib::{Column, Problem, Record, Signature, Value};
+use llmp_stdlib::{Column, Problem, Record, Value};
 
 pub use lengths::Lengths;
-
-/// Steps that are declared, checked and documented, and that this version cannot run: none.
-pub const SIGNATURES: &[&Signature] = &[];
 
 /// A share that is not one: outside 0% to 100%.
 pub(super) fn share(name: &str, value: f64) -> Option<Problem> {
