@@ -26,6 +26,8 @@ pub struct Source {
     pub share: f64,
     /// Most passes over it (a part of a pass counts as a whole one).
     pub max_epochs: Option<u64>,
+    /// What messages call it; empty: by its place.
+    pub name: String,
     /// Its share from some number of tokens on; all sources change at the same places.
     pub then: Vec<(u64, f64)>,
 }
@@ -153,7 +155,13 @@ fn source(value: &Value) -> Result<Source, String> {
         Some(Value::List(changes)) => changes.iter().map(change).collect::<Result<_, _>>()?,
         _ => Vec::new(),
     };
-    Ok(Source { input: input(record, "tokens")?, share: field(record, "share")?, max_epochs, then })
+    Ok(Source {
+        input: input(record, "tokens")?,
+        share: field(record, "share")?,
+        max_epochs,
+        then,
+        name: String::new(),
+    })
 }
 
 fn change(value: &Value) -> Result<(u64, f64), String> {

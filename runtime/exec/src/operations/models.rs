@@ -76,7 +76,13 @@ mod with_kernels {
 
     /// Trains a stage.
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
-        let stage = arguments(work, Stage::from_args(&work.step().args))?;
+        let mut stage = arguments(work, Stage::from_args(&work.step().args))?;
+        for source in &mut stage.sources {
+            // `books.tokens` are the tokens of `books`.
+            let name = work.step().inputs.get(source.input).map(|port| work.plan.name(&port.step));
+            let name = name.unwrap_or_default();
+            source.name = name.strip_suffix(".tokens").unwrap_or(&name).to_owned();
+        }
         let open = |input: usize| -> Result<TokenShard, Failure> {
             TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
         };

@@ -79,6 +79,11 @@ fn stream(stage: &Stage, shards: Vec<llmp_data::tokens::TokenShard>) -> Result<T
             stream = stream.max_epochs(index, epochs);
         }
     }
+    let name = |(index, source): (usize, &Source)| match source.name.as_str() {
+        "" => format!("source {index}"),
+        name => name.to_owned(),
+    };
+    stream = stream.named(stage.sources.iter().enumerate().map(name));
     let places: Vec<u64> =
         stage.sources.first().map_or_else(Vec::new, |s| s.then.iter().map(|t| t.0).collect());
     for (k, after) in places.into_iter().enumerate() {
