@@ -37,7 +37,8 @@ fn ten_steps_equal_those_of_pytorch() {
     start.save(&stand.path("start"), &SaveOptions::default()).unwrap();
 
     let mut stage = stage();
-    stage.sources = vec![Source { input: 0, share: 1.0, max_epochs: None, then: Vec::new() }];
+    stage.sources =
+        vec![Source { input: 0, share: 1.0, max_epochs: None, name: String::new(), then: Vec::new() }];
     stage.from = Some(1);
     (stage.goal, stage.batch) = (Goal::Steps(10), Some(BatchSize::Sequences(4)));
     (stage.clip, stage.attention) = (golden["clip"].as_f64(), Attention::Across);

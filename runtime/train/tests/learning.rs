@@ -45,7 +45,8 @@ fn a_small_model_learns_two_kilobytes_by_heart() {
     let text = text();
     let mut stage = stage();
     stage.model = Decoder { spec: DecoderSpec { width: 64, ffn_hidden: 128, context: 128, ..spec() } };
-    stage.sources = vec![Source { input: 1, share: 1.0, max_epochs: None, then: Vec::new() }];
+    stage.sources =
+        vec![Source { input: 1, share: 1.0, max_epochs: None, name: String::new(), then: Vec::new() }];
     (stage.context, stage.batch, stage.goal) = (128, Some(BatchSize::Sequences(4)), Goal::Steps(360));
     if let llmp_train::schedules::Schedule::Cosine(cosine) = &mut stage.schedule {
         cosine.peak = 1e-2;

@@ -146,8 +146,8 @@ pub fn stage() -> Stage {
         from: None,
         tokenizer: 0,
         sources: vec![
-            Source { input: 1, share: 0.7, max_epochs: None, then: Vec::new() },
-            Source { input: 2, share: 0.3, max_epochs: None, then: Vec::new() },
+            Source { input: 1, share: 0.7, max_epochs: None, name: String::new(), then: Vec::new() },
+            Source { input: 2, share: 0.3, max_epochs: None, name: String::new(), then: Vec::new() },
         ],
         goal: Goal::Tokens(32 * (11 * 6 + 2)),
         context: 32,
