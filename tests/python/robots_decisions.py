@@ -55,6 +55,8 @@ def urls(host: str, robots: str, rng: random.Random) -> list[str]:
 def write(path: pathlib.Path, files: dict[str, str], pages: list[tuple[str, str]]) -> None:
     """Golden decisions for `cargo test`."""
     chosen = [host for host, robots in files.items() if 200 < len(robots) < 2500 and "Disallow" in robots][::20]
+    # Joomla's stock file names folders that read like paths of the machine that made the golden.
+    chosen = [host for host in chosen if "Joomla" not in files[host]]
     rows = []
     for host in chosen:
         parsed = Protego.parse(files[host])

@@ -195,6 +195,21 @@ pub(crate) fn place(file: &Path, roots: &Roots) -> Result<Place, String> {
     Ok(Place { project, program, roots })
 }
 
+/// The program that `command` is about, the only one of this folder when left out: planned, and where it runs. Says what
+/// stands in the way.
+pub(crate) fn located(
+    file: Option<&PathBuf>,
+    command: &str,
+    reading: &Reading,
+    roots: &Roots,
+    color: Color,
+) -> Result<(Planned, Place), crate::Exit> {
+    let words = |words: String| usage(&words);
+    let file = file.cloned().map_or_else(|| only_program(command), Ok).map_err(words)?;
+    let planned = plan(&file, reading, color).ok_or(crate::Exit::Failed)?;
+    Ok((planned, place(&file, roots).map_err(words)?))
+}
+
 impl Place {
     /// Options of a run.
     pub(crate) fn options<'a>(

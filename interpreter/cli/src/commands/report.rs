@@ -11,14 +11,10 @@ use crate::load::{self, fail};
 use crate::output;
 
 pub(crate) fn report(args: &Report, color: Color) -> Exit {
-    let file = match args.file.clone().map_or_else(|| load::only_program("report"), Ok) {
-        Ok(file) => file,
-        Err(words) => return load::usage(&words),
-    };
-    let Some(planned) = load::plan(&file, &args.reading, color) else { return Exit::Failed };
-    let place = match load::place(&file, &args.roots) {
-        Ok(place) => place,
-        Err(words) => return load::usage(&words),
+    let located = load::located(args.file.as_ref(), "report", &args.reading, &args.roots, color);
+    let (planned, place) = match located {
+        Ok(located) => located,
+        Err(exit) => return exit,
     };
     let stop = AtomicBool::new(false);
     let options = place.options(&stop, &llmp_exec::durable::no_hook);

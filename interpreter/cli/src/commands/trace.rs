@@ -12,14 +12,10 @@ use crate::output;
 use crate::table::{bytes, count};
 
 pub(crate) fn trace(args: &args::Trace, color: Color) -> Exit {
-    let file = match args.file.clone().map_or_else(|| load::only_program("trace DOCUMENT"), Ok) {
-        Ok(file) => file,
-        Err(words) => return load::usage(&words),
-    };
-    let Some(planned) = load::plan(&file, &args.reading, color) else { return Exit::Failed };
-    let place = match load::place(&file, &args.roots) {
-        Ok(place) => place,
-        Err(words) => return load::usage(&words),
+    let located = load::located(args.file.as_ref(), "trace DOCUMENT", &args.reading, &args.roots, color);
+    let (planned, place) = match located {
+        Ok(located) => located,
+        Err(exit) => return exit,
     };
     let stop = AtomicBool::new(false);
     let options = place.options(&stop, &llmp_exec::durable::no_hook);

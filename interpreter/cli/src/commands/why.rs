@@ -10,18 +10,10 @@ use crate::load::{self, Planned};
 use crate::output;
 
 pub(crate) fn why(args: &Why, color: Color) -> Exit {
-    let usage = |words: String| {
-        output::note(&format!("error: {words}"));
-        Exit::Usage
-    };
-    let file = match args.file.clone().map_or_else(|| load::only_program("why STEP"), Ok) {
-        Ok(file) => file,
-        Err(words) => return usage(words),
-    };
-    let Some(planned) = load::plan(&file, &args.reading, color) else { return Exit::Failed };
-    let place = match load::place(&file, &args.roots) {
-        Ok(place) => place,
-        Err(words) => return usage(words),
+    let located = load::located(args.file.as_ref(), "why STEP", &args.reading, &args.roots, color);
+    let (planned, place) = match located {
+        Ok(located) => located,
+        Err(exit) => return exit,
     };
     let Some(step) = planned.plan.named(&args.step).or_else(|| item(&planned, &args.step)) else {
         let names: Vec<&str> = planned.plan.names.values().flatten().map(String::as_str).collect();
@@ -30,7 +22,7 @@ pub(crate) fn why(args: &Why, color: Color) -> Exit {
             || format!("; there are: {}", names.join(", ")),
             |n| format!("; did you mean `{n}`?"),
         );
-        return usage(format!("no step is called `{}`{hint}", args.step));
+        return load::usage(&format!("no step is called `{}`{hint}", args.step));
     };
     let stop = AtomicBool::new(false);
     let options = place.options(&stop, &llmp_exec::durable::no_hook);
@@ -45,10 +37,7 @@ pub(crate) fn why(args: &Why, color: Color) -> Exit {
             }
             Exit::Clean
         }
-        Err(failure) => {
-            output::note(&format!("error: {failure}"));
-            Exit::Failed
-        }
+        Err(failure) => load::fail(&failure, &planned, color),
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 use super::{Ledger, Lost};
 use crate::{
     context::Context,
+    engine,
     error::{DataError, Result},
 };
 
@@ -69,22 +70,7 @@ fn parts(out: &Path) -> Result<Vec<PathBuf>> {
 
 /// The parts in a folder, in order; none where there is no folder.
 pub(super) fn parts_of(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(DataError::io("open", folder, e)),
-    };
-    let mut parts = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| DataError::io("open", folder, e))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with("part-") && name.ends_with(".jsonl.zst") {
-            parts.push(path);
-        }
-    }
-    // Numbers have at least five digits: longer names are later ones.
-    parts.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
-    Ok(parts)
+    if folder.is_dir() { engine::parts(folder) } else { Ok(Vec::new()) }
 }
 
 fn added(out: &Path) -> Result<Ledger> {

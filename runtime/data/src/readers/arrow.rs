@@ -9,8 +9,8 @@ use ::arrow::ipc::{reader::StreamReader, root_as_message};
 use llmp_stdlib::{Problem, arg::FilePath};
 
 use super::shape::{self, DeclaredColumns, Records as Shape};
-use super::{Body, OnError, Reader, Records, SourceFile, Tap, batches};
-use crate::error::{DataError, Result};
+use super::{OnError, Reader, Records, SourceFile, Tap, batches};
+use crate::error::Result;
 
 llmp_stdlib::def! {
     /// Arrow IPC files (`.arrow`, `.feather`) and streams (the files of `datasets`): one document a row, the other columns
@@ -148,21 +148,12 @@ impl Reader for Arrow {
     }
 
     fn open(&self, file: &SourceFile, _tap: Tap) -> Result<Records> {
-        let handle = File::open(&file.path).map_err(|e| DataError::io("open", &file.path, e))?;
         let form = batches::Form {
             records: self.r#as,
             text: self.text.clone(),
             columns: self.columns.clone(),
             label: file.label.clone(),
         };
-        Ok(match batches::guarded(|| opened(handle)) {
-            Ok(all) => form.rows(all),
-            Err(e) if file.bytes == 0 => batches::no_file(format!("the file is empty ({e})")),
-            Err(e) => batches::no_file(format!("not a whole Arrow file: {e}")),
-        })
-    }
-
-    fn parse(&self, _file: &SourceFile, _index: u64, _bytes: Vec<u8>) -> Body {
-        Body::Bad("an Arrow row is not bytes".into())
+        form.read(file, "Arrow", opened)
     }
 }

@@ -1,6 +1,9 @@
 //! Rows of Arrow batches as documents: what Parquet and Arrow IPC files have in common.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use arrow::{
     array::{Array, AsArray, RecordBatch},
@@ -11,10 +14,10 @@ use arrow::{
 use serde_json::{Map, Value};
 
 use super::shape::{DeclaredColumns, Records as Shape};
-use super::{Body, Record, Records, rows};
+use super::{Body, Record, Records, SourceFile, only, rows};
 use crate::{
     document::{Cell, Document},
-    error::{At, Result},
+    error::{At, DataError, Result},
 };
 
 /// How the rows of a file become documents.
@@ -27,19 +30,32 @@ pub(super) struct Form {
 }
 
 /// Calls code of another crate on data of unknown origin: what panics there is a fault of the data.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let worked = catch_unwind(AssertUnwindSafe(work));
     worked.unwrap_or_else(|_| Err("the decoder gave up on damaged data".into()))
 }
 
-/// A file that cannot be read at all.
-pub(super) fn no_file(what: String) -> Records {
-    Box::new(std::iter::once(Ok(Record { index: 0, at: At::File, body: Body::Bad(what) })))
-}
-
 impl Form {
+    /// The records of a file that `open` knows how to decode; `kind` is its name in words.
+    pub(super) fn read<B>(
+        self,
+        file: &SourceFile,
+        kind: &str,
+        open: impl FnOnce(File) -> Result<B, String>,
+    ) -> Result<Records>
+    where
+        B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
+    {
+        let handle = File::open(&file.path).map_err(|e| DataError::io("open", &file.path, e))?;
+        Ok(match guarded(|| open(handle)) {
+            Ok(all) => self.rows(all),
+            Err(e) if file.bytes == 0 => only(Body::Bad(format!("the file is empty ({e})"))),
+            Err(e) => only(Body::Bad(format!("not a whole {kind} file: {e}"))),
+        })
+    }
+
     /// The records of a file out of its batches; the first batch that cannot be decoded is the last record.
-    pub(super) fn rows(
+    fn rows(
         self,
         mut batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
     ) -> Records {

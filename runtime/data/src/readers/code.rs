@@ -5,10 +5,10 @@ use std::{io::Read, path::Path};
 use ignore::WalkBuilder;
 use llmp_stdlib::{Problem, arg::FilePath};
 
-use super::{Body, Decoded, OnError, Reader, Record, Records, Roots, SourceFile, Tap, licenses, text::utf8};
+use super::{Body, Decoded, OnError, Reader, Records, Roots, SourceFile, Tap, licenses, only, text::utf8};
 use crate::{
     document::{Cell, Document},
-    error::{At, DataError, Result},
+    error::{DataError, Result},
 };
 
 llmp_stdlib::def! {
@@ -183,7 +183,7 @@ impl Reader for Code {
                 Err(e) => Body::Bad(Decoded::explain(&e)),
             }
         };
-        Ok(Box::new(std::iter::once(Ok(Record { index: 0, at: At::File, body }))))
+        Ok(only(body))
     }
 
     fn parse(&self, file: &SourceFile, index: u64, bytes: Vec<u8>) -> Body {

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::shape::{self, ColumnType, DeclaredColumns, Records as Shape};
 use super::stream::MAX_RECORD;
-use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, rows, text::utf8};
+use super::{
+    Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, decoded, only, rows, text::utf8,
+};
 use crate::error::{At, DataError, Result};
 
 llmp_stdlib::def! {
@@ -63,21 +65,17 @@ impl Reader for Csv {
         let path = file.path.clone();
         let label = file.label.clone();
         let settings = self.clone();
-        let only =
-            |body| Ok(Box::new(std::iter::once(Ok(Record { index: 0, at: At::File, body }))) as Records);
         let separator = self.separator.bytes().next().unwrap_or(b',');
-        let cutter = Decoded::new(tap).map(|input| Cutter { input, separator, line: 1, start: 1 });
-        let mut cutter = match cutter {
-            Ok(cutter) => cutter,
-            Err(e) if Decoded::is_fatal(&e) => return Err(DataError::io("read", &path, e)),
-            Err(e) => return only(Body::Bad(Decoded::explain(&e))),
+        let mut cutter = match decoded(file, tap)? {
+            Ok(input) => Cutter { input, separator, line: 1, start: 1 },
+            Err(bad) => return Ok(bad),
         };
         let header = match cutter.row() {
             Ok(Some(Ok(header))) => header,
-            Ok(Some(Err(what))) => return only(Body::Bad(format!("the header: {what}"))),
-            Ok(None) => return only(Body::Bad("the file is empty".into())),
+            Ok(Some(Err(what))) => return Ok(only(Body::Bad(format!("the header: {what}")))),
+            Ok(None) => return Ok(only(Body::Bad("the file is empty".into()))),
             Err(e) if Decoded::is_fatal(&e) => return Err(DataError::io("read", &path, e)),
-            Err(e) => return only(Body::Bad(Decoded::explain(&e))),
+            Err(e) => return Ok(only(Body::Bad(Decoded::explain(&e)))),
         };
         let mut cutter = Some(cutter);
         let mut index = 0;
@@ -103,10 +101,6 @@ impl Reader for Csv {
             index += 1;
             Some(Ok(Record { index: index - 1, at, body }))
         })))
-    }
-
-    fn parse(&self, _file: &SourceFile, _index: u64, _bytes: Vec<u8>) -> Body {
-        Body::Bad("a CSV row is read with its header".into())
     }
 }
 

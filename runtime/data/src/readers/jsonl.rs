@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 
 use super::shape::{self, DeclaredColumns, Records as Shape};
 use super::stream::{Line, MAX_RECORD};
-use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, fields, rows, text::utf8};
+use super::{
+    Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, decoded, fields, rows, text::utf8,
+};
 use crate::error::{At, DataError, Result};
 
 llmp_stdlib::def! {
@@ -53,13 +55,9 @@ impl Reader for Jsonl {
     fn open(&self, file: &SourceFile, tap: Tap) -> Result<Records> {
         let path = file.path.clone();
         let mut number = 0;
-        let mut input = match Decoded::new(tap) {
+        let mut input = match decoded(file, tap)? {
             Ok(input) => Some(input),
-            Err(e) if Decoded::is_fatal(&e) => return Err(DataError::io("read", &path, e)),
-            Err(e) => {
-                let body = Body::Bad(Decoded::explain(&e));
-                return Ok(Box::new(std::iter::once(Ok(Record { index: 0, at: At::File, body }))));
-            }
+            Err(bad) => return Ok(bad),
         };
         Ok(Box::new(std::iter::from_fn(move || {
             loop {

@@ -137,6 +137,23 @@ pub trait Reader: Send + Sync + Debug {
     /// [`Body::Bad`] record.
     fn open(&self, file: &SourceFile, tap: Tap) -> Result<Records>;
 
-    /// Makes a document of a record's bytes; gives `Skipped` or `Bad` where there is none. Never `Bytes`.
-    fn parse(&self, file: &SourceFile, index: u64, bytes: Vec<u8>) -> Body;
+    /// Makes a document of a record's bytes; gives `Skipped` or `Bad` where there is none. Never `Bytes`. A reader whose
+    /// [`Reader::open`] gives no bytes has no need of it.
+    fn parse(&self, _file: &SourceFile, _index: u64, _bytes: Vec<u8>) -> Body {
+        Body::Bad(format!("{} has no records of bytes", self.name()))
+    }
+}
+
+/// The only record of a file.
+fn only(body: Body) -> Records {
+    Box::new(std::iter::once(Ok(Record { index: 0, at: At::File, body })))
+}
+
+/// The decompressed bytes of a file, or the bad record that it is. Errors: what the operating system refuses.
+fn decoded(file: &SourceFile, tap: Tap) -> Result<Result<Decoded, Records>> {
+    match Decoded::new(tap) {
+        Ok(input) => Ok(Ok(input)),
+        Err(e) if Decoded::is_fatal(&e) => Err(DataError::io("read", &file.path, e)),
+        Err(e) => Ok(Err(only(Body::Bad(Decoded::explain(&e))))),
+    }
 }

@@ -5,10 +5,10 @@ use std::io::Read;
 use llmp_stdlib::arg::FilePath;
 
 use super::stream::MAX_RECORD;
-use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap};
+use super::{Body, Decoded, OnError, Reader, Records, SourceFile, Tap, only};
 use crate::{
     document::Document,
-    error::{At, DataError, Result},
+    error::{DataError, Result},
 };
 
 llmp_stdlib::def! {
@@ -51,7 +51,7 @@ impl Reader for Text {
             Err(e) if Decoded::is_fatal(&e) => return Err(DataError::io("read", &file.path, e)),
             Err(e) => Body::Bad(Decoded::explain(&e)),
         };
-        Ok(Box::new(std::iter::once(Ok(Record { index: 0, at: At::File, body }))))
+        Ok(only(body))
     }
 
     fn parse(&self, file: &SourceFile, index: u64, bytes: Vec<u8>) -> Body {

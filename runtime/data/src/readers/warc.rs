@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use llmp_stdlib::arg::FilePath;
 
 use super::stream::{Line, MAX_RECORD};
-use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, arc, http};
+use super::{Body, Decoded, OnError, Reader, Record, Records, SourceFile, Tap, arc, decoded, http};
 use crate::{
     document::{Cell, Document, RawPage},
     error::{At, DataError, Result},
@@ -47,13 +47,9 @@ impl Reader for Warc {
 
     fn open(&self, file: &SourceFile, tap: Tap) -> Result<Records> {
         let path = file.path.clone();
-        let input = match Decoded::new(tap) {
+        let input = match decoded(file, tap)? {
             Ok(input) => input,
-            Err(e) if Decoded::is_fatal(&e) => return Err(DataError::io("read", &path, e)),
-            Err(e) => {
-                let body = Body::Bad(Decoded::explain(&e));
-                return Ok(Box::new(std::iter::once(Ok(Record { index: 0, at: At::File, body }))));
-            }
+            Err(bad) => return Ok(bad),
         };
         let mut cutter = Some(Cutter { input, index: 0, pushed_back: None, arc: false });
         Ok(Box::new(std::iter::from_fn(move || {
