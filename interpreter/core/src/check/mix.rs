@@ -21,6 +21,15 @@ struct Share {
     percent: bool,
 }
 
+/// Whether records of a type have a field.
+fn has_field(ty: &Ty, field: &str) -> bool {
+    match ty {
+        Ty::Record(fields) => fields.iter().any(|param| param.name == field),
+        Ty::OneOf(types) => types.iter().any(|ty| has_field(ty, field)),
+        _ => false,
+    }
+}
+
 impl<'a> Checker<'a> {
     /// `kind name { item = value, … }`
     pub(crate) fn open(&mut self, decl: &DeclRef<'a>, layers: &Layers<'a>, ty: Ty) -> super::item::Outcome {
@@ -30,8 +39,9 @@ impl<'a> Checker<'a> {
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         for path in &layers.order {
             let Some(layer) = layers.values.get(path) else { continue };
-            // `human.max_epochs = 2` of a variant sets a field of what stands under `human`.
-            let around = path.get(..1).filter(|_| path.len() > 1).and_then(|first| layers.values.get(first));
+            // `human.max_epochs = 2` of a variant sets a field of what stands under `human`; `clean.heldout` is a part.
+            let around = path.get(1).filter(|field| has_field(&ty, field)).and(path.get(..1));
+            let around = around.and_then(|first| layers.values.get(first));
             if around.is_some_and(|layer| matches!(layer.expr.kind, ExprKind::Record(_))) {
                 continue;
             }
