@@ -333,7 +333,10 @@ mod tests {
 
     #[test]
     fn threads_change_nothing_and_seeds_do() {
-        let settings = Settings { width: 8, word_ngrams: 2, buckets: 1_000, ..Settings::default() };
+        // Wide enough that several threads share the work of a batch.
+        let settings =
+            Settings { width: 2_048, word_ngrams: 2, buckets: 1_000, epochs: 1.0, ..Settings::default() };
+        assert!(BATCH * 20 * settings.width > SMALL);
         let one = trained(1, &settings);
         assert!(one == trained(3, &settings) && one != trained(1, &Settings { seed: 1, ..settings }));
     }
