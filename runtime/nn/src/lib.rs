@@ -14,6 +14,8 @@ mod blocks;
 #[cfg(feature = "kernels")]
 pub mod decode;
 #[cfg(feature = "kernels")]
+mod gpu;
+#[cfg(feature = "kernels")]
 pub mod kernels;
 #[cfg(feature = "kernels")]
 mod model;
@@ -31,6 +33,8 @@ pub use decode::Decoder;
 pub use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 pub use dfdx::tensor::Cuda;
+#[cfg(feature = "kernels")]
+pub use gpu::Gpu;
 #[cfg(feature = "kernels")]
 pub use kernels::{Kernels, Path, optim};
 #[cfg(feature = "kernels")]

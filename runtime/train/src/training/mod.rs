@@ -145,7 +145,11 @@ fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: 
     grads.clear();
     let mut nll = 0.0;
     for micro in &micro_batches {
-        nll += state.model.loss_and_grads(micro, counted as f64, grads)?.nll_sum;
+        nll += match host.gpu {
+            Some(gpu) => gpu.loss_and_grads(&state.model, micro, counted as f64, grads)?,
+            None => state.model.loss_and_grads(micro, counted as f64, grads)?,
+        }
+        .nll_sum;
     }
     let loss = nll / counted as f64;
 
