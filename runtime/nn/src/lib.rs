@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+pub mod gguf;
 mod grads;
 pub mod kinds;
 pub mod spec;
