@@ -1,11 +1,13 @@
-//! Models on disk: a Hugging Face folder with `config.json` and `model.safetensors` (or shards with their index).
+//! Models on disk: Hugging Face folders with `config.json` and safetensors, and GGUF files.
 
 mod config;
-mod names;
+mod gguf;
 mod read;
+mod slots;
 mod write;
 
 pub use config::{read_config, write_config};
+pub use gguf::GgufOptions;
 pub use write::{SaveOptions, StorageType};
 
 use std::path::Path;

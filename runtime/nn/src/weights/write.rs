@@ -1,14 +1,16 @@
-//! Writing weights as one safetensors file.
+//! Writing weights as safetensors, in one file or in shards with their index.
 
-use half::bf16;
+use half::{bf16, f16};
 use safetensors::{Dtype, View};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::names::hugging_face;
+use super::slots::{self, Slot};
 use super::{file_error, io_error, write_config};
 use crate::kernels::Kernels;
+use crate::spec::Family;
 use crate::{Model, NnError};
 
 /// How numbers are stored in a file.
@@ -17,8 +19,24 @@ pub enum StorageType {
     /// Four bytes, exact.
     #[default]
     F32,
-    /// Two bytes, rounded to nearest even.
+    /// Two bytes with a wide range, rounded to nearest even.
     Bf16,
+    /// Two bytes with a narrow range, rounded to nearest even.
+    F16,
+}
+
+impl StorageType {
+    fn bytes(self) -> usize {
+        if self == StorageType::F32 { 4 } else { 2 }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            StorageType::F32 => "float32",
+            StorageType::Bf16 => "bfloat16",
+            StorageType::F16 => "float16",
+        }
+    }
 }
 
 /// What a saved folder says beyond the weights.
@@ -28,36 +46,65 @@ pub struct SaveOptions {
     pub dtype: StorageType,
     /// Further members of `config.json`, such as `bos_token_id` and `eos_token_id`.
     pub extra: Map<String, Value>,
+    /// Most bytes of tensors in a file; without it there is one file. A larger tensor has a file of its own.
+    pub shard: Option<u64>,
 }
 
 impl<D: Kernels> Model<D> {
-    /// Writes `config.json` and `model.safetensors` of a `LlamaForCausalLM` to a folder (made when absent).
+    /// Writes `config.json` and `model.safetensors` (or its shards and their index) to a folder (made when absent),
+    /// as the family of transformers that holds this model has them ([`Family::nearest`]). Where none does, the
+    /// folder has our names and only this program reads it.
     /// Not atomic: callers that share the folder write to a temporary one and rename it.
     pub fn save(&self, dir: &Path, options: &SaveOptions) -> Result<(), NnError> {
         std::fs::create_dir_all(dir).map_err(io_error(dir))?;
-        let dtype = match options.dtype {
-            StorageType::F32 => "float32",
-            StorageType::Bf16 => "bfloat16",
-        };
-        write_config(dir, &self.spec, dtype, &options.extra)?;
+        write_config(dir, &self.spec, options.dtype.name(), &options.extra)?;
         let flat = self.to_flat();
-        let mut rest = flat.as_slice();
-        let mut tensors = Vec::new();
-        for info in self.spec.params() {
-            let (values, tail) = rest.split_at(info.count());
-            tensors
-                .push((hugging_face(&info.name), Saved { values, shape: info.shape, dtype: options.dtype }));
-            rest = tail;
+        let slots = slots::folder(Family::of(&self.spec), &self.spec);
+        let shards = shards(&slots, options.dtype.bytes() as u64, options.shard.unwrap_or(u64::MAX));
+        let count = shards.len();
+        let file = |at: usize| match count {
+            1 => "model.safetensors".to_owned(),
+            _ => format!("model-{:05}-of-{count:05}.safetensors", at + 1),
+        };
+        let mut places = BTreeMap::new();
+        for (at, shard) in shards.iter().enumerate() {
+            let view = |slot: &&Slot| Saved { slot: (*slot).clone(), flat: &flat, dtype: options.dtype };
+            let tensors = shard.iter().map(|slot| (slot.name.clone(), view(slot)));
+            let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
+            let path = dir.join(file(at));
+            safetensors::serialize_to_file(tensors, Some(metadata), &path).map_err(|e| file_error(&path, e))?;
+            places.extend(shard.iter().map(|slot| (slot.name.clone(), file(at))));
         }
-        let path = dir.join("model.safetensors");
-        let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
-        safetensors::serialize_to_file(tensors, Some(metadata), &path).map_err(|e| file_error(&path, e))
+        if count == 1 {
+            return Ok(());
+        }
+        let total = flat.len() * options.dtype.bytes();
+        let index = json!({ "metadata": { "total_size": total }, "weight_map": places });
+        let path = dir.join("model.safetensors.index.json");
+        std::fs::write(&path, format!("{index:#}\n")).map_err(io_error(&path))
     }
 }
 
+/// The tensors of each file, in order.
+fn shards(slots: &[Slot], bytes: u64, most: u64) -> Vec<Vec<&Slot>> {
+    let (mut all, mut filled) = (vec![Vec::new()], 0u64);
+    for slot in slots {
+        let size = slot.count() as u64 * bytes;
+        if filled > 0 && filled + size > most {
+            all.push(Vec::new());
+            filled = 0;
+        }
+        filled += size;
+        if let Some(last) = all.last_mut() {
+            last.push(slot);
+        }
+    }
+    all
+}
+
 struct Saved<'a> {
-    values: &'a [f32],
-    shape: Vec<usize>,
+    slot: Slot,
+    flat: &'a [f32],
     dtype: StorageType,
 }
 
@@ -66,25 +113,26 @@ impl View for Saved<'_> {
         match self.dtype {
             StorageType::F32 => Dtype::F32,
             StorageType::Bf16 => Dtype::BF16,
+            StorageType::F16 => Dtype::F16,
         }
     }
 
     fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.slot.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
+        let values = self.slot.pack(self.flat);
+        let values = values.iter();
         let bytes = match self.dtype {
-            StorageType::F32 => self.values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            StorageType::Bf16 => self.values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
+            StorageType::F32 => values.flat_map(|x| x.to_le_bytes()).collect(),
+            StorageType::Bf16 => values.flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
+            StorageType::F16 => values.flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
         };
         Cow::Owned(bytes)
     }
 
     fn data_len(&self) -> usize {
-        match self.dtype {
-            StorageType::F32 => self.values.len() * 4,
-            StorageType::Bf16 => self.values.len() * 2,
-        }
+        self.slot.count() * self.dtype.bytes()
     }
 }
