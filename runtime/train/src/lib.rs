@@ -11,6 +11,7 @@ pub mod suites;
 
 pub mod budget;
 pub mod course;
+pub mod gguf;
 pub mod kinds;
 pub mod require;
 pub mod stage;

@@ -7,8 +7,9 @@ mod slots;
 mod write;
 
 pub use config::{read_config, write_config};
-pub use gguf::GgufOptions;
-pub use write::{SaveOptions, StorageType};
+pub use gguf::{GgufOptions, save_gguf};
+pub use read::load;
+pub use write::{SaveOptions, StorageType, save};
 
 use std::path::Path;
 
@@ -21,3 +22,6 @@ pub(crate) fn io_error(path: &Path) -> impl Fn(std::io::Error) -> NnError {
 pub(crate) fn file_error(path: &Path, reason: impl std::fmt::Display) -> NnError {
     NnError::File { path: path.to_owned(), reason: reason.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,9 +26,14 @@ impl Model {
 impl<D: Kernels> Model<D> {
     /// Reads a Hugging Face folder of any family that is known, or a GGUF file, onto a device.
     pub fn load_on(device: D, path: &Path) -> Result<Self, NnError> {
-        let (sizes, flat) = if path.is_file() { gguf::read(path)? } else { read_folder(path)? };
+        let (sizes, flat) = load(path)?;
         Self::from_flat(device, sizes, &flat)
     }
+}
+
+/// Sizes of a model and all its numbers in canonical order, from a Hugging Face folder or a GGUF file.
+pub fn load(path: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
+    if path.is_file() { gguf::read(path) } else { read_folder(path) }
 }
 
 /// The model of a folder and all its numbers in canonical order.
@@ -180,7 +185,12 @@ impl Weights {
 
     /// A tensor that no parameter takes would change the model's meaning, so it is an error; old files carry
     /// rotary tables, masks and copies of a tied head, which say nothing new.
-    fn refuse_unknown(&self, sizes: &Architecture, family: Option<Family>, slots: &[Slot]) -> Result<(), NnError> {
+    fn refuse_unknown(
+        &self,
+        sizes: &Architecture,
+        family: Option<Family>,
+        slots: &[Slot],
+    ) -> Result<(), NnError> {
         let mut known: BTreeSet<&str> = slots.iter().map(|slot| slot.name.as_str()).collect();
         if family == Some(Family::Gpt2) {
             known.extend(slots.iter().filter_map(|slot| slot.name.strip_prefix("transformer.")));
@@ -194,7 +204,8 @@ impl Weights {
         match self.place.iter().find(|(name, _)| !known.contains(name.as_str()) && !harmless(name)) {
             None => Ok(()),
             Some((name, &at)) => {
-                let reason = format!("tensor `{name}` belongs to no part of a decoder of {} layers", sizes.layers);
+                let reason =
+                    format!("tensor `{name}` belongs to no part of a decoder of {} layers", sizes.layers);
                 Err(file_error(&self.shards[at].path, reason))
             }
         }

@@ -11,7 +11,7 @@ use super::slots::{self, Slot};
 use super::{file_error, io_error, write_config};
 use crate::kernels::Kernels;
 use crate::spec::Family;
-use crate::{Model, NnError};
+use crate::{Architecture, Model, NnError};
 
 /// How numbers are stored in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,38 +51,42 @@ pub struct SaveOptions {
 }
 
 impl<D: Kernels> Model<D> {
-    /// Writes `config.json` and `model.safetensors` (or its shards and their index) to a folder (made when absent),
-    /// as the family of transformers that holds this model has them ([`Family::nearest`]). Where none does, the
-    /// folder has our names and only this program reads it.
-    /// Not atomic: callers that share the folder write to a temporary one and rename it.
+    /// Writes the model as a folder: [`save`].
     pub fn save(&self, dir: &Path, options: &SaveOptions) -> Result<(), NnError> {
-        std::fs::create_dir_all(dir).map_err(io_error(dir))?;
-        write_config(dir, &self.spec, options.dtype.name(), &options.extra)?;
-        let flat = self.to_flat();
-        let slots = slots::folder(Family::of(&self.spec), &self.spec);
-        let shards = shards(&slots, options.dtype.bytes() as u64, options.shard.unwrap_or(u64::MAX));
-        let count = shards.len();
-        let file = |at: usize| match count {
-            1 => "model.safetensors".to_owned(),
-            _ => format!("model-{:05}-of-{count:05}.safetensors", at + 1),
-        };
-        let mut places = BTreeMap::new();
-        for (at, shard) in shards.iter().enumerate() {
-            let view = |slot: &&Slot| Saved { slot: (*slot).clone(), flat: &flat, dtype: options.dtype };
-            let tensors = shard.iter().map(|slot| (slot.name.clone(), view(slot)));
-            let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
-            let path = dir.join(file(at));
-            safetensors::serialize_to_file(tensors, Some(metadata), &path).map_err(|e| file_error(&path, e))?;
-            places.extend(shard.iter().map(|slot| (slot.name.clone(), file(at))));
-        }
-        if count == 1 {
-            return Ok(());
-        }
-        let total = flat.len() * options.dtype.bytes();
-        let index = json!({ "metadata": { "total_size": total }, "weight_map": places });
-        let path = dir.join("model.safetensors.index.json");
-        std::fs::write(&path, format!("{index:#}\n")).map_err(io_error(&path))
+        save(dir, &self.spec, &self.to_flat(), options)
     }
+}
+
+/// Writes `config.json` and `model.safetensors` (or its shards and their index) to a folder (made when absent), as
+/// the family of transformers that holds this model has them ([`Family::nearest`]). Where none does, the folder has
+/// our names and only this program reads it. `flat` are all numbers of the model in canonical order.
+/// Not atomic: callers that share the folder write to a temporary one and rename it.
+pub fn save(dir: &Path, sizes: &Architecture, flat: &[f32], options: &SaveOptions) -> Result<(), NnError> {
+    std::fs::create_dir_all(dir).map_err(io_error(dir))?;
+    write_config(dir, sizes, options.dtype.name(), &options.extra)?;
+    let slots = slots::folder(Family::of(sizes), sizes);
+    let shards = shards(&slots, options.dtype.bytes() as u64, options.shard.unwrap_or(u64::MAX));
+    let count = shards.len();
+    let file = |at: usize| match count {
+        1 => "model.safetensors".to_owned(),
+        _ => format!("model-{:05}-of-{count:05}.safetensors", at + 1),
+    };
+    let mut places = BTreeMap::new();
+    for (at, shard) in shards.iter().enumerate() {
+        let tensors =
+            shard.iter().map(|slot| (slot.name.clone(), Saved { slot, flat, dtype: options.dtype }));
+        let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
+        let path = dir.join(file(at));
+        safetensors::serialize_to_file(tensors, Some(metadata), &path).map_err(|e| file_error(&path, e))?;
+        places.extend(shard.iter().map(|slot| (slot.name.clone(), file(at))));
+    }
+    if count == 1 {
+        return Ok(());
+    }
+    let total = flat.len() * options.dtype.bytes();
+    let index = json!({ "metadata": { "total_size": total }, "weight_map": places });
+    let path = dir.join("model.safetensors.index.json");
+    std::fs::write(&path, format!("{index:#}\n")).map_err(io_error(&path))
 }
 
 /// The tensors of each file, in order.
@@ -103,7 +107,7 @@ fn shards(slots: &[Slot], bytes: u64, most: u64) -> Vec<Vec<&Slot>> {
 }
 
 struct Saved<'a> {
-    slot: Slot,
+    slot: &'a Slot,
     flat: &'a [f32],
     dtype: StorageType,
 }

@@ -153,6 +153,7 @@ fn what_llama_cpp_has_no_name_for_is_refused() {
     assert!(words.contains("cuts text"), "{words}");
     let words = metadata(&bytes(level(true)), 100, &Around::default()).expect_err("too small");
     assert!(words.contains("beyond the vocabulary of 100"), "{words}");
-    let words = metadata(&json!({ "model": { "type": "Unigram" } }), 9, &Around::default()).expect_err("no BPE");
+    let words =
+        metadata(&json!({ "model": { "type": "Unigram" } }), 9, &Around::default()).expect_err("no BPE");
     assert!(words.contains("Unigram"), "{words}");
 }

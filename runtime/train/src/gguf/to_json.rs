@@ -16,7 +16,8 @@ pub fn tokenizer(metadata: &Metadata) -> Result<Json, String> {
     let list = |key: &str| get(key).and_then(Value::as_list);
     let flag = |key: &str| get(key).and_then(Value::as_bool);
     let tokens = list("tokens").ok_or("the file holds no tokenizer")?;
-    let tokens: Vec<&str> = tokens.iter().map(|t| t.as_text().ok_or("a token is not a text")).collect::<Result<_, _>>()?;
+    let tokens: Vec<&str> =
+        tokens.iter().map(|t| t.as_text().ok_or("a token is not a text")).collect::<Result<_, _>>()?;
     let kinds: Vec<i32> = match list("token_type") {
         Some(kinds) => kinds.iter().map(|k| if let Value::I32(k) = k { *k } else { kind::NORMAL }).collect(),
         None => vec![kind::NORMAL; tokens.len()],
@@ -137,9 +138,7 @@ fn cut_pieces(prefix: bool) -> [Json; 3] {
 
 /// The same of a byte-level tokenizer.
 fn cut_bytes(name: &str) -> Result<[Json; 3], String> {
-    let bytes = |regex: bool| {
-        json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex })
-    };
+    let bytes = |regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex });
     let sequence = |steps: [Json; 2]| json!({ "type": "Sequence", "pretokenizers": steps });
     let alias = match name {
         "llama3" | "llama-v3" | "smaug-bpe" => "llama-bpe",
@@ -149,12 +148,17 @@ fn cut_bytes(name: &str) -> Result<[Json; 3], String> {
     let cut = match (alias, CUTS.iter().find(|(known, _)| *known == alias)) {
         (_, Some((_, pattern))) => {
             let pattern = json!({ "Regex": pattern });
-            let split = json!({ "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false });
+            let split =
+                json!({ "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false });
             sequence([split, bytes(false)])
         }
         ("gpt-2", None) => bytes(true),
         ("smollm", None) => sequence([json!({ "type": "Digits", "individual_digits": true }), bytes(true)]),
-        _ => return Err(format!("the way \"{name}\" of cutting text is not known (llama-bpe, qwen2, gpt-2, smollm)")),
+        _ => {
+            return Err(format!(
+                "the way \"{name}\" of cutting text is not known (llama-bpe, qwen2, gpt-2, smollm)"
+            ));
+        }
     };
     let normalizer = if alias == "qwen2" { json!({ "type": "NFC" }) } else { Json::Null };
     Ok([normalizer, cut, bytes(true)])

@@ -38,7 +38,7 @@ pub fn release(
         Dtype::F32 => StorageType::F32,
         Dtype::Bf16 => StorageType::Bf16,
     };
-    source.model.save(&temporary, &SaveOptions { dtype, extra: source.vocabulary.config() })?;
+    source.model.save(&temporary, &SaveOptions { dtype, extra: source.vocabulary.config(), shard: None })?;
     let context = source.model.spec().context;
     let texts = [
         ("tokenizer_config.json", pretty(&tokenizer_config(&source.vocabulary, context))),

@@ -112,7 +112,13 @@ impl<'a> Config<'a> {
     }
 
     /// A member with a default; without one it must be there.
-    fn read<T>(&self, key: &str, what: &str, default: Option<T>, read: impl Fn(&Value) -> Option<T>) -> Result<T, String> {
+    fn read<T>(
+        &self,
+        key: &str,
+        what: &str,
+        default: Option<T>,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<T, String> {
         match (self.get(key), default) {
             (Some(value), _) => read(value).ok_or_else(|| format!("`{key}` is {value}, not {what}")),
             (None, Some(default)) => Ok(default),

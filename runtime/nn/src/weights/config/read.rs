@@ -62,7 +62,9 @@ fn base(c: &Config<'_>) -> Read<Architecture> {
 fn llama(c: &Config<'_>, sizes: Architecture) -> Read<Architecture> {
     let (attention, ffn) = (c.flag("attention_bias", false)?, c.flag("mlp_bias", false)?);
     if attention != ffn {
-        return Err(format!("`attention_bias` is {attention} and `mlp_bias` {ffn}; only both or none are known"));
+        return Err(format!(
+            "`attention_bias` is {attention} and `mlp_bias` {ffn}; only both or none are known"
+        ));
     }
     Ok(Architecture { bias: ffn, ..sizes })
 }
@@ -124,7 +126,9 @@ fn gpt2(c: &Config<'_>) -> Read<Architecture> {
     let [resid, embd, attn] = drops;
     let (dropout, others) = (resid?, [embd?, attn?]);
     if others.iter().any(|other| *other != dropout) {
-        return Err("`resid_pdrop`, `embd_pdrop` and `attn_pdrop` differ; one share of dropout is known".to_owned());
+        return Err(
+            "`resid_pdrop`, `embd_pdrop` and `attn_pdrop` differ; one share of dropout is known".to_owned()
+        );
     }
     let act = c.text("activation_function", "gelu_new")?;
     Ok(Architecture {
@@ -161,16 +165,28 @@ fn activation(name: &str, key: &str) -> Read<Activation> {
         "gelu_pytorch_tanh" | "gelu_new" => Ok(Activation::GeluTanh),
         "gelu" => Ok(Activation::Gelu),
         "relu2" => Ok(Activation::Relu2),
-        _ => Err(format!("`{key}` is \"{name}\"; silu, gelu_pytorch_tanh, gelu_new, gelu and relu2 are known")),
+        _ => {
+            Err(format!("`{key}` is \"{name}\"; silu, gelu_pytorch_tanh, gelu_new, gelu and relu2 are known"))
+        }
     }
 }
 
 /// Which layers see a window: by `layer_types`, else by the family's own rule.
-fn pattern(c: &Config<'_>, sizes: &Architecture, window: Option<usize>, rule: impl Fn(usize) -> Reach) -> Read<Vec<Reach>> {
+fn pattern(
+    c: &Config<'_>,
+    sizes: &Architecture,
+    window: Option<usize>,
+    rule: impl Fn(usize) -> Reach,
+) -> Read<Vec<Reach>> {
     let Some(types) = c.get("layer_types") else {
         return Ok(shortest((0..sizes.layers).map(rule).collect()));
     };
-    let wrong = || format!("`layer_types` is {types}; {} names of layers with or without a window are wanted", sizes.layers);
+    let wrong = || {
+        format!(
+            "`layer_types` is {types}; {} names of layers with or without a window are wanted",
+            sizes.layers
+        )
+    };
     let types = types.as_array().filter(|types| types.len() == sizes.layers).ok_or_else(wrong)?;
     let one = |name: &Value| match (name.as_str(), window) {
         (Some("full_attention"), _) => Ok(Reach::Global),
@@ -203,7 +219,8 @@ fn shortest(all: Vec<Reach>) -> Vec<Reach> {
 /// The base stands at the top (transformers 4) or in `rope_parameters` (transformers 5).
 fn rotary(c: &Config<'_>) -> Read<Rotary> {
     c.must_be("partial_rotary_factor", 1.0)?;
-    let mut rotary = Rotary { base: c.number("rope_theta", Some(10_000.0))?, stretch: Stretch::None, chunks: None };
+    let mut rotary =
+        Rotary { base: c.number("rope_theta", Some(10_000.0))?, stretch: Stretch::None, chunks: None };
     for key in ["rope_scaling", "rope_parameters"] {
         let Some(value) = c.get(key) else { continue };
         let Value::Object(map) = value else { return Err(format!("`{key}` is {value}, not an object")) };
@@ -240,6 +257,8 @@ fn stretch(c: &Config<'_>, map: &Map<String, Value>, longest: usize) -> Read<Str
                 attention: c.number("attention_factor", Some(0.1 * factor.ln() + 1.0))?,
             })
         }
-        other => Err(format!("rotary positions of type \"{other}\" are not known (default, linear, llama3, yarn)")),
+        other => {
+            Err(format!("rotary positions of type \"{other}\" are not known (default, linear, llama3, yarn)"))
+        }
     }
 }

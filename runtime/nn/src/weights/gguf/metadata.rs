@@ -59,9 +59,9 @@ pub(super) fn family(a: &Architecture) -> Result<Family, String> {
             return Err(format!("{words}, this model is a {}", family.model_type()));
         }
         Family::Llama | Family::Qwen2 | Family::Gemma2 => match a.order {
-            Order::Rotary(Rotary { stretch: Stretch::Yarn { fast, slow, factor, attention, .. }, .. })
-                if fast != 32.0 || slow != 1.0 || (attention - 0.1 * factor.ln() - 1.0).abs() > 1e-6 =>
-            {
+            Order::Rotary(Rotary {
+                stretch: Stretch::Yarn { fast, slow, factor, attention, .. }, ..
+            }) if fast != 32.0 || slow != 1.0 || (attention - 0.1 * factor.ln() - 1.0).abs() > 1e-6 => {
                 "settings of yarn of its own"
             }
             Order::Rotary(_) | Order::Table | Order::None => return Ok(family),
@@ -126,7 +126,8 @@ pub(super) fn write(family: Family, a: &Architecture, storage: Storage, name: &s
 
 /// What the rotary frequencies of Llama 3.1 are divided by, pair by pair.
 pub(super) fn frequency_factors(a: &Architecture) -> Option<Vec<f32>> {
-    let Order::Rotary(Rotary { base, stretch: Stretch::Llama3 { factor, low, high, original }, .. }) = a.order
+    let Order::Rotary(Rotary { base, stretch: Stretch::Llama3 { factor, low, high, original }, .. }) =
+        a.order
     else {
         return None;
     };
@@ -151,7 +152,8 @@ pub(super) fn read<R: Read + Seek>(file: &mut Reader<R>) -> Result<(Family, Arch
     let name = file.get("general.architecture").and_then(Value::as_text);
     let name = name.ok_or("`general.architecture` is missing")?;
     let family = [Family::Llama, Family::Qwen2, Family::Gemma2].into_iter().find(|f| f.model_type() == name);
-    let family = family.ok_or_else(|| format!("the architecture is \"{name}\"; llama, qwen2 and gemma2 are read"))?;
+    let family =
+        family.ok_or_else(|| format!("the architecture is \"{name}\"; llama, qwen2 and gemma2 are read"))?;
     let own = Own { file, family };
     own.refuse_unknown()?;
     let (width, heads) = (own.size("embedding_length", None)?, own.size("attention.head_count", None)?);
@@ -176,7 +178,9 @@ pub(super) fn read<R: Read + Seek>(file: &mut Reader<R>) -> Result<(Family, Arch
         ffn: FeedForward { activation, gated: true, hidden: own.size("feed_forward_length", None)? },
         norm: NormForm {
             offset: gemma,
-            eps: own.number("attention.layer_norm_rms_epsilon")?.ok_or("the epsilon of the norms is missing")?,
+            eps: own
+                .number("attention.layer_norm_rms_epsilon")?
+                .ok_or("the epsilon of the norms is missing")?,
             ..plain.norm
         },
         norm_place: if gemma { NormPlace::Sandwich } else { NormPlace::Pre },
@@ -207,7 +211,8 @@ fn with_factors<R: Read + Seek>(file: &mut Reader<R>, sizes: Architecture) -> Re
     let stretch = Stretch::Llama3 { factor, low, high, original };
     let sizes = Architecture { order: Order::Rotary(Rotary { stretch, ..rotary }), ..sizes };
     let wanted = frequency_factors(&sizes).unwrap_or_default();
-    let same = found.len() == wanted.len() && found.iter().zip(&wanted).all(|(a, b)| (a / b - 1.0).abs() < 1e-4);
+    let same =
+        found.len() == wanted.len() && found.iter().zip(&wanted).all(|(a, b)| (a / b - 1.0).abs() < 1e-4);
     if same { Ok(sizes) } else { Err(format!("tensor `{FACTORS}` does not hold the factors of Llama 3.1")) }
 }
 

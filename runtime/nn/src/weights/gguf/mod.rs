@@ -25,27 +25,36 @@ pub struct GgufOptions {
 }
 
 impl<D: Kernels> Model<D> {
-    /// Writes the model as one file. Not atomic, as [`Model::save`].
+    /// Writes the model as one file: [`save_gguf`].
     pub fn save_gguf(&self, path: &Path, options: &GgufOptions) -> Result<(), NnError> {
-        let bad = |words: String| file_error(path, words);
-        let family = metadata::family(&self.spec).map_err(bad)?;
-        let mut all = metadata::write(family, &self.spec, options.storage, &options.name);
-        all.extend(options.metadata.iter().cloned());
-        let flat = self.to_flat();
-        let slots = slots::gguf(family, &self.spec);
-        let mut tensors: Vec<Pending<'_>> =
-            slots.iter().map(|slot| pending(slot, options.storage, &flat)).collect();
-        if let Some(factors) = metadata::frequency_factors(&self.spec) {
-            tensors.push(Pending {
-                name: metadata::FACTORS.to_owned(),
-                shape: vec![factors.len()],
-                storage: Storage::F32,
-                values: Box::new(move || factors.clone()),
-            });
-        }
-        let file = File::create(path).map_err(io_error(path))?;
-        gguf::write(&mut BufWriter::new(file), &all, &tensors).map_err(io_error(path))
+        save_gguf(path, &self.spec, &self.to_flat(), options)
     }
+}
+
+/// Writes a model as one file. Errors: what llama.cpp cannot run. Not atomic, as [`super::save`].
+pub fn save_gguf(
+    path: &Path,
+    sizes: &Architecture,
+    flat: &[f32],
+    options: &GgufOptions,
+) -> Result<(), NnError> {
+    let bad = |words: String| file_error(path, words);
+    let family = metadata::family(sizes).map_err(bad)?;
+    let mut all = metadata::write(family, sizes, options.storage, &options.name);
+    all.extend(options.metadata.iter().cloned());
+    let slots = slots::gguf(family, sizes);
+    let mut tensors: Vec<Pending<'_>> =
+        slots.iter().map(|slot| pending(slot, options.storage, flat)).collect();
+    if let Some(factors) = metadata::frequency_factors(sizes) {
+        tensors.push(Pending {
+            name: metadata::FACTORS.to_owned(),
+            shape: vec![factors.len()],
+            storage: Storage::F32,
+            values: Box::new(move || factors.clone()),
+        });
+    }
+    let file = File::create(path).map_err(io_error(path))?;
+    gguf::write(&mut BufWriter::new(file), &all, &tensors).map_err(io_error(path))
 }
 
 fn pending<'a>(slot: &'a Slot, wanted: Storage, flat: &'a [f32]) -> Pending<'a> {
@@ -85,7 +94,12 @@ pub(super) fn read(path: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
         let found = reader.shape(&slot.name).ok_or_else(missing)?;
         if found != slot.shape {
             let (found, expected) = (found.to_vec(), slot.shape.clone());
-            return Err(NnError::TensorShape { path: path.to_owned(), tensor: slot.name.clone(), found, expected });
+            return Err(NnError::TensorShape {
+                path: path.to_owned(),
+                tensor: slot.name.clone(),
+                found,
+                expected,
+            });
         }
     }
     let mut flat = vec![0.0; slots.iter().map(Slot::count).sum()];
