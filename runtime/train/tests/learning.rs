@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{END, Stand, content, spec, stage};
+use common::{END, Stand, content, hidden, spec, stage};
 use llmp_nn::{Architecture, Model, SaveOptions};
 use llmp_stdlib::arg::BatchSize;
 use llmp_train::Host;
