@@ -15,6 +15,7 @@ mod with_kernels {
     use llmp_data::tokens::TokenShard;
     use llmp_stdlib::{Event, Value};
     use llmp_train::generate::Sampling;
+    use llmp_train::kinds::decoder::Decoder;
     use llmp_train::kinds::{Evaluation, Releasing};
     use llmp_train::release::Card;
     use llmp_train::stage::Stage;
@@ -76,7 +77,7 @@ mod with_kernels {
 
     /// Trains a stage.
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
-        let mut stage = arguments(work, Stage::from_args(&work.step().args))?;
+        let mut stage = arguments(work, Stage::from_args(&with_sizes(work)?))?;
         for source in &mut stage.sources {
             // `books.tokens` are the tokens of `books`.
             let name = work.step().inputs.get(source.input).map(|port| work.plan.name(&port.step));
@@ -102,6 +103,36 @@ mod with_kernels {
         );
         made.metrics =
             BTreeMap::from([("loss".to_owned(), summary.loss), ("flops".to_owned(), summary.flops)]);
+        Ok(made)
+    }
+
+    /// The arguments of a stage; where it goes on from a folder whose sizes the plan does not know, those of the folder.
+    fn with_sizes(work: &Work<'_>) -> Result<llmp_stdlib::Record, Failure> {
+        let mut args = work.step().args.clone();
+        if let (Some(Value::None), Some(from @ Value::Input(_))) = (args.get("model"), args.get("from")) {
+            let (spec, _) =
+                llmp_nn::weights::read_config(&work.input(from)?).map_err(|e| train_failure(e.into()))?;
+            args.insert("model".into(), Value::Record(Decoder { spec }.to_record()));
+        }
+        Ok(args)
+    }
+
+    /// Takes a model folder, or a GGUF file, into the store.
+    pub(crate) fn open(work: &Work<'_>) -> Result<Made, Failure> {
+        let Some(Value::Text(written)) = work.step().args.get("folder") else {
+            return Err(Failure::new("LLMP1003", "`open_model`: `folder` is missing"));
+        };
+        let (from, out) = (work.options.roots.path(written), work.folder.join("model"));
+        work.started(None, "files");
+        with_host(work, |_| llmp_train::folder::take(&from, &out))?;
+        let mut made = Made::whole("model", durable::hash_folder(&out)?, &[]);
+        let tokenizer = out.join("tokenizer.json");
+        if tokenizer.is_file() {
+            let hash = durable::hash_file(&tokenizer)?;
+            let path = "model/tokenizer.json".to_owned();
+            let content = crate::store::Content { hash, path, counts: BTreeMap::new() };
+            made.parts.insert("tokenizer".to_owned(), content);
+        }
         Ok(made)
     }
 
@@ -188,7 +219,7 @@ mod with_kernels {
             plan: Some(work.plan.hash()),
         };
         let out = work.folder.join("release");
-        with_host(work, |host| releasing::release(&model, &tokenizer, &card, settings.dtype, &out, host))?;
+        with_host(work, |host| releasing::release(&model, &tokenizer, &card, &settings.written, &out, host))?;
         Ok(Made::whole("release", durable::hash_folder(&out)?, &[]))
     }
 
@@ -240,6 +271,10 @@ mod without_kernels {
     }
 
     pub(crate) fn eval(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn open(work: &Work<'_>) -> Result<Made, Failure> {
         Err(missing(work))
     }
 

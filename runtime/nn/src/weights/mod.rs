@@ -6,7 +6,7 @@ mod read;
 mod slots;
 mod write;
 
-pub use config::{read_config, write_config};
+pub use config::{as_stored, read_config, write_config};
 pub use gguf::{GgufOptions, save_gguf};
 pub use read::load;
 pub use write::{SaveOptions, StorageType, save};

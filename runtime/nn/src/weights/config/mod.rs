@@ -99,6 +99,13 @@ pub fn write_config(
     std::fs::write(&path, text).map_err(io_error(&path))
 }
 
+/// What a folder keeps of an architecture: two that are equal here run alike. Dropout is a setting of training that
+/// most families have no member for, and a scale may be written in more than one way.
+pub fn as_stored(sizes: &Architecture) -> Architecture {
+    let members = Family::of(sizes).map(|family| write::members(family, sizes));
+    members.and_then(|map| read_map(&map).ok()).map_or_else(|| sizes.clone(), |(sizes, _)| sizes)
+}
+
 /// The members of a `config.json`, and which of them somebody asked for.
 struct Config<'a> {
     map: &'a Map<String, Value>,
