@@ -29,6 +29,8 @@ pub mod folder;
 #[cfg(feature = "kernels")]
 pub mod generate;
 #[cfg(feature = "kernels")]
+pub mod quantize;
+#[cfg(feature = "kernels")]
 pub mod release;
 #[cfg(feature = "kernels")]
 pub mod score;

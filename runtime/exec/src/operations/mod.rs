@@ -132,6 +132,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "eval" => models::eval(work),
         "release" => models::release(work),
         "open_model" => models::open(work),
+        "quantize" => models::quantize(work),
         "export" => documents::export(work),
         _ => documents::documents(work),
     }

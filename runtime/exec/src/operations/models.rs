@@ -16,7 +16,7 @@ mod with_kernels {
     use llmp_stdlib::{Event, Value};
     use llmp_train::generate::Sampling;
     use llmp_train::kinds::decoder::Decoder;
-    use llmp_train::kinds::{Evaluation, Releasing};
+    use llmp_train::kinds::{Evaluation, Quantizing, Releasing};
     use llmp_train::release::Card;
     use llmp_train::stage::Stage;
     use llmp_train::training::{self, Inputs};
@@ -133,6 +133,20 @@ mod with_kernels {
             let content = crate::store::Content { hash, path, counts: BTreeMap::new() };
             made.parts.insert("tokenizer".to_owned(), content);
         }
+        Ok(made)
+    }
+
+    /// Rounds the weights of a model.
+    pub(crate) fn quantize(work: &Work<'_>) -> Result<Made, Failure> {
+        let settings = arguments(work, Quantizing::from_args(&work.step().args))?;
+        let (from, out) = (work.stored(work.step(), settings.from)?, work.folder.join("model"));
+        work.started(None, "files");
+        let rounded = with_host(work, |_| llmp_train::quantize::quantize(&from, &settings, &out))?;
+        let mut made = Made::whole("model", weights_hash(&out)?, &[]);
+        made.metrics = BTreeMap::from([
+            ("bits_per_weight".to_owned(), rounded.bits),
+            ("relative_error".to_owned(), rounded.error),
+        ]);
         Ok(made)
     }
 
@@ -275,6 +289,10 @@ mod without_kernels {
     }
 
     pub(crate) fn open(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn quantize(work: &Work<'_>) -> Result<Made, Failure> {
         Err(missing(work))
     }
 
