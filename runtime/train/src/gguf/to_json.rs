@@ -27,7 +27,8 @@ pub fn tokenizer(metadata: &Metadata) -> Result<Json, String> {
     }
     let (mut vocabulary, mut added) = (Map::new(), Vec::new());
     for (id, (token, kind)) in tokens.iter().zip(&kinds).enumerate() {
-        if matches!(*kind, kind::NORMAL | kind::BYTE | kind::UNKNOWN) {
+        // Added tokens stand in the vocabulary too: it is where their ids come from.
+        if *kind != kind::UNUSED {
             vocabulary.insert((*token).to_owned(), id.into());
         }
         if matches!(*kind, kind::UNKNOWN | kind::CONTROL | kind::WRITTEN) {
