@@ -47,7 +47,24 @@ pub fn write_config(
 ) -> Result<(), NnError> {
     let unknown = || file_error(dir, "only Llama-style models are written in this version");
     let Order::Rotary(Rotary { base, .. }) = spec.order else { return Err(unknown()) };
-    if !spec.lacks().is_empty() {
+    let plain = Architecture::default();
+    let (norm, order) = (NormForm { eps: plain.norm.eps, ..spec.norm }, plain.order);
+    let alike = Architecture {
+        norm: plain.norm,
+        vocab: spec.vocab,
+        layers: spec.layers,
+        width: spec.width,
+        heads: spec.heads,
+        kv_heads: spec.kv_heads,
+        head_dim: spec.head_dim,
+        ffn: FeedForward { hidden: spec.ffn.hidden, ..plain.ffn },
+        tied: spec.tied,
+        context: spec.context,
+        init_std: spec.init_std,
+        ..plain
+    };
+    let turned = Order::Rotary(Rotary { base, stretch: Stretch::None, chunks: None });
+    if (Architecture { norm, order, ..spec.clone() }) != alike || spec.order != turned {
         return Err(unknown());
     }
     let mut config = json!({
