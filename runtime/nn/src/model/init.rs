@@ -8,7 +8,7 @@ use crate::kernels::Kernels;
 use crate::{Architecture, NnError, ParamInfo};
 
 impl<D: Kernels> Model<D> {
-    /// Random weights: matrices and the embedding normal(0, `init_std`), gains 1. The two projections that
+    /// Random weights: matrices and tables normal(0, `init_std`), gains 1, biases 0. The two projections that
     /// write to the residual stream (`attention.o`, `ffn.down`) are scaled by `1 / sqrt(2 layers)`
     /// (Radford et al. 2019, section 2.3), so the stream's variance does not grow with depth.
     pub fn init_on(device: D, spec: Architecture, seed: u64) -> Result<Self, NnError> {
@@ -29,7 +29,10 @@ impl Model {
 
 fn fill(spec: &Architecture, info: &ParamInfo, seed: u64, flat: &mut Vec<f32>) {
     if info.shape.len() == 1 {
-        flat.resize(flat.len() + info.count(), 1.0);
+        let heads = info.name.ends_with("q_norm") || info.name.ends_with("k_norm");
+        let form = spec.qk_norm.filter(|_| heads).unwrap_or(spec.norm);
+        let start = if info.name.ends_with(".bias") || form.offset { 0.0 } else { 1.0 };
+        flat.resize(flat.len() + info.count(), start);
         return;
     }
     let residual = info.name.ends_with("attention.o") || info.name.ends_with("ffn.down");

@@ -2,8 +2,9 @@
 
 use dfdx::prelude::*;
 
-use super::{Model, Stored, device_error};
-use crate::kernels::{Kernels, Positions, Res, T2};
+use super::{Model, device_error};
+use crate::blocks::{Pass, Stored};
+use crate::kernels::{Kernels, Noise, Positions, Res, T2};
 use crate::{Grads, LossSums, MicroBatch, NnError};
 
 impl<D: Kernels> Model<D> {
@@ -16,6 +17,17 @@ impl<D: Kernels> Model<D> {
         batch: &MicroBatch,
         normaliser: f64,
         grads: &mut Grads,
+    ) -> Result<LossSums, NnError> {
+        self.loss_and_grads_with(batch, normaliser, grads, None)
+    }
+
+    /// The same with dropout, drawn from `noise`; without it nothing is dropped.
+    pub fn loss_and_grads_with(
+        &self,
+        batch: &MicroBatch,
+        normaliser: f64,
+        grads: &mut Grads,
+        noise: Option<Noise>,
     ) -> Result<LossSums, NnError> {
         const OP: &str = "training step";
         batch.validate(&self.spec, OP)?;
@@ -36,7 +48,7 @@ impl<D: Kernels> Model<D> {
         if batch.positions() == 0 {
             return Ok(LossSums::default());
         }
-        self.taped(batch, normaliser, grads.flat_mut()).map_err(device_error(OP))
+        self.taped(batch, normaliser, grads.flat_mut(), noise).map_err(device_error(OP))
     }
 
     /// Sums of the loss over a batch, without gradients.
@@ -47,27 +59,55 @@ impl<D: Kernels> Model<D> {
             return Ok(LossSums::default());
         }
         let run = || -> Res<LossSums, D> {
-            let x = self.hidden(self.embedding.clone(), batch)?;
-            Ok(self.path.head_loss(x, self.head_weight(), &batch.targets, 1.0)?.1)
+            let x = self.hidden(self.embedding.clone(), batch, None)?;
+            Ok(self.path.head_loss(x, self.head_weight(), &batch.targets, 1.0, self.logit_cap())?.1)
         };
         run().map_err(device_error(OP))
     }
 
     /// The residual stream after the final norm. The tape starts at the embedding: gradients are kept by
     /// identity, so one taped input serves all parameters.
-    fn hidden<T: Tape<f32, D> + Merge<T>>(&self, table: T2<D, T>, batch: &MicroBatch) -> Res<T2<D, T>, D> {
-        let positions = Positions::new(&self.spec, &self.rope, batch);
+    fn hidden<T: Tape<f32, D> + Merge<T>>(
+        &self,
+        table: T2<D, T>,
+        batch: &MicroBatch,
+        noise: Option<Noise>,
+    ) -> Res<T2<D, T>, D> {
+        let spec = &self.spec;
+        let positions = spec.pattern.iter().map(|reach| Positions::new(spec, &self.rope, batch, *reach));
+        let pass = Pass { path: self.path, spec, positions: positions.collect(), noise };
         let mut x = self.path.embed(table, &batch.inputs)?;
-        for block in &self.blocks {
-            x = block.forward(self.path, &self.spec, x, &positions)?;
+        if let Some(scale) = spec.embedding_scale {
+            x = x.try_mul(scale as f32)?;
         }
-        self.path.rms_norm(x, &self.norm, self.spec.norm.eps as f32)
+        if let Some(table) = &self.positions {
+            let places: Vec<u32> = (0..batch.rows).flat_map(|_| 0..batch.length as u32).collect();
+            let table = table.clone().put_tape(T::default());
+            x = self.path.add(x, self.path.embed(table, &places)?)?;
+        }
+        x = pass.dropout(x, 0)?;
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&pass, index, x)?;
+        }
+        self.norm.forward(self.path, x)
+    }
+
+    /// What logits are bent to stay within.
+    fn logit_cap(&self) -> Option<f32> {
+        self.spec.logit_cap.map(|cap| cap as f32)
     }
 
     /// A fresh gradient map per micro-batch (a reused one keeps every temporary); parameters move out of it.
-    fn taped(&self, batch: &MicroBatch, normaliser: f64, flat: &mut [f32]) -> Res<LossSums, D> {
-        let x = self.hidden(self.embedding.clone().leaky_traced(), batch)?;
-        let (loss, sums) = self.path.head_loss(x, self.head_weight(), &batch.targets, normaliser)?;
+    fn taped(
+        &self,
+        batch: &MicroBatch,
+        normaliser: f64,
+        flat: &mut [f32],
+        noise: Option<Noise>,
+    ) -> Res<LossSums, D> {
+        let x = self.hidden(self.embedding.clone().leaky_traced(), batch, noise)?;
+        let (head, cap) = (self.head_weight(), self.logit_cap());
+        let (loss, sums) = self.path.head_loss(x, head, &batch.targets, normaliser, cap)?;
         let mut map = loss.try_backward()?;
         let mut rest = flat;
         for tensor in self.stored() {

@@ -172,7 +172,7 @@ fn only_what_the_runtime_has_is_run() {
     for family in COUNTED {
         for (size, sizes, _) in golden(family) {
             let lacks = sizes.lacks();
-            assert_eq!(lacks.is_empty(), family == Family::Llama, "{family:?} {size}: {lacks:?}");
+            assert_eq!(lacks.is_empty(), family != Family::Qwen2Moe, "{family:?} {size}: {lacks:?}");
         }
     }
 }
