@@ -35,6 +35,6 @@ pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
 pub use kernels::{Kernels, Path, optim};
 #[cfg(feature = "kernels")]
-pub use model::Model;
+pub use model::{Balance, Model, Redraw, upcycle};
 #[cfg(feature = "kernels")]
 pub use weights::{SaveOptions, StorageType};

@@ -39,7 +39,7 @@ impl<D: Kernels> Attention<D> {
     /// `output(attention(turned q, turned k, v))`.
     pub(crate) fn forward<T: Tape<f32, D> + Merge<T>>(
         &self,
-        pass: &Pass<'_, D>,
+        pass: &Pass<'_, D, T>,
         positions: &Positions<D>,
         x: T2<D, T>,
     ) -> Res<T2<D, T>, D> {
@@ -57,7 +57,7 @@ impl<D: Kernels> Attention<D> {
         self.output.forward(path, path.attention(y, positions)?)
     }
 
-    fn head_norm<T: Tape<f32, D> + Merge<T>>(&self, pass: &Pass<'_, D>, y: T2<D, T>) -> Res<T2<D, T>, D> {
+    fn head_norm<T: Tape<f32, D> + Merge<T>>(&self, pass: &Pass<'_, D, T>, y: T2<D, T>) -> Res<T2<D, T>, D> {
         let (Some(q), Some(k)) = (&self.q_norm, &self.k_norm) else { return Ok(y) };
         let gains = Gains { q: (&q.gain, q.bias.as_ref()), k: (&k.gain, k.bias.as_ref()) };
         pass.path.head_norm(y, gains, (pass.spec.heads, pass.spec.kv_heads), &q.form)

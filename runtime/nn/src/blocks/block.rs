@@ -2,24 +2,26 @@
 
 use dfdx::prelude::*;
 
-use super::{Attention, FeedForward, Norm, Weights, tensors};
+use super::{Attention, Ffn, Norm, Notes, Weights, tensors};
 use crate::Architecture;
 use crate::kernels::{Drop, Kernels, Noise, Path, Positions, Res, T1, T2, twice};
 use crate::kinds::NormPlace;
 
 /// What all blocks of a forward pass share.
-pub(crate) struct Pass<'a, D: Device<f32>> {
+pub(crate) struct Pass<'a, D: Device<f32>, T> {
     pub(crate) path: Path,
     pub(crate) spec: &'a Architecture,
     /// One for each reach of the pattern.
     pub(crate) positions: Vec<Positions<D>>,
     /// Random numbers of dropout; none in evaluation.
     pub(crate) noise: Option<Noise>,
+    /// What routers see and say.
+    pub(crate) notes: &'a Notes<D, T>,
 }
 
-impl<D: Kernels> Pass<'_, D> {
+impl<D: Kernels, T: Tape<f32, D> + Merge<T>> Pass<'_, D, T> {
     /// The use number `site` of dropout; nothing in evaluation.
-    pub(crate) fn dropout<T: Tape<f32, D> + Merge<T>>(&self, x: T2<D, T>, site: usize) -> Res<T2<D, T>, D> {
+    pub(crate) fn dropout(&self, x: T2<D, T>, site: usize) -> Res<T2<D, T>, D> {
         let (Some(noise), Some(positions)) = (self.noise, self.positions.first()) else { return Ok(x) };
         if self.spec.dropout == 0.0 {
             return Ok(x);
@@ -36,7 +38,7 @@ pub(crate) struct Block<D: Storage<f32>> {
     pub(crate) attention: Attention<D>,
     pub(crate) attention_post_norm: Option<Norm<D>>,
     pub(crate) ffn_norm: Option<Norm<D>>,
-    pub(crate) ffn: FeedForward<D>,
+    pub(crate) ffn: Ffn<D>,
     pub(crate) ffn_post_norm: Option<Norm<D>>,
 }
 
@@ -54,7 +56,7 @@ impl<D: Kernels> Block<D> {
             attention: Attention::new(weights, spec, spec.reach(index))?,
             attention_post_norm: norm(weights, after)?,
             ffn_norm: norm(weights, before)?,
-            ffn: FeedForward::new(weights, spec)?,
+            ffn: Ffn::new(weights, spec)?,
             ffn_post_norm: norm(weights, after)?,
         })
     }
@@ -62,7 +64,7 @@ impl<D: Kernels> Block<D> {
     /// `x + attention(norm(x))`, then `x + ffn(norm(x))`; what is added is normalised where norms stand after.
     pub(crate) fn forward<T: Tape<f32, D> + Merge<T>>(
         &self,
-        pass: &Pass<'_, D>,
+        pass: &Pass<'_, D, T>,
         index: usize,
         x_nc: T2<D, T>,
     ) -> Res<T2<D, T>, D> {
@@ -76,7 +78,7 @@ impl<D: Kernels> Block<D> {
         let y = self.attention.forward(pass, positions, norm(&self.attention_norm, x)?)?;
         let y = pass.dropout(norm(&self.attention_post_norm, y)?, 2 * index + 1)?;
         let (x, residual) = twice(path.add(y, residual)?);
-        let y = self.ffn.forward(path, norm(&self.ffn_norm, x)?)?;
+        let y = self.ffn.forward(pass, norm(&self.ffn_norm, x)?)?;
         let y = pass.dropout(norm(&self.ffn_post_norm, y)?, 2 * index + 2)?;
         path.add(y, residual)
     }

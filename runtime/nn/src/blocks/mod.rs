@@ -4,6 +4,7 @@ mod attention;
 mod block;
 mod feed_forward;
 mod linear;
+mod moe;
 mod norm;
 mod tensors;
 
@@ -11,5 +12,6 @@ pub(crate) use attention::Attention;
 pub(crate) use block::{Block, Pass};
 pub(crate) use feed_forward::FeedForward;
 pub(crate) use linear::Linear;
+pub(crate) use moe::{Ffn, Moe, Notes};
 pub(crate) use norm::Norm;
 pub(crate) use tensors::{Stored, Tensors, Weights, tensors};

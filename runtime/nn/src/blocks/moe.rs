@@ -1,11 +1,13 @@
 //! A mixture of experts in place of a feed-forward: routed experts, and a part that every token uses.
 
+use std::cell::RefCell;
+
 use dfdx::prelude::*;
 
 use super::{FeedForward, Pass, Stored, Tensors, Weights, tensors};
 use crate::Architecture;
 use crate::kernels::moe::Routing;
-use crate::kernels::{Kernels, Res, T1, T2, twice};
+use crate::kernels::{Kernels, Res, T0, T1, T2, twice};
 use crate::spec::{self, ExpertForm};
 
 /// (n, width) to (n, width).
@@ -51,10 +53,10 @@ impl<D: Kernels> Moe<D> {
     /// `sum of p_i E_i(x)` over the chosen experts, plus `sigmoid(g x) S(x)`.
     fn forward<T: Tape<f32, D> + Merge<T>>(&self, pass: &Pass<'_, D, T>, x: T2<D, T>) -> Res<T2<D, T>, D> {
         let path = pass.path;
-        let routing = Routing { pull: pass.pull.to_vec(), ..self.routing.clone() };
+        let routing = Routing { pull: pass.notes.pull.clone(), ..self.routing.clone() };
         let (x, again) = twice(x);
         let routed = path.moe(x, &self.router, &self.experts, &routing)?;
-        pass.note(routed.balance, &routed.hits)?;
+        pass.notes.add(routed.balance, &routed.hits)?;
         let Some(shared) = &self.shared else { return Ok(routed.y) };
         let (x, again) = twice(again);
         let mut y = shared.forward(path, x)?;
@@ -64,6 +66,43 @@ impl<D: Kernels> Moe<D> {
             y = y.try_mul(gate.try_broadcast_like::<_, Axis<1>>(&(n, c))?)?;
         }
         path.add(y, routed.y)
+    }
+}
+
+/// What the routers of all blocks are told and say in one forward pass.
+pub(crate) struct Notes<D: Device<f32>, T> {
+    /// What the balance loss adds for a probability of each expert; empty without such a loss.
+    pub(crate) pull: Vec<f32>,
+    balance: RefCell<Option<T0<D, T>>>,
+    hits: RefCell<Vec<u64>>,
+}
+
+impl<D: Device<f32>, T: Tape<f32, D> + Merge<T>> Notes<D, T> {
+    pub(crate) fn new(pull: Vec<f32>) -> Self {
+        Self { pull, balance: RefCell::new(None), hits: RefCell::default() }
+    }
+
+    fn add(&self, balance: Option<T0<D, T>>, hits: &[u64]) -> Res<(), D> {
+        let mut all = self.hits.borrow_mut();
+        all.resize(hits.len(), 0);
+        all.iter_mut().zip(hits).for_each(|(all, hits)| *all += hits);
+        let Some(balance) = balance else { return Ok(()) };
+        let sum = match self.balance.take() {
+            Some(before) => before.try_add(balance)?,
+            None => balance,
+        };
+        self.balance.replace(Some(sum));
+        Ok(())
+    }
+
+    /// The balance loss of all blocks, if there is one.
+    pub(crate) fn balance(&self) -> Option<T0<D, T>> {
+        self.balance.take()
+    }
+
+    /// Tokens that each expert was given, over all blocks.
+    pub(crate) fn hits(&self) -> Vec<u64> {
+        self.hits.take()
     }
 }
 

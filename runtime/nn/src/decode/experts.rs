@@ -16,7 +16,8 @@ pub(super) fn routed(moe: &Moe<Cpu>, x: &[f32], c: usize) -> Vec<f32> {
     let mut p_ne = project(x, view(&moe.router), c);
     p_ne.chunks_exact_mut(e).for_each(softmax);
     let mut y = vec![0.0; x.len()];
-    for (work, weights) in assign(&p_ne, routing).iter().zip(view(&moe.experts).chunks_exact(routing.size(c))) {
+    for (work, weights) in assign(&p_ne, routing).iter().zip(view(&moe.experts).chunks_exact(routing.size(c)))
+    {
         if work.tokens.is_empty() {
             continue;
         }

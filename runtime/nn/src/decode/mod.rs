@@ -3,13 +3,14 @@
 //! Every product is a dot over a fixed number of lanes ([`project`]), so the order of its sum depends neither on
 //! the number of rows nor on how a prompt is cut.
 
+mod experts;
 mod project;
 
 use dfdx::prelude::{Cpu, HasShape};
 use rayon::prelude::*;
 
 use crate::batch::check_ids;
-use crate::blocks::{Block, FeedForward, Linear, Norm};
+use crate::blocks::{Block, FeedForward, Ffn, Linear, Norm};
 use crate::kernels::activation::cpu::activate_row;
 use crate::kernels::norm::cpu::norm_row;
 use crate::kernels::rows::{add_scaled, add_to, cap_row, dot, rope_row, softmax_row};
@@ -146,7 +147,7 @@ impl<'m> Decoder<'m> {
             let y =
                 self.attend(layer, block, feeds, normed(&x, &block.attention_norm).as_deref().unwrap_or(&x));
             add_to(&mut x, normed(&y, &block.attention_post_norm).as_deref().unwrap_or(&y));
-            let y = feed_forward(&block.ffn, normed(&x, &block.ffn_norm).as_deref().unwrap_or(&x));
+            let y = behind(&block.ffn, normed(&x, &block.ffn_norm).as_deref().unwrap_or(&x));
             add_to(&mut x, normed(&y, &block.ffn_post_norm).as_deref().unwrap_or(&y));
         }
         for f in feeds {
@@ -264,6 +265,23 @@ fn linear(linear: &Linear<Cpu>, x: &[f32]) -> Vec<f32> {
     let mut y = project(x, view(&linear.matrix), inputs);
     if let Some(bias) = &linear.bias {
         y.chunks_exact_mut(outputs).for_each(|y| add_to(y, view(bias)));
+    }
+    y
+}
+
+/// The feed-forward of a block, or its experts with what every token uses besides.
+fn behind(ffn: &Ffn<Cpu>, x: &[f32]) -> Vec<f32> {
+    let moe = match ffn {
+        Ffn::Dense(dense) => return feed_forward(dense, x),
+        Ffn::Experts(moe) => moe,
+    };
+    let c = moe.router.shape().1;
+    let mut y = experts::routed(moe, x, c);
+    if let Some(shared) = &moe.shared {
+        let gates = moe.shared_gate.as_ref().map(|gate| project(x, view(gate), c));
+        for (at, (y, s)) in y.chunks_exact_mut(c).zip(feed_forward(shared, x).chunks_exact(c)).enumerate() {
+            add_scaled(y, s, gates.as_ref().map_or(1.0, |g| 1.0 / (1.0 + (-g[at]).exp())));
+        }
     }
     y
 }

@@ -5,7 +5,7 @@ use dfdx::prelude::*;
 
 use super::{
     Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
-    head_norm, linear, norm, rope,
+    head_norm, linear, moe, norm, rope,
 };
 use crate::LossSums;
 use crate::spec::{Activation, NormForm};
@@ -65,6 +65,15 @@ impl Kernels for Cpu {
 
     fn dropout<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, drop: Drop) -> Res<T2<Self, T>, Self> {
         dropout::cpu::dropout(x_nc, drop)
+    }
+
+    fn moe<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        router_ec: &T2<Self>,
+        experts: &T1<Self>,
+        routing: &moe::Routing,
+    ) -> Res<moe::Routed<Self, T>, Self> {
+        moe::cpu::moe(x_nc, router_ec, experts, routing)
     }
 
     fn add<T: Tape<f32, Self> + Merge<T>>(a_nc: T2<Self, T>, b_nc: T2<Self, T>) -> Res<T2<Self, T>, Self> {

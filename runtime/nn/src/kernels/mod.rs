@@ -16,6 +16,7 @@ pub mod head;
 pub mod head_norm;
 pub mod linear;
 mod mm;
+pub mod moe;
 pub mod norm;
 pub mod optim;
 mod path;
@@ -110,6 +111,16 @@ pub trait Kernels: Device<f32> {
     /// A share of the numbers becomes 0.
     fn dropout<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, drop: Drop) -> Res<T2<Self, T>, Self> {
         dropout::composed(x_nc, drop)
+    }
+
+    /// A mixture of experts: [`moe::composed`].
+    fn moe<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        router_ec: &T2<Self>,
+        experts: &T1<Self>,
+        routing: &moe::Routing,
+    ) -> Res<moe::Routed<Self, T>, Self> {
+        moe::composed(x_nc, router_ec, experts, routing)
     }
 
     /// The residual sum.

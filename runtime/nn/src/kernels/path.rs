@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::{
     Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
-    head_norm, linear, norm, rope,
+    head_norm, linear, moe, norm, rope,
 };
 use crate::LossSums;
 use crate::spec::{Activation, NormForm};
@@ -121,6 +121,19 @@ impl Path {
         match self {
             Self::Fused => D::dropout(x, drop),
             Self::Composed => dropout::composed(x, drop),
+        }
+    }
+
+    pub(crate) fn moe<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        router: &T2<D>,
+        experts: &T1<D>,
+        routing: &moe::Routing,
+    ) -> Res<moe::Routed<D, T>, D> {
+        match self {
+            Self::Fused => D::moe(x, router, experts, routing),
+            Self::Composed => moe::composed(x, router, experts, routing),
         }
     }
 

@@ -243,8 +243,8 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
     {
         problems.push(unavailable("position.chunks", "attention in chunks"));
     }
-    if view.read::<Experts>("experts").is_some() {
-        problems.push(unavailable("experts", "a mixture of experts"));
+    if view.read::<Experts>("experts").is_some() && view.read::<bool>("bias") == Some(true) {
+        problems.push(unavailable("bias", "a mixture of experts with biases"));
     }
     if matches!(view.read("init"), Some(Init::Upcycle(_))) {
         problems.push(unavailable("init", "upcycling"));

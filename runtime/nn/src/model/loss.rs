@@ -3,11 +3,42 @@
 use dfdx::prelude::*;
 
 use super::{Model, device_error};
-use crate::blocks::{Pass, Stored};
+use crate::blocks::{Notes, Pass, Stored};
 use crate::kernels::{Kernels, Noise, Positions, Res, T2};
-use crate::{Grads, LossSums, MicroBatch, NnError};
+use crate::{Architecture, Grads, LossSums, MicroBatch, NnError};
+
+/// The loss that balances the experts of a whole batch (Switch form, Fedus et al. 2021): `experts` times the sum of
+/// the share of tokens that an expert is given times its mean probability, pooled over all blocks as transformers
+/// does. The shares are those of the whole batch, so that cutting it into micro-batches changes nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Balance {
+    pull: Vec<f32>,
+}
+
+impl Balance {
+    /// `hits` are the tokens that each expert is given in the whole batch ([`Model::hits`], summed over micro-batches),
+    /// `positions` those of the batch. Nothing for a model without experts or without such a loss.
+    pub fn new(spec: &Architecture, hits: &[u64], positions: u64) -> Option<Self> {
+        let experts = spec.experts.filter(|e| e.balance > 0.0)?;
+        let rows = (spec.layers as u64 * positions).max(1) as f64;
+        let one = |hits: &u64| (experts.balance * experts.routed as f64 * *hits as f64 / rows / rows) as f32;
+        Some(Self { pull: hits.iter().map(one).collect() })
+    }
+}
 
 impl<D: Kernels> Model<D> {
+    /// Tokens that each expert is given, over all blocks; empty without experts.
+    pub fn hits(&self, batch: &MicroBatch) -> Result<Vec<u64>, NnError> {
+        const OP: &str = "routing";
+        batch.validate(&self.spec, OP)?;
+        if batch.positions() == 0 || self.spec.experts.is_none() {
+            return Ok(self.spec.experts.map_or_else(Vec::new, |e| vec![0; e.routed]));
+        }
+        let notes = Notes::new(Vec::new());
+        self.hidden(self.embedding.clone(), batch, None, &notes).map_err(device_error(OP))?;
+        Ok(notes.hits())
+    }
+
     /// Sums of the loss over a micro-batch, and its gradients added to `grads`.
     ///
     /// `normaliser` is the number of targets that count in the *whole* batch: gradients are those of the mean
@@ -29,6 +60,18 @@ impl<D: Kernels> Model<D> {
         grads: &mut Grads,
         noise: Option<Noise>,
     ) -> Result<LossSums, NnError> {
+        self.loss_and_grads_balanced(batch, normaliser, grads, noise, None).map(|(sums, _)| sums)
+    }
+
+    /// The same with the loss that balances experts, whose part of this micro-batch is the second number.
+    pub fn loss_and_grads_balanced(
+        &self,
+        batch: &MicroBatch,
+        normaliser: f64,
+        grads: &mut Grads,
+        noise: Option<Noise>,
+        balance: Option<&Balance>,
+    ) -> Result<(LossSums, f64), NnError> {
         const OP: &str = "training step";
         batch.validate(&self.spec, OP)?;
         if !(normaliser.is_finite() && normaliser > 0.0) {
@@ -46,9 +89,10 @@ impl<D: Kernels> Model<D> {
             });
         }
         if batch.positions() == 0 {
-            return Ok(LossSums::default());
+            return Ok((LossSums::default(), 0.0));
         }
-        self.taped(batch, normaliser, grads.flat_mut(), noise).map_err(device_error(OP))
+        let pull = balance.map_or_else(Vec::new, |b| b.pull.clone());
+        self.taped(batch, normaliser, grads.flat_mut(), noise, pull).map_err(device_error(OP))
     }
 
     /// Sums of the loss over a batch, without gradients.
@@ -59,7 +103,7 @@ impl<D: Kernels> Model<D> {
             return Ok(LossSums::default());
         }
         let run = || -> Res<LossSums, D> {
-            let x = self.hidden(self.embedding.clone(), batch, None)?;
+            let x = self.hidden(self.embedding.clone(), batch, None, &Notes::new(Vec::new()))?;
             Ok(self.path.head_loss(x, self.head_weight(), &batch.targets, 1.0, self.logit_cap())?.1)
         };
         run().map_err(device_error(OP))
@@ -72,10 +116,11 @@ impl<D: Kernels> Model<D> {
         table: T2<D, T>,
         batch: &MicroBatch,
         noise: Option<Noise>,
+        notes: &Notes<D, T>,
     ) -> Res<T2<D, T>, D> {
         let spec = &self.spec;
         let positions = spec.pattern.iter().map(|reach| Positions::new(spec, &self.rope, batch, *reach));
-        let pass = Pass { path: self.path, spec, positions: positions.collect(), noise };
+        let pass = Pass { path: self.path, spec, positions: positions.collect(), noise, notes };
         let mut x = self.path.embed(table, &batch.inputs)?;
         if let Some(scale) = spec.embedding_scale {
             x = x.try_mul(scale as f32)?;
@@ -104,10 +149,17 @@ impl<D: Kernels> Model<D> {
         normaliser: f64,
         flat: &mut [f32],
         noise: Option<Noise>,
-    ) -> Res<LossSums, D> {
-        let x = self.hidden(self.embedding.clone().leaky_traced(), batch, noise)?;
+        pull: Vec<f32>,
+    ) -> Res<(LossSums, f64), D> {
+        let notes = Notes::new(pull);
+        let x = self.hidden(self.embedding.clone().leaky_traced(), batch, noise, &notes)?;
         let (head, cap) = (self.head_weight(), self.logit_cap());
-        let (loss, sums) = self.path.head_loss(x, head, &batch.targets, normaliser, cap)?;
+        let (mut loss, sums) = self.path.head_loss(x, head, &batch.targets, normaliser, cap)?;
+        let mut balanced = 0.0;
+        if let Some(balance) = notes.balance() {
+            balanced = balance.as_vec().first().map_or(0.0, |b| f64::from(*b));
+            loss = loss.try_add(balance)?;
+        }
         let mut map = loss.try_backward()?;
         let mut rest = flat;
         for tensor in self.stored() {
@@ -122,6 +174,6 @@ impl<D: Kernels> Model<D> {
             }
             rest = tail;
         }
-        Ok(sums)
+        Ok((sums, balanced))
     }
 }

@@ -4,6 +4,10 @@ mod init;
 mod loss;
 mod params;
 mod score;
+mod upcycle;
+
+pub use loss::Balance;
+pub use upcycle::{Redraw, upcycle};
 
 use dfdx::prelude::*;
 

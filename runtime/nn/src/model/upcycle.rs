@@ -31,7 +31,11 @@ pub fn upcycle(
     let sizes = Architecture { experts: Some(form), ..dense.clone() };
     let problems = sizes.validate();
     if dense.experts.is_some() || dense.bias || !problems.is_empty() {
-        let reason = if problems.is_empty() { "experts are cut from a dense model without biases".into() } else { problems.join("; ") };
+        let reason = if problems.is_empty() {
+            "experts are cut from a dense model without biases".into()
+        } else {
+            problems.join("; ")
+        };
         return Err(NnError::Input { op: "upcycle", reason });
     }
     let mut places = BTreeMap::new();
@@ -58,7 +62,9 @@ pub fn upcycle(
             continue;
         };
         let shape = (matrix == "down", dense.width, hidden);
-        if let Some(expert) = leaf.strip_prefix("ffn.experts.").and_then(|l| l.split('.').next()?.parse::<usize>().ok()) {
+        if let Some(expert) =
+            leaf.strip_prefix("ffn.experts.").and_then(|l| l.split('.').next()?.parse::<usize>().ok())
+        {
             if units.0 != block {
                 units = (block, shuffled(redraw.seed, block, hidden, form.routed * form.hidden));
             }
@@ -171,7 +177,8 @@ mod tests {
                 let was = was.expect("a unit of the dense model");
                 assert_eq!(up, &dense["blocks.1.ffn.up"][was * width..][..width]);
                 let down: Vec<f32> = of("down").chunks(10).map(|row| row[unit]).collect();
-                let column: Vec<f32> = dense["blocks.1.ffn.down"].chunks(hidden).map(|row| row[was]).collect();
+                let column: Vec<f32> =
+                    dense["blocks.1.ffn.down"].chunks(hidden).map(|row| row[was]).collect();
                 assert_eq!(down, column);
                 used.push(was);
             }

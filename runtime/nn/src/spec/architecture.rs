@@ -314,7 +314,8 @@ impl Architecture {
     /// Words for what this runtime cannot run; empty when it can.
     pub fn lacks(&self) -> Vec<&'static str> {
         let chunks = matches!(&self.order, Order::Rotary(rotary) if rotary.chunks.is_some());
-        let lacks = [(self.experts.is_some(), "experts"), (chunks, "attention in chunks")];
+        let lacks =
+            [(self.experts.is_some() && self.bias, "experts with biases"), (chunks, "attention in chunks")];
         lacks.into_iter().filter(|(on, _)| *on).map(|(_, words)| words).collect()
     }
 }

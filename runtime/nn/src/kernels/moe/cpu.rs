@@ -6,14 +6,15 @@ use super::{Routed, Routing};
 use crate::kernels::activation::cpu::{activate_grad_row, activate_row};
 use crate::kernels::cpu::{take, view};
 use crate::kernels::mm::{Store, View, Workers, mm, product};
+use crate::kernels::rows::add_scaled;
 use crate::kernels::{Res, T1, T2};
 
 /// What an expert did in the forward pass.
-struct Work {
+pub(crate) struct Work {
     /// Its tokens, in rising order.
-    tokens: Vec<usize>,
-    /// Where each stands among the choices of its token.
-    weights: Vec<f32>,
+    pub(crate) tokens: Vec<usize>,
+    /// What its output is multiplied with for each.
+    pub(crate) weights: Vec<f32>,
     /// Gate and up: (tokens, rows).
     up: Vec<f32>,
     /// Bent: (tokens, hidden).
@@ -67,9 +68,8 @@ pub(crate) fn moe<T: Tape<f32, Cpu>>(
             let size = routing.size(c);
             let weights = view(&experts).chunks_exact(size).zip(gw.chunks_exact_mut(size));
             for (expert, (work, (weights, gw))) in works.into_iter().zip(weights).enumerate() {
-                for ((i, &token), out) in work.tokens.iter().enumerate().zip(work.out.chunks_exact(c)) {
+                for (&token, out) in work.tokens.iter().zip(work.out.chunks_exact(c)) {
                     dw_ne[token * e + expert] = dot64(&go[token * c..][..c], out) as f32;
-                    debug_assert!(i < work.weights.len());
                 }
                 back(&work, view(&x), &go, (weights, gw), &routing, c, &mut dx);
             }
@@ -85,7 +85,7 @@ pub(crate) fn moe<T: Tape<f32, Cpu>>(
     Ok(Routed { y: y.put_tape(tape), balance: balance.map(|b| b.put_tape(T::default())), hits })
 }
 
-fn softmax(row: &mut [f32]) {
+pub(crate) fn softmax(row: &mut [f32]) {
     let most = row.iter().fold(f32::NEG_INFINITY, |m, x| m.max(*x));
     row.iter_mut().for_each(|x| *x = (*x - most).exp());
     let sum: f32 = row.iter().sum();
@@ -93,7 +93,7 @@ fn softmax(row: &mut [f32]) {
 }
 
 /// The tokens of each expert with their weights.
-fn assign(p_ne: &[f32], routing: &Routing) -> Vec<Work> {
+pub(crate) fn assign(p_ne: &[f32], routing: &Routing) -> Vec<Work> {
     let empty = || Work { tokens: vec![], weights: vec![], up: vec![], hidden: vec![], out: vec![] };
     let mut works: Vec<Work> = (0..routing.routed).map(|_| empty()).collect();
     for (token, p) in p_ne.chunks_exact(routing.routed).enumerate() {
@@ -106,7 +106,7 @@ fn assign(p_ne: &[f32], routing: &Routing) -> Vec<Work> {
     works
 }
 
-fn gathered(x: &[f32], tokens: &[usize], c: usize) -> Vec<f32> {
+pub(crate) fn gathered(x: &[f32], tokens: &[usize], c: usize) -> Vec<f32> {
     tokens.iter().flat_map(|&token| &x[token * c..][..c]).copied().collect()
 }
 
@@ -185,12 +185,6 @@ fn router_gradient(p_ne: &[f32], dw_ne: &[f32], pull: f32, routing: &Routing) ->
         }
     }
     dl_ne
-}
-
-fn add_scaled(out: &mut [f32], x: &[f32], scale: f32) {
-    for (out, x) in out.iter_mut().zip(x) {
-        *out += scale * x;
-    }
 }
 
 fn dot64(a: &[f32], b: &[f32]) -> f64 {

@@ -30,7 +30,7 @@ pub struct Routing {
 
 impl Routing {
     /// Rows of gate and up together.
-    fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         if self.gated { 2 * self.hidden } else { self.hidden }
     }
 
