@@ -22,7 +22,7 @@ fn fused_equals_composed() {
             assert!((la.nll_sum / lb.nll_sum - 1.0).abs() < 1e-5, "{la:?} {lb:?}");
             if length > 1 {
                 let r = relative(&a, &g);
-                assert!(r < 1e-5, "spec {i}, {rows} x {length}: gradients differ by {r:e}");
+                assert!(r < 2e-5, "spec {i}, {rows} x {length}: gradients differ by {r:e}");
             }
             let untaped = fused.loss(&b).expect("a valid batch");
             assert_eq!(untaped, la, "with and without a tape");
