@@ -33,7 +33,7 @@ pub use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
-pub use kernels::{Kernels, Path, optim};
+pub use kernels::{Kernels, Noise, Path, optim};
 #[cfg(feature = "kernels")]
 pub use model::{Balance, Model, Redraw, upcycle};
 #[cfg(feature = "kernels")]

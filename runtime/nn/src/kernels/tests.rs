@@ -98,7 +98,7 @@ fn cases(n: usize, c: usize, seed: u64) -> Vec<Case> {
             path.add(x, path.linear(again, &s.inputs[1])?)
         }),
         case("dropout", Some(c), at, move |_, x, path| {
-            path.dropout(x, Drop::new(0.4, Noise { seed: 5, row: 3 }, 2, length))
+            path.dropout(x, Drop::new(0.4, Noise { seed: 5, step: 4, row: 3 }, 2, length))
         }),
     ];
     for (name, form) in

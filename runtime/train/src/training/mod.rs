@@ -14,7 +14,7 @@ use std::path::Path;
 
 use llmp_data::mix::TokenStream;
 use llmp_data::tokens::TokenShard;
-use llmp_nn::{Grads, Model, SaveOptions, optim};
+use llmp_nn::{Grads, Model, Noise, SaveOptions, optim};
 use llmp_stdlib::Event;
 use serde::{Deserialize, Serialize};
 
@@ -144,8 +144,9 @@ fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: 
     let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
     grads.clear();
     let mut nll = 0.0;
-    for micro in &micro_batches {
-        nll += state.model.loss_and_grads(micro, counted as f64, grads)?.nll_sum;
+    for (micro, row) in micro_batches.iter().zip((0..).step_by(plan.micro)) {
+        let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
+        nll += state.model.loss_and_grads_with(micro, counted as f64, grads, Some(noise))?.nll_sum;
     }
     let loss = nll / counted as f64;
 

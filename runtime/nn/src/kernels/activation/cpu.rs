@@ -4,6 +4,7 @@
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
+use super::{ERF_P, ERF_Q};
 use crate::kernels::cpu::{take, view};
 use crate::kernels::dispatch::row_kernel;
 use crate::kernels::rows::{ROWS, exp, fma};
@@ -65,19 +66,16 @@ fn gelu_tanh<const FMA: bool>(x: f32) -> (f32, f32) {
     (y, s + y * (1.0 - s) * fma::<FMA>(square, 3.0 * B, A))
 }
 
-/// Value and slope of `x Phi(x)`; the error function by Abramowitz and Stegun 7.1.26, right to 1.5e-7.
+/// Value and slope of `x Phi(x)`.
 #[inline(always)]
 fn gelu<const FMA: bool>(x: f32) -> (f32, f32) {
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / fma::<FMA>(z, 0.327_591_1, 1.0);
-    let bell = exp::<FMA>(-z * z);
-    let mut p = 1.061_405_4;
-    for c in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
-        p = fma::<FMA>(p, t, c);
-    }
-    let tail = 0.5 * p * t * bell;
-    let phi = if x < 0.0 { tail } else { 1.0 - tail };
-    (x * phi, phi + x * bell * 0.398_942_3)
+    let z = x * std::f32::consts::FRAC_1_SQRT_2;
+    let z = if z > 4.0 { 4.0 } else { z };
+    let z = if z < -4.0 { -4.0 } else { z };
+    let square = z * z;
+    let horner = |c: &[f32]| c[1..].iter().fold(c[0], |p, &c| fma::<FMA>(p, square, c));
+    let phi = fma::<FMA>(z * horner(&ERF_P) / horner(&ERF_Q), 0.5, 0.5);
+    (x * phi, phi + x * exp::<FMA>(-square) * 0.398_942_3)
 }
 
 /// Value and slope of the square of the positive part.

@@ -9,8 +9,10 @@ use dfdx::prelude::*;
 /// cut into micro-batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Noise {
-    /// Of the step.
+    /// Of the stage.
     pub seed: u64,
+    /// The step.
+    pub step: u64,
     /// Row of the whole batch that the first row of the pass is.
     pub row: u64,
 }
@@ -26,7 +28,7 @@ pub struct Drop {
 impl Drop {
     /// The use number `site` of a pass over rows of `length` positions.
     pub fn new(share: f64, noise: Noise, site: u64, length: usize) -> Self {
-        Self { share, key: mix(noise.seed ^ mix(site)), first: noise.row * length as u64 }
+        Self { share, key: mix(noise.seed ^ mix(noise.step ^ mix(site))), first: noise.row * length as u64 }
     }
 
     /// What the numbers of the row at `position` of the pass are multiplied with.
