@@ -133,6 +133,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "release" => models::release(work),
         "open_model" => models::open(work),
         "quantize" => models::quantize(work),
+        "upcycle" => models::upcycle(work),
         "export" => documents::export(work),
         _ => documents::documents(work),
     }

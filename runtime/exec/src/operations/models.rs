@@ -13,7 +13,8 @@ mod with_kernels {
     use std::time::Instant;
 
     use llmp_data::tokens::TokenShard;
-    use llmp_stdlib::{Event, Value};
+    use llmp_nn::kinds::Experts;
+    use llmp_stdlib::{Arg, Event, Value};
     use llmp_train::generate::Sampling;
     use llmp_train::kinds::decoder::Decoder;
     use llmp_train::kinds::{Evaluation, Quantizing, Releasing};
@@ -134,6 +135,27 @@ mod with_kernels {
             made.parts.insert("tokenizer".to_owned(), content);
         }
         Ok(made)
+    }
+
+    /// Cuts the experts of a model from a dense one.
+    pub(crate) fn upcycle(work: &Work<'_>) -> Result<Made, Failure> {
+        let args = &work.step().args;
+        let none = || Value::None;
+        let read = |name: &str| args.get(name).cloned().unwrap_or_else(none);
+        let experts: Experts = arguments(work, Experts::read(&read("experts")))?;
+        let vocab: Option<usize> = arguments(work, <Option<usize>>::read(&read("vocab")))?;
+        let share: f64 = arguments(work, f64::read(&read("reinit")))?;
+        let std: f64 = arguments(work, f64::read(&read("std")))?;
+        let (from, out) = (work.input(&read("from"))?, work.folder.join("model"));
+        work.started(None, "files");
+        with_host(work, |_| {
+            let (dense, flat) = llmp_nn::weights::load(&from)?;
+            let form = llmp_nn::kinds::expert_form(&experts, dense.ffn.hidden);
+            let redraw = llmp_nn::Redraw { share, std, seed: 0 };
+            let (sizes, values) = llmp_nn::upcycle(&dense, &flat, form, vocab, redraw)?;
+            Ok(llmp_nn::weights::save(&out, &sizes, &values, &llmp_nn::SaveOptions::default())?)
+        })?;
+        Ok(Made::whole("model", weights_hash(&out)?, &[]))
     }
 
     /// Rounds the weights of a model.
@@ -293,6 +315,10 @@ mod without_kernels {
     }
 
     pub(crate) fn quantize(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn upcycle(work: &Work<'_>) -> Result<Made, Failure> {
         Err(missing(work))
     }
 

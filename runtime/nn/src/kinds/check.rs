@@ -246,9 +246,6 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
     if view.read::<Experts>("experts").is_some() && view.read::<bool>("bias") == Some(true) {
         problems.push(unavailable("bias", "a mixture of experts with biases"));
     }
-    if matches!(view.read("init"), Some(Init::Upcycle(_))) {
-        problems.push(unavailable("init", "upcycling"));
-    }
     problems
 }
 

@@ -177,10 +177,7 @@ fn zero_is_out_of_range() {
 
 #[test]
 fn what_this_version_cannot_do_is_said_before_a_run_and_only_then() {
-    let asked = [
-        ("position", "rope(chunks = dual_chunk(trained = 32Ki))", "position.chunks"),
-        ("experts", "moe(experts = 8, active = 2)", "experts"),
-    ];
+    let asked = [("position", "rope(chunks = dual_chunk(trained = 32Ki))", "position.chunks")];
     for (member, text, place) in asked {
         let members = members(&[(member, text)]);
         assert_eq!(with_view(&members, |view| (kind().check)(view)), Vec::new(), "{member} = {text}");

@@ -21,14 +21,17 @@ pub struct Redraw {
 ///
 /// The hidden units of a block are repeated until they fill the experts, shuffled within each copy, and cut into
 /// experts; what is left over is dropped. Then a share of every expert's numbers is drawn anew. The shared part is
-/// filled with the units in their own order, repeated as often as it takes, and keeps them. All else is copied.
+/// filled with the units in their own order, repeated as often as it takes, and keeps them. All else is copied; with
+/// another `vocab` rows of the tables that no token has are cut off or added.
 pub fn upcycle(
     dense: &Architecture,
     flat: &[f32],
     form: ExpertForm,
+    vocab: Option<usize>,
     redraw: Redraw,
 ) -> Result<(Architecture, Vec<f32>), NnError> {
-    let sizes = Architecture { experts: Some(form), ..dense.clone() };
+    let vocab = vocab.unwrap_or(dense.vocab);
+    let sizes = Architecture { experts: Some(form), vocab, ..dense.clone() };
     let problems = sizes.validate();
     if dense.experts.is_some() || dense.bias || !problems.is_empty() {
         let reason = if problems.is_empty() {
@@ -50,7 +53,10 @@ pub fn upcycle(
     for info in sizes.params() {
         let mut normal = Normal::new(redraw.seed, &info.name);
         if let Some(values) = places.get(&info.name) {
-            out.extend_from_slice(values);
+            // Rows that no token has may be cut off or added.
+            let kept = values.len().min(info.count());
+            out.extend_from_slice(&values[..kept]);
+            out.extend((kept..info.count()).map(|_| (redraw.std * normal.next()) as f32));
             continue;
         }
         let (block, leaf) = block_of(&info.name);
@@ -149,7 +155,7 @@ mod tests {
         let dense = tiny();
         let flat = numbers(&dense);
         let redraw = Redraw { share, std: 0.02, seed: 3 };
-        let (sizes, values) = upcycle(&dense, &flat, form(), redraw).expect("dense");
+        let (sizes, values) = upcycle(&dense, &flat, form(), Some(64), redraw).expect("dense");
         let named = |sizes: &Architecture, mut rest: &[f32]| {
             let mut all = BTreeMap::new();
             for info in sizes.params() {
@@ -166,7 +172,9 @@ mod tests {
     fn experts_hold_whole_units_and_all_else_is_copied() {
         let (_, dense, sparse) = made(0.0);
         let (width, hidden) = (tiny().width, tiny().ffn.hidden);
-        for name in ["embedding", "norm", "blocks.1.attention.q", "blocks.0.ffn.norm"] {
+        assert_eq!(sparse["embedding"][..61 * width], dense["embedding"]);
+        assert_eq!(sparse["embedding"].len(), 64 * width);
+        for name in ["norm", "blocks.1.attention.q", "blocks.0.ffn.norm"] {
             assert_eq!(dense[name], sparse[name], "{name}");
         }
         let mut used = Vec::new();
@@ -210,7 +218,7 @@ mod tests {
     fn a_model_with_experts_is_refused() {
         let sparse = Architecture { experts: Some(form()), ..tiny() };
         let redraw = Redraw { share: 0.5, std: 0.02, seed: 0 };
-        let error = upcycle(&sparse, &numbers(&sparse), form(), redraw).expect_err("not dense");
+        let error = upcycle(&sparse, &numbers(&sparse), form(), None, redraw).expect_err("not dense");
         assert!(error.to_string().contains("dense model"), "{error}");
     }
 }
