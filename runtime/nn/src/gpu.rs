@@ -29,7 +29,7 @@ fn ordinal(name: &str) -> Result<Option<usize>, NnError> {
 #[cfg(not(feature = "cuda"))]
 mod absent {
     use super::{Gpu, OP, ordinal};
-    use crate::{Grads, LossSums, MicroBatch, Model, NnError};
+    use crate::{Extras, Grads, LossSums, MicroBatch, Model, NnError};
 
     impl Gpu {
         /// The GPU of that name (`cuda:0`), or none for `cpu`.
@@ -48,14 +48,15 @@ mod absent {
             match self.never {}
         }
 
-        /// As [`Model::loss_and_grads`], computed here.
+        /// As [`Model::loss_and_grads_with`], computed here.
         pub fn loss_and_grads(
             &self,
             _model: &Model,
             _batch: &MicroBatch,
             _normaliser: f64,
+            _extras: Extras<'_>,
             _grads: &mut Grads,
-        ) -> Result<LossSums, NnError> {
+        ) -> Result<(LossSums, f64), NnError> {
             match self.never {}
         }
     }
@@ -67,7 +68,7 @@ mod present {
     use dfdx::tensor::Cuda;
 
     use super::{Gpu, OP, ordinal};
-    use crate::{Grads, LossSums, MicroBatch, Model, NnError};
+    use crate::{Extras, Grads, LossSums, MicroBatch, Model, NnError};
 
     impl Gpu {
         /// The GPU of that name (`cuda:0`), or none for `cpu`.
@@ -93,16 +94,17 @@ mod present {
             Ok(free as u64)
         }
 
-        /// As [`Model::loss_and_grads`], computed here by the composed definition: the weights go to the GPU, the
+        /// As [`Model::loss_and_grads_with`], computed here by the composed definition: the weights go to the GPU, the
         /// gradients come back.
         pub fn loss_and_grads(
             &self,
             model: &Model,
             batch: &MicroBatch,
             normaliser: f64,
+            extras: Extras<'_>,
             grads: &mut Grads,
-        ) -> Result<LossSums, NnError> {
-            model.to_device(self.device.clone())?.loss_and_grads(batch, normaliser, grads)
+        ) -> Result<(LossSums, f64), NnError> {
+            model.to_device(self.device.clone())?.loss_and_grads_with(batch, normaliser, extras, grads)
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+pub mod gguf;
 mod grads;
 pub mod kinds;
 pub mod spec;
@@ -36,8 +37,8 @@ pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
 pub use gpu::Gpu;
 #[cfg(feature = "kernels")]
-pub use kernels::{Kernels, Path, optim};
+pub use kernels::{Kernels, Noise, Path, optim};
 #[cfg(feature = "kernels")]
-pub use model::Model;
+pub use model::{Balance, Extras, Model, Redraw, upcycle};
 #[cfg(feature = "kernels")]
 pub use weights::{SaveOptions, StorageType};

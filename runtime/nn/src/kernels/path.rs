@@ -2,8 +2,12 @@
 
 use dfdx::prelude::*;
 
-use super::{Kernels, Positions, Res, T0, T1, T2, add, attention, embed, head, linear, rms_norm, swiglu};
+use super::{
+    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
+    head_norm, linear, moe, norm, rope,
+};
 use crate::LossSums;
+use crate::spec::{Activation, NormForm};
 
 /// The version of every operation of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,15 +31,51 @@ impl Path {
         }
     }
 
-    pub(crate) fn rms_norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+    pub(crate) fn norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
         self,
         x: T2<D, T>,
         gain: &T1<D>,
-        eps: f32,
+        bias: Option<&T1<D>>,
+        form: &NormForm,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::rms_norm(x, gain, eps),
-            Self::Composed => rms_norm::composed(x, gain, eps),
+            Self::Fused => D::norm(x, gain, bias, form),
+            Self::Composed => norm::composed(x, gain, bias, form),
+        }
+    }
+
+    pub(crate) fn head_norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        qkv: T2<D, T>,
+        gains: Gains<'_, D>,
+        heads: (usize, usize),
+        form: &NormForm,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused => D::head_norm(qkv, gains, heads, form),
+            Self::Composed => head_norm::composed(qkv, gains, heads, form),
+        }
+    }
+
+    pub(crate) fn bias<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        b: &T1<D>,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused => D::bias(x, b),
+            Self::Composed => bias::composed(x, b),
+        }
+    }
+
+    pub(crate) fn rope<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        qkv: T2<D, T>,
+        positions: &Positions<D>,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused => D::rope(qkv, positions),
+            Self::Composed => rope::composed(qkv, positions),
         }
     }
 
@@ -61,10 +101,39 @@ impl Path {
         }
     }
 
-    pub(crate) fn swiglu<D: Kernels, T: Tape<f32, D> + Merge<T>>(self, x: T2<D, T>) -> Res<T2<D, T>, D> {
+    pub(crate) fn activate<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        activation: Activation,
+        gated: bool,
+    ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::swiglu(x),
-            Self::Composed => swiglu::composed(x),
+            Self::Fused => D::activate(x, activation, gated),
+            Self::Composed => activation::composed(x, activation, gated),
+        }
+    }
+
+    pub(crate) fn dropout<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        drop: Drop,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused => D::dropout(x, drop),
+            Self::Composed => dropout::composed(x, drop),
+        }
+    }
+
+    pub(crate) fn moe<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        router: &T2<D>,
+        experts: &T1<D>,
+        routing: &moe::Routing,
+    ) -> Res<moe::Routed<D, T>, D> {
+        match self {
+            Self::Fused => D::moe(x, router, experts, routing),
+            Self::Composed => moe::composed(x, router, experts, routing),
         }
     }
 
@@ -85,10 +154,11 @@ impl Path {
         w: &T2<D>,
         targets: &[u32],
         normaliser: f64,
+        cap: Option<f32>,
     ) -> Res<(T0<D, T>, LossSums), D> {
         match self {
-            Self::Fused => D::head_loss(x, w, targets, normaliser),
-            Self::Composed => head::composed(x, w, targets, normaliser),
+            Self::Fused => D::head_loss(x, w, targets, normaliser, cap),
+            Self::Composed => head::composed(x, w, targets, normaliser, cap),
         }
     }
 }

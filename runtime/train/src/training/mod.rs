@@ -14,7 +14,7 @@ use std::path::Path;
 
 use llmp_data::mix::TokenStream;
 use llmp_data::tokens::TokenShard;
-use llmp_nn::{Grads, Model, SaveOptions, optim};
+use llmp_nn::{Balance, Extras, Grads, MicroBatch, Model, Noise, SaveOptions, optim};
 use llmp_stdlib::Event;
 use serde::{Deserialize, Serialize};
 
@@ -144,11 +144,15 @@ fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: 
     let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
     grads.clear();
     let mut nll = 0.0;
-    for micro in &micro_batches {
+    let balance = balance(&state.model, &micro_batches)?;
+    for (micro, row) in micro_batches.iter().zip((0..).step_by(plan.micro)) {
+        let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
+        let extras = Extras { noise: Some(noise), balance: balance.as_ref() };
         nll += match host.gpu {
-            Some(gpu) => gpu.loss_and_grads(&state.model, micro, counted as f64, grads)?,
-            None => state.model.loss_and_grads(micro, counted as f64, grads)?,
+            Some(gpu) => gpu.loss_and_grads(&state.model, micro, counted as f64, extras, grads)?,
+            None => state.model.loss_and_grads_with(micro, counted as f64, extras, grads)?,
         }
+        .0
         .nll_sum;
     }
     let loss = nll / counted as f64;
@@ -165,6 +169,22 @@ fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: 
     state.loss = loss;
     let tokens = (state.done * plan.budget.rows).min(plan.budget.sequences) * plan.budget.context;
     Ok(Line { step: state.done, tokens, loss, lr, norm })
+}
+
+/// The loss that balances experts knows how the whole batch is routed, so the batch goes through the model twice: first
+/// without gradients. Dropout takes no part in the first pass.
+fn balance(model: &Model, micro_batches: &[MicroBatch]) -> Result<Option<Balance>> {
+    if model.spec().experts.is_none_or(|e| e.balance == 0.0) {
+        return Ok(None);
+    }
+    let (mut hits, mut positions) = (Vec::new(), 0);
+    for micro in micro_batches {
+        let these = model.hits(micro)?;
+        hits.resize(these.len(), 0);
+        hits.iter_mut().zip(these).for_each(|(all, these)| *all += these);
+        positions += micro.positions() as u64;
+    }
+    Ok(Balance::new(model.spec(), &hits, positions))
 }
 
 /// A NaN or an infinity stops the stage before the weights take it up.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::kernels::cpu::view;
 use crate::kernels::mm::{Store, View, Workers, mm};
-use crate::kernels::rows::{cross_entropy_row, par_add_scaled};
+use crate::kernels::rows::{cap_row, cross_entropy_row, par_add_scaled, uncap_grad_row};
 use crate::kernels::{Res, T0, T2};
 use crate::spec::head_rows;
 use crate::{IGNORE, LossSums};
@@ -17,12 +17,13 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
     w_vc: &T2<Cpu>,
     targets: &[u32],
     normaliser: f64,
+    cap: Option<f32>,
 ) -> Res<(T0<Cpu, T>, LossSums), Cpu> {
     let (x, mut tape) = x_nc.split_tape();
     let mut chunks = Chunks::new(view(&x), view(w_vc), *x.shape(), w_vc.shape().0, T::OWNS_TAPE);
     let mut sums = LossSums::default();
     for (chunk, targets) in targets.chunks(chunks.rows).enumerate() {
-        sums += chunks.run(chunk * chunks.rows, targets, (1.0 / normaliser) as f32);
+        sums += chunks.run(chunk * chunks.rows, targets, (1.0 / normaliser) as f32, cap);
     }
     let (gx, gw) = (chunks.gx, chunks.gw);
     let y = x.device().try_tensor_from_vec(vec![(sums.nll_sum / normaliser) as f32], ())?;
@@ -58,7 +59,7 @@ impl<'a> Chunks<'a> {
         Self { x, w, c, v, rows, logits: vec![0.0; rows * v], gx: grads(n * c), gw: grads(v * c), taped }
     }
 
-    fn run(&mut self, start: usize, targets: &[u32], scale: f32) -> LossSums {
+    fn run(&mut self, start: usize, targets: &[u32], scale: f32, cap: Option<f32>) -> LossSums {
         let (c, v, n) = (self.c, self.v, targets.len());
         let logits = &mut self.logits[..n * v];
         let x = View::rows(&self.x[start * c..(start + n) * c], c);
@@ -72,7 +73,12 @@ impl<'a> Chunks<'a> {
                     row.fill(0.0);
                     return 0.0;
                 }
-                cross_entropy_row(row, target as usize, scale)
+                let Some(cap) = cap else { return cross_entropy_row(row, target as usize, scale) };
+                cap_row(row, 1.0, cap);
+                let capped = row.to_vec();
+                let loss = cross_entropy_row(row, target as usize, scale);
+                uncap_grad_row(row, &capped, cap);
+                loss
             })
             .collect();
         if self.taped {
