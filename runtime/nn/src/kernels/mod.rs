@@ -6,12 +6,14 @@
 
 pub mod add;
 pub mod attention;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod cpu;
 mod dispatch;
 pub mod embed;
 pub mod head;
 pub mod linear;
-mod mm;
+pub(crate) mod mm;
 pub mod optim;
 mod path;
 pub mod rms_norm;
@@ -25,6 +27,7 @@ use dfdx::prelude::*;
 use crate::LossSums;
 pub use attention::{Positions, RopeTables};
 pub(crate) use cpu::{view, view_mut};
+pub use mm::Precision;
 pub use path::Path;
 
 /// A vector on device `D`.
