@@ -4,32 +4,32 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints and reads the clock")]
 
 use llmp_nn::optim::{AdamW, adamw, global_norm, scale};
-use llmp_nn::{DecoderSpec, Grads, MicroBatch, Model, NnError, Path};
+use llmp_nn::spec::FeedForward;
+use llmp_nn::{Architecture, Grads, MicroBatch, Model, NnError, Path};
 use std::time::Instant;
 
 fn main() -> Result<(), NnError> {
     let seconds = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(10.0);
-    let reference = DecoderSpec {
+    let plain = Architecture::default();
+    let reference = Architecture {
         vocab: 8192,
         layers: 6,
         width: 384,
         heads: 6,
         kv_heads: 2,
         head_dim: 64,
-        ffn_hidden: 1024,
-        norm_eps: 1e-5,
-        rope_base: 10_000.0,
+        ffn: FeedForward { hidden: 1024, ..plain.ffn },
         tied: true,
         context: 256,
-        init_std: 0.02,
+        ..plain
     };
-    let small = DecoderSpec {
+    let small = Architecture {
         vocab: 4096,
         width: 192,
         heads: 4,
         kv_heads: 2,
         head_dim: 48,
-        ffn_hidden: 512,
+        ffn: FeedForward { hidden: 512, ..reference.ffn },
         ..reference.clone()
     };
     for spec in [reference, small] {
@@ -42,7 +42,7 @@ fn main() -> Result<(), NnError> {
     Ok(())
 }
 
-fn measure(spec: &DecoderSpec, path: Path, seconds: f64) -> Result<(), NnError> {
+fn measure(spec: &Architecture, path: Path, seconds: f64) -> Result<(), NnError> {
     let (rows, length) = (8, spec.context);
     let n = rows * length;
     let ids: Vec<u32> =
@@ -93,7 +93,7 @@ fn measure(spec: &DecoderSpec, path: Path, seconds: f64) -> Result<(), NnError> 
     Ok(())
 }
 
-fn decode(spec: &DecoderSpec, seconds: f64) -> Result<(), NnError> {
+fn decode(spec: &Architecture, seconds: f64) -> Result<(), NnError> {
     let model = Model::init(spec.clone(), 1)?;
     let prompt: Vec<u32> = (0..128).collect();
     for sequences in [1, 8] {

@@ -1,6 +1,6 @@
 //! Tensors: what a decoder is and costs, its kernels, its training step, its weights on disk, its decoding.
 //!
-//! Without the feature `kernels` only plain data compile: [`DecoderSpec`] with its shapes and costs,
+//! Without the feature `kernels` only plain data compile: [`Architecture`] with its shapes and costs,
 //! [`MicroBatch`], [`Grads`]. This is the only crate that names dfdx or cudarc.
 
 mod batch;
@@ -25,7 +25,7 @@ pub mod weights;
 pub use batch::{IGNORE, LossSums, MicroBatch};
 pub use error::NnError;
 pub use grads::Grads;
-pub use spec::{DecoderSpec, ParamInfo};
+pub use spec::{Architecture, ParamInfo};
 
 #[cfg(feature = "kernels")]
 pub use decode::Decoder;

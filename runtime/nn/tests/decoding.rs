@@ -84,7 +84,7 @@ fn earlier_tokens_matter_and_later_ones_do_not() {
 
 #[test]
 fn bad_calls_are_errors() {
-    let spec = llmp_nn::DecoderSpec { context: 8, ..spec() };
+    let spec = llmp_nn::Architecture { context: 8, ..spec() };
     let m = model(&spec, 25);
     let mut d = Decoder::new(&m);
     assert!(matches!(d.prefill(&[]), Err(NnError::Input { .. })));

@@ -103,7 +103,8 @@ fn accumulated_micro_batches_are_the_whole_batch() {
 
 #[test]
 fn bytes_do_not_depend_on_threads_or_on_the_run() {
-    let spec = llmp_nn::DecoderSpec { vocab: 1031, width: 96, head_dim: 24, ffn_hidden: 260, ..spec() };
+    let spec =
+        llmp_nn::Architecture { vocab: 1031, width: 96, head_dim: 24, ffn: common::hidden(260), ..spec() };
     let m = model(&spec, 10);
     let b = batch(&spec, 5, 130, true, 5);
     let n = b.counted() as f64;
@@ -148,7 +149,7 @@ fn bad_calls_are_errors() {
     for normaliser in [0.0, -1.0, f64::NAN] {
         assert!(matches!(m.loss_and_grads(&b, normaliser, &mut grads), Err(NnError::Input { .. })));
     }
-    let mut other = Grads::zeros(&llmp_nn::DecoderSpec { layers: 1, ..spec.clone() });
+    let mut other = Grads::zeros(&llmp_nn::Architecture { layers: 1, ..spec.clone() });
     let text = m.loss_and_grads(&b, 4.0, &mut other).expect_err("another model's buffer").to_string();
     assert!(text.contains("the gradient buffer has"), "{text}");
     let empty = MicroBatch { rows: 0, length: 4, ..MicroBatch::default() };

@@ -6,8 +6,8 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{END, Stand, content, spec, stage};
-use llmp_nn::{DecoderSpec, Model, SaveOptions};
+use common::{END, Stand, content, hidden, spec, stage};
+use llmp_nn::{Architecture, Model, SaveOptions};
 use llmp_stdlib::arg::BatchSize;
 use llmp_train::Host;
 use llmp_train::budget::Goal;
@@ -44,7 +44,7 @@ fn a_small_model_learns_two_kilobytes_by_heart() {
     let stand = Stand::new();
     let text = text();
     let mut stage = stage();
-    stage.model = Decoder { spec: DecoderSpec { width: 64, ffn_hidden: 128, context: 128, ..spec() } };
+    stage.model = Decoder { spec: Architecture { width: 64, ffn: hidden(128), context: 128, ..spec() } };
     stage.sources =
         vec![Source { input: 1, share: 1.0, max_epochs: None, name: String::new(), then: Vec::new() }];
     (stage.context, stage.batch, stage.goal) = (128, Some(BatchSize::Sequences(4)), Goal::Steps(360));

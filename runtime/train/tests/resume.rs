@@ -146,7 +146,7 @@ fn other_arithmetic_and_other_sizes_do_not_go_on() {
     let error = stand.run(&stage(), "run", &Host { numerics: "neon", ..Host::quiet() }).unwrap_err();
     assert!(error.to_string().contains("made with avx512") && error.code() == "LLMP1203", "{error}");
     let mut wider = stage();
-    wider.model.spec.ffn_hidden = 96;
+    wider.model.spec.ffn.hidden = 96;
     let error = stand.run(&wider, "run", &Host { numerics: "avx512", ..Host::quiet() }).unwrap_err();
     assert!(error.to_string().contains("another model"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 
-use crate::DecoderSpec;
+use crate::Architecture;
 use crate::kernels::{Kernels, Path, Positions, Res, T1, T2, twice};
 
 /// Weights of one block; q, k, v and gate, up are merged by rows, so each pair of products is one.
@@ -25,11 +25,11 @@ impl<D: Kernels> Block<D> {
     pub(crate) fn forward<T: Tape<f32, D> + Merge<T>>(
         &self,
         path: Path,
-        spec: &DecoderSpec,
+        spec: &Architecture,
         x_nc: T2<D, T>,
         positions: &Positions<D>,
     ) -> Res<T2<D, T>, D> {
-        let eps = spec.norm_eps as f32;
+        let eps = spec.norm.eps as f32;
         let (x, residual) = twice(x_nc);
         let y = path.linear(path.rms_norm(x, &self.attention_norm, eps)?, &self.qkv)?;
         let y = path.linear(path.attention(y, positions)?, &self.output)?;

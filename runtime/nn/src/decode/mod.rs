@@ -138,7 +138,7 @@ impl<'m> Decoder<'m> {
     /// Runs all blocks on the tokens, extends the caches, returns the residual stream after the final norm.
     fn advance(&mut self, feeds: &[Feed]) -> Vec<f32> {
         let spec = &self.model.spec;
-        let (c, eps) = (spec.width, spec.norm_eps as f32);
+        let (c, eps) = (spec.width, spec.norm.eps as f32);
         let table = view(&self.model.embedding);
         let mut x: Vec<f32> = feeds.iter().flat_map(|f| &table[f.id as usize * c..][..c]).copied().collect();
         for (layer, block) in self.model.blocks.iter().enumerate() {
@@ -147,7 +147,7 @@ impl<'m> Decoder<'m> {
             add_to(&mut x, &project(&y, view(&block.output), spec.query_width()));
             let y = normed(&x, view(&block.ffn_norm), eps);
             let both = project(&y, view(&block.gate_up), c);
-            let f = spec.ffn_hidden;
+            let f = spec.ffn.hidden;
             let mut y = vec![0.0; feeds.len() * f];
             for (y, both) in y.chunks_exact_mut(f).zip(both.chunks_exact(2 * f)) {
                 swiglu_row(&both[..f], &both[f..], y);

@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::{DecoderSpec, IGNORE, MicroBatch};
+use crate::{Architecture, IGNORE, MicroBatch};
 
 type Own = OwnedTape<f32, Cpu>;
 type Taped = T2<Cpu, Own>;
@@ -32,7 +32,7 @@ fn matrix(rows: usize, cols: usize, scale: f32, seed: u64) -> T2<Cpu> {
 
 fn positions(rows: usize, length: usize, heads: usize, kv_heads: usize, head_dim: usize) -> Positions<Cpu> {
     let base = crate::spec::tests::tiny();
-    let spec = DecoderSpec { heads, kv_heads, head_dim, context: length, ..base };
+    let spec = Architecture { heads, kv_heads, head_dim, context: length, ..base };
     let doc_start =
         (0..rows * length).map(|at| (at % length / 11 * 11) as u32 * (at / length % 2) as u32).collect();
     let batch = MicroBatch { rows, length, doc_start, ..MicroBatch::default() };

@@ -5,13 +5,13 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Model;
 use crate::kernels::Kernels;
-use crate::{DecoderSpec, NnError, ParamInfo};
+use crate::{Architecture, NnError, ParamInfo};
 
 impl<D: Kernels> Model<D> {
     /// Random weights: matrices and the embedding normal(0, `init_std`), gains 1. The two projections that
     /// write to the residual stream (`attention.o`, `ffn.down`) are scaled by `1 / sqrt(2 layers)`
     /// (Radford et al. 2019, section 2.3), so the stream's variance does not grow with depth.
-    pub fn init_on(device: D, spec: DecoderSpec, seed: u64) -> Result<Self, NnError> {
+    pub fn init_on(device: D, spec: Architecture, seed: u64) -> Result<Self, NnError> {
         let mut flat = Vec::with_capacity(spec.parameters() as usize);
         for info in spec.params() {
             fill(&spec, &info, seed, &mut flat);
@@ -22,12 +22,12 @@ impl<D: Kernels> Model<D> {
 
 impl Model {
     /// [`Model::init_on`] the CPU.
-    pub fn init(spec: DecoderSpec, seed: u64) -> Result<Self, NnError> {
+    pub fn init(spec: Architecture, seed: u64) -> Result<Self, NnError> {
         Self::init_on(dfdx::tensor::Cpu::default(), spec, seed)
     }
 }
 
-fn fill(spec: &DecoderSpec, info: &ParamInfo, seed: u64, flat: &mut Vec<f32>) {
+fn fill(spec: &Architecture, info: &ParamInfo, seed: u64, flat: &mut Vec<f32>) {
     if info.shape.len() == 1 {
         flat.resize(flat.len() + info.count(), 1.0);
         return;
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_parameter_does_not_depend_on_the_others() {
         let small = Model::init(tiny(), 7).expect("builds");
-        let deep = Model::init(DecoderSpec { layers: 3, tied: false, ..tiny() }, 7).expect("builds");
+        let deep = Model::init(Architecture { layers: 3, tied: false, ..tiny() }, 7).expect("builds");
         assert_eq!(small.params()[0], deep.params()[0]);
         assert_eq!(small.params()[2], deep.params()[2]);
         assert_ne!(small.params()[5], deep.params()[5], "the depth scale differs");
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn moments_are_those_of_the_spec() {
-        let spec = DecoderSpec { vocab: 4096, width: 64, init_std: 0.05, ..tiny() };
+        let spec = Architecture { vocab: 4096, width: 64, init_std: 0.05, ..tiny() };
         let model = Model::init(spec.clone(), 1).expect("builds");
         for (info, values) in spec.params().iter().zip(model.params()) {
             let n = values.len() as f64;

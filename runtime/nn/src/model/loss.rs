@@ -61,7 +61,7 @@ impl<D: Kernels> Model<D> {
         for block in &self.blocks {
             x = block.forward(self.path, &self.spec, x, &positions)?;
         }
-        self.path.rms_norm(x, &self.norm, self.spec.norm_eps as f32)
+        self.path.rms_norm(x, &self.norm, self.spec.norm.eps as f32)
     }
 
     /// A fresh gradient map per micro-batch (a reused one keeps every temporary); parameters move out of it.

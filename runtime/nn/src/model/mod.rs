@@ -9,12 +9,12 @@ use dfdx::prelude::*;
 
 use crate::blocks::Block;
 use crate::kernels::{Kernels, Path, RopeTables, T1, T2};
-use crate::{DecoderSpec, NnError};
+use crate::{Architecture, NnError};
 
 /// A decoder on a device; the CPU unless said otherwise.
 #[derive(Clone, Debug)]
 pub struct Model<D: Kernels = Cpu> {
-    pub(crate) spec: DecoderSpec,
+    pub(crate) spec: Architecture,
     pub(crate) device: D,
     pub(crate) path: Path,
     pub(crate) rope: RopeTables,
@@ -33,10 +33,14 @@ pub(crate) enum Stored<V, M> {
 
 impl<D: Kernels> Model<D> {
     /// A model from all its parameters, end to end in canonical order.
-    pub fn from_flat(device: D, spec: DecoderSpec, flat: &[f32]) -> Result<Self, NnError> {
+    pub fn from_flat(device: D, spec: Architecture, flat: &[f32]) -> Result<Self, NnError> {
         let problems = spec.validate();
         if !problems.is_empty() {
             return Err(NnError::Spec(problems.join("; ")));
+        }
+        let lacks = spec.lacks();
+        if !lacks.is_empty() {
+            return Err(NnError::Spec(format!("this runtime lacks {}", lacks.join(", "))));
         }
         let count: usize = spec.params().iter().map(|p| p.count()).sum();
         if flat.len() != count {
@@ -56,7 +60,7 @@ impl<D: Kernels> Model<D> {
                 head.to_vec()
             };
             let mut matrix = |out: usize, inp: usize| device.try_tensor_from_vec(take(out * inp), (out, inp));
-            let (c, f) = (spec.width, spec.ffn_hidden);
+            let (c, f) = (spec.width, spec.ffn.hidden);
             let embedding = matrix(spec.vocab, c)?;
             let mut blocks = Vec::with_capacity(spec.layers);
             for _ in 0..spec.layers {
@@ -87,7 +91,7 @@ impl<D: Kernels> Model<D> {
     }
 
     /// Sizes of the model.
-    pub fn spec(&self) -> &DecoderSpec {
+    pub fn spec(&self) -> &Architecture {
         &self.spec
     }
 

@@ -82,7 +82,7 @@ impl Family {
     pub fn of(sizes: &Architecture) -> Option<Family> {
         let silu = sizes.ffn.gated && sizes.ffn.activation == Activation::Silu;
         let gelu = sizes.ffn.activation == Activation::GeluTanh;
-        let rotary = matches!(sizes.order, Order::Rotary { .. }) && !sizes.bias && sizes.qk_norm.is_none();
+        let rotary = matches!(sizes.order, Order::Rotary(_)) && !sizes.bias && sizes.qk_norm.is_none();
         let plain = rotary && silu && sizes.norm.rms && !sizes.norm.offset;
         let pre = sizes.norm_place == NormPlace::Pre;
         let offset = sizes.norm.rms && sizes.norm.offset;

@@ -1,7 +1,5 @@
 //! The parameters of a decoder: names by the block tree, shapes, in the one canonical order.
 
-use super::DecoderSpec;
-
 /// One parameter as optimizers, checkpoints and exports see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamInfo {
@@ -17,12 +15,5 @@ impl ParamInfo {
     /// Number of elements.
     pub fn count(&self) -> usize {
         self.shape.iter().product()
-    }
-}
-
-impl DecoderSpec {
-    /// Embedding, blocks, final norm, head (unless tied). Every flat view of a model follows this order.
-    pub fn params(&self) -> Vec<ParamInfo> {
-        self.architecture().params()
     }
 }

@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 
 use super::{file_error, io_error};
-use crate::{DecoderSpec, NnError};
+use crate::spec::{FeedForward, NormForm, Order, Rotary, Stretch};
+use crate::{Architecture, NnError};
 
 /// Reads `config.json` of a folder. Settings that this decoder cannot honour are errors, never ignored.
-pub fn read_config(dir: &Path) -> Result<DecoderSpec, NnError> {
+pub fn read_config(dir: &Path) -> Result<Architecture, NnError> {
     let path = dir.join("config.json");
     let text = std::fs::read_to_string(&path).map_err(io_error(&path))?;
     let value: Value = serde_json::from_str(&text).map_err(|e| file_error(&path, e))?;
@@ -17,19 +18,21 @@ pub fn read_config(dir: &Path) -> Result<DecoderSpec, NnError> {
     let heads = config.size("num_attention_heads", None)?;
     let width = config.size("hidden_size", None)?;
     let derived = (heads > 0 && width.is_multiple_of(heads)).then(|| width / heads);
-    let spec = DecoderSpec {
+    let plain = Architecture::default();
+    let spec = Architecture {
         vocab: config.size("vocab_size", None)?,
         layers: config.size("num_hidden_layers", None)?,
         width,
         heads,
         kv_heads: config.size("num_key_value_heads", Some(heads))?,
         head_dim: config.size("head_dim", derived)?,
-        ffn_hidden: config.size("intermediate_size", None)?,
-        norm_eps: config.number("rms_norm_eps", 1e-6)?,
-        rope_base: config.rope_base()?,
+        ffn: FeedForward { hidden: config.size("intermediate_size", None)?, ..plain.ffn },
+        norm: NormForm { eps: config.number("rms_norm_eps", 1e-6)?, ..plain.norm },
+        order: Order::Rotary(Rotary { base: config.rope_base()?, stretch: Stretch::None, chunks: None }),
         tied: config.flag("tie_word_embeddings")?,
         context: config.size("max_position_embeddings", Some(2048))?,
         init_std: config.number("initializer_range", 0.02)?,
+        ..plain
     };
     let problems = spec.validate();
     if problems.is_empty() { Ok(spec) } else { Err(file_error(&path, problems.join("; "))) }
@@ -38,26 +41,31 @@ pub fn read_config(dir: &Path) -> Result<DecoderSpec, NnError> {
 /// Writes `config.json`; `extra` adds members (such as `eos_token_id`) or replaces them.
 pub fn write_config(
     dir: &Path,
-    spec: &DecoderSpec,
+    spec: &Architecture,
     dtype: &str,
     extra: &Map<String, Value>,
 ) -> Result<(), NnError> {
+    let unknown = || file_error(dir, "only Llama-style models are written in this version");
+    let Order::Rotary(Rotary { base, .. }) = spec.order else { return Err(unknown()) };
+    if !spec.lacks().is_empty() {
+        return Err(unknown());
+    }
     let mut config = json!({
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "hidden_act": "silu",
         "hidden_size": spec.width,
-        "intermediate_size": spec.ffn_hidden,
+        "intermediate_size": spec.ffn.hidden,
         "num_hidden_layers": spec.layers,
         "num_attention_heads": spec.heads,
         "num_key_value_heads": spec.kv_heads,
         "head_dim": spec.head_dim,
         "vocab_size": spec.vocab,
         "max_position_embeddings": spec.context,
-        "rms_norm_eps": spec.norm_eps,
+        "rms_norm_eps": spec.norm.eps,
         // Both spellings: transformers 4 reads the first, transformers 5 the second.
-        "rope_theta": spec.rope_base,
-        "rope_parameters": { "rope_type": "default", "rope_theta": spec.rope_base },
+        "rope_theta": base,
+        "rope_parameters": { "rope_type": "default", "rope_theta": base },
         "attention_bias": false,
         "mlp_bias": false,
         "tie_word_embeddings": spec.tied,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::names::hugging_face;
 use super::{file_error, io_error, read_config};
 use crate::kernels::Kernels;
-use crate::{DecoderSpec, Model, NnError, ParamInfo};
+use crate::{Architecture, Model, NnError, ParamInfo};
 
 /// No header of a real model is larger; a bigger number means that the file is something else.
 const MAX_HEADER: u64 = 100_000_000;
@@ -160,7 +160,7 @@ impl Weights {
 
     /// A tensor that no parameter takes would change the model's meaning, so it is an error; old files carry
     /// rotary tables and copies of a tied head, which say nothing new.
-    fn refuse_unknown(&self, spec: &DecoderSpec, params: &[ParamInfo]) -> Result<(), NnError> {
+    fn refuse_unknown(&self, spec: &Architecture, params: &[ParamInfo]) -> Result<(), NnError> {
         let known: std::collections::BTreeSet<String> =
             params.iter().map(|p| hugging_face(&p.name)).collect();
         let harmless =

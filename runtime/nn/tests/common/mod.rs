@@ -1,47 +1,54 @@
 //! Models with every weight and gain perturbed, and batches with documents and masked targets.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use llmp_nn::{Cpu, DecoderSpec, Grads, IGNORE, LossSums, MicroBatch, Model};
+use llmp_nn::spec::{FeedForward, NormForm, Order, Rotary, Stretch};
+use llmp_nn::{Architecture, Cpu, Grads, IGNORE, LossSums, MicroBatch, Model};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub(crate) fn spec() -> DecoderSpec {
-    DecoderSpec {
+pub(crate) fn hidden(hidden: usize) -> FeedForward {
+    FeedForward { hidden, ..Architecture::default().ffn }
+}
+
+pub(crate) fn rotary(base: f64) -> Order {
+    Order::Rotary(Rotary { base, stretch: Stretch::None, chunks: None })
+}
+
+pub(crate) fn spec() -> Architecture {
+    Architecture {
         vocab: 61,
         layers: 2,
         width: 20,
         heads: 4,
         kv_heads: 2,
         head_dim: 6,
-        ffn_hidden: 27,
-        norm_eps: 1e-5,
-        rope_base: 10_000.0,
+        ffn: hidden(27),
         tied: true,
         context: 300,
-        init_std: 0.02,
+        ..Architecture::default()
     }
 }
 
 /// Shapes that differ in what can go wrong: grouping, ties, odd sizes, widths beyond a register.
-pub(crate) fn specs() -> Vec<DecoderSpec> {
+pub(crate) fn specs() -> Vec<Architecture> {
     vec![
         spec(),
-        DecoderSpec { tied: false, kv_heads: 4, rope_base: 500.0, ..spec() },
-        DecoderSpec {
+        Architecture { tied: false, kv_heads: 4, order: rotary(500.0), ..spec() },
+        Architecture {
             heads: 6,
             kv_heads: 2,
             head_dim: 10,
             width: 33,
-            ffn_hidden: 70,
-            norm_eps: 1e-3,
+            ffn: hidden(70),
+            norm: NormForm { eps: 1e-3, ..spec().norm },
             ..spec()
         },
-        DecoderSpec {
+        Architecture {
             heads: 3,
             kv_heads: 1,
             head_dim: 16,
             width: 48,
-            ffn_hidden: 64,
+            ffn: hidden(64),
             layers: 1,
             vocab: 257,
             ..spec()
@@ -50,7 +57,7 @@ pub(crate) fn specs() -> Vec<DecoderSpec> {
 }
 
 /// Weights and gains far from their initial values.
-pub(crate) fn model(spec: &DecoderSpec, seed: u64) -> Model {
+pub(crate) fn model(spec: &Architecture, seed: u64) -> Model {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut flat = Vec::new();
     for info in spec.params() {
@@ -63,7 +70,7 @@ pub(crate) fn model(spec: &DecoderSpec, seed: u64) -> Model {
 
 /// Random ids; with `documents` also document ranges and masked targets.
 pub(crate) fn batch(
-    spec: &DecoderSpec,
+    spec: &Architecture,
     rows: usize,
     length: usize,
     documents: bool,

@@ -223,7 +223,7 @@ pub(super) fn begin(view: &View<'_>, planner: &mut dyn Planner) -> Result<Begun,
 /// The sizes that the runtime builds, or the description where it cannot or where they are not known.
 fn sizes_record(view: &View<'_>) -> Value {
     let Some(known) = Known::of(view) else { return Value::None };
-    let built = known.sizes.as_ref().and_then(|s| s.decoder().ok());
+    let built = known.sizes.as_ref().and_then(|s| Some(s).filter(|s| s.lacks().is_empty())).cloned();
     match built {
         Some(mut spec) => {
             if !known.vocab {

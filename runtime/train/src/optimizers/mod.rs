@@ -71,7 +71,6 @@ impl Optimizer {
 
 #[cfg(test)]
 mod tests {
-    use llmp_nn::DecoderSpec;
     use llmp_stdlib::{Arg, Call, Record, Value, literal};
 
     use super::*;
@@ -89,21 +88,19 @@ mod tests {
 
     #[test]
     fn states_have_their_sizes() {
-        let spec = DecoderSpec {
+        let plain = Architecture::default();
+        let sizes = Architecture {
             vocab: 64,
             layers: 1,
             width: 8,
             heads: 2,
             kv_heads: 2,
             head_dim: 4,
-            ffn_hidden: 16,
-            norm_eps: 1e-5,
-            rope_base: 1e4,
+            ffn: llmp_nn::spec::FeedForward { hidden: 16, ..plain.ffn },
             tied: true,
             context: 16,
-            init_std: 0.02,
+            ..plain
         };
-        let sizes = spec.architecture();
         let all = sizes.parameters();
         let matrices = 4 * 64 + 3 * 8 * 16;
         assert_eq!(all, 64 * 8 + 3 * 8 + matrices);

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use llmp_data::mix::Cursor;
-use llmp_nn::DecoderSpec;
+use llmp_nn::Architecture;
 use llmp_stdlib::Event;
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub(super) struct Place {
     /// Bytes of `metrics.jsonl`.
     pub(super) metrics: u64,
     /// The model, against a folder that another model left.
-    pub(super) model: DecoderSpec,
+    pub(super) model: Architecture,
     /// Arithmetic under which the weights were made.
     numerics: String,
 }

@@ -54,7 +54,7 @@ pub struct Summary {
     pub drawn: Vec<u64>,
     /// Passes over each source.
     pub epochs: Vec<f64>,
-    /// FLOPs of forward and backward by the formula of [`llmp_nn::DecoderSpec::flops_per_token`].
+    /// FLOPs of forward and backward by the formula of [`llmp_nn::Architecture::flops_per_token`].
     pub flops: f64,
 }
 

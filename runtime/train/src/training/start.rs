@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use llmp_data::mix::TokenStream;
-use llmp_nn::{Cpu, DecoderSpec, Model};
+use llmp_nn::spec::Order;
+use llmp_nn::{Architecture, Cpu, Model};
 use llmp_stdlib::Event;
 
 use super::checkpoint::Checkpoints;
@@ -55,7 +56,7 @@ pub(super) fn start(
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.
-fn spec(stage: &Stage, vocabulary: &Vocabulary) -> Result<DecoderSpec> {
+fn spec(stage: &Stage, vocabulary: &Vocabulary) -> Result<Architecture> {
     let mut spec = stage.model.with_tokens(vocabulary.ids());
     if vocabulary.ids() > spec.vocab {
         let message =
@@ -110,10 +111,14 @@ fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
     Ok(Plan { budget, warmup, over, micro: micro as usize })
 }
 
-/// Weights of another stage; only the number of positions may differ.
-fn continued(path: &Path, spec: DecoderSpec) -> Result<Model> {
+/// Weights of another stage; only the number of positions and how they are turned may differ.
+fn continued(path: &Path, spec: Architecture) -> Result<Model> {
     let model = Model::load(path)?;
-    let found = DecoderSpec { context: spec.context, init_std: spec.init_std, ..model.spec().clone() };
+    let mut found = Architecture { context: spec.context, init_std: spec.init_std, ..model.spec().clone() };
+    // A stage may turn positions with another base or law.
+    if matches!((&found.order, &spec.order), (Order::Rotary(_), Order::Rotary(_))) {
+        found.order = spec.order;
+    }
     if found != spec {
         let message =
             format!("{} holds a model of other sizes: {found:?}, the stage has {spec:?}", path.display());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use llmp_data::Context;
 use llmp_data::tokens::{ShardWriter, TokenShard};
-use llmp_nn::DecoderSpec;
+use llmp_nn::Architecture;
 use llmp_stdlib::arg::{BatchSize, Length};
 use llmp_train::budget::Goal;
 use llmp_train::folder::Vocabulary;
@@ -112,21 +112,25 @@ pub fn documents(seed: usize) -> Vec<&'static str> {
     all.iter().skip(seed % 2).step_by(seed).copied().collect()
 }
 
+/// A gated feed-forward of so many hidden units.
+pub fn hidden(hidden: usize) -> llmp_nn::spec::FeedForward {
+    llmp_nn::spec::FeedForward { hidden, ..Architecture::default().ffn }
+}
+
 /// A decoder of about 20,000 parameters.
-pub fn spec() -> DecoderSpec {
-    DecoderSpec {
+pub fn spec() -> Architecture {
+    Architecture {
         vocab: 320,
         layers: 2,
         width: 32,
         heads: 4,
         kv_heads: 2,
         head_dim: 8,
-        ffn_hidden: 64,
-        norm_eps: 1e-5,
-        rope_base: 10_000.0,
+        ffn: hidden(64),
         tied: true,
         context: 32,
         init_std: 0.05,
+        ..Architecture::default()
     }
 }
 

@@ -10,7 +10,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::kernels::{Res, T2};
-use crate::{DecoderSpec, MicroBatch};
+use crate::spec::Order;
+use crate::{Architecture, MicroBatch};
 
 /// Cosine and sine of every position and pair: `angle = position * base^(-2i / head_dim)` (Su et al. 2021).
 #[derive(Clone, Debug)]
@@ -23,11 +24,12 @@ pub struct RopeTables {
 
 impl RopeTables {
     /// Tables for all positions of a model, angles in f64.
-    pub fn new(spec: &DecoderSpec) -> Self {
+    pub fn new(spec: &Architecture) -> Self {
         let half = spec.head_dim / 2;
+        let base = if let Order::Rotary(rotary) = &spec.order { rotary.base } else { 1.0 };
         let angles = (0..spec.context * half).map(|at| {
             let (position, pair) = (at / half, at % half);
-            let frequency = spec.rope_base.powf(-2.0 * pair as f64 / spec.head_dim as f64);
+            let frequency = base.powf(-2.0 * pair as f64 / spec.head_dim as f64);
             position as f64 * frequency
         });
         let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
@@ -92,7 +94,7 @@ pub(crate) struct DeviceTables<D: Device<f32>> {
 
 impl<D: Device<f32>> Positions<D> {
     /// Positions of a batch that was checked against `spec`.
-    pub fn new(spec: &DecoderSpec, rope: &RopeTables, batch: &MicroBatch) -> Self {
+    pub fn new(spec: &Architecture, rope: &RopeTables, batch: &MicroBatch) -> Self {
         let geometry = Geometry {
             rows: batch.rows,
             length: batch.length,
