@@ -4,7 +4,7 @@
 use dfdx::prelude::*;
 
 use super::{Kernels, Positions, Res, T0, T1, T2, add, attention, embed, head, linear, rms_norm, swiglu};
-use crate::LossSums;
+use crate::{LossSums, Precision};
 
 impl Kernels for Cpu {
     fn embed<T: Tape<f32, Self> + Merge<T>>(table_vc: T2<Self, T>, ids: &[u32]) -> Res<T2<Self, T>, Self> {
@@ -19,8 +19,12 @@ impl Kernels for Cpu {
         rms_norm::cpu::rms_norm(x_nc, gain_c, eps)
     }
 
-    fn linear<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, w_oc: &T2<Self>) -> Res<T2<Self, T>, Self> {
-        linear::cpu::linear(x_nc, w_oc)
+    fn linear<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_oc: &T2<Self>,
+        precision: Precision,
+    ) -> Res<T2<Self, T>, Self> {
+        linear::cpu::linear(x_nc, w_oc, precision)
     }
 
     fn attention<T: Tape<f32, Self> + Merge<T>>(
@@ -43,8 +47,9 @@ impl Kernels for Cpu {
         w_vc: &T2<Self>,
         targets: &[u32],
         normaliser: f64,
+        precision: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
-        head::cpu::head_loss(x_nc, w_vc, targets, normaliser)
+        head::cpu::head_loss(x_nc, w_vc, targets, normaliser, precision)
     }
 
     fn drain<S: Shape>(

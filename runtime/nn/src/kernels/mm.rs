@@ -78,11 +78,6 @@ pub(crate) fn mm(
     Right::Plain(b).mm(shape, c, stride, store, a, workers);
 }
 
-/// A B as a new matrix, in 32 bits.
-pub(crate) fn product(shape: (usize, usize, usize), a: View<'_>, b: View<'_>) -> Vec<f32> {
-    Right::Plain(b).product(shape, a)
-}
-
 /// Number format of the operands of matrix products; sums, weights and activations keep 32 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {

@@ -56,8 +56,12 @@ pub trait Kernels: Device<f32> {
         rms_norm::composed(x_nc, gain_c, eps)
     }
 
-    /// `x W^T`.
-    fn linear<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, w_oc: &T2<Self>) -> Res<T2<Self, T>, Self> {
+    /// `x W^T`. The composed definition knows 32 bits only.
+    fn linear<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_oc: &T2<Self>,
+        _: Precision,
+    ) -> Res<T2<Self, T>, Self> {
         linear::composed(x_nc, w_oc)
     }
 
@@ -87,6 +91,7 @@ pub trait Kernels: Device<f32> {
         w_vc: &T2<Self>,
         targets: &[u32],
         normaliser: f64,
+        _: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
         head::composed(x_nc, w_vc, targets, normaliser)
     }

@@ -1,9 +1,9 @@
-//! Which of the two versions of an operation a model runs.
+//! Which version of an operation a model runs.
 
 use dfdx::prelude::*;
 
 use super::{Kernels, Positions, Res, T0, T1, T2, add, attention, embed, head, linear, rms_norm, swiglu};
-use crate::LossSums;
+use crate::{LossSums, Precision};
 
 /// The version of every operation of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,8 +11,19 @@ pub enum Path {
     /// What the device does best.
     #[default]
     Fused,
+    /// The same with matrix products of weights in bf16, where the device has them (the CPU does).
+    Bf16,
     /// The definition in plain tensor operations: slow, for tests and for checking a new machine.
     Composed,
+}
+
+impl From<Precision> for Path {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::Fused,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 impl Path {
@@ -22,7 +33,7 @@ impl Path {
         ids: &[u32],
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::embed(table, ids),
+            Self::Fused | Self::Bf16 => D::embed(table, ids),
             Self::Composed => embed::composed(table, ids),
         }
     }
@@ -34,7 +45,7 @@ impl Path {
         eps: f32,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::rms_norm(x, gain, eps),
+            Self::Fused | Self::Bf16 => D::rms_norm(x, gain, eps),
             Self::Composed => rms_norm::composed(x, gain, eps),
         }
     }
@@ -45,7 +56,8 @@ impl Path {
         w: &T2<D>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::linear(x, w),
+            Self::Fused => D::linear(x, w, Precision::F32),
+            Self::Bf16 => D::linear(x, w, Precision::Bf16),
             Self::Composed => linear::composed(x, w),
         }
     }
@@ -56,14 +68,14 @@ impl Path {
         positions: &Positions<D>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::attention(qkv, positions),
+            Self::Fused | Self::Bf16 => D::attention(qkv, positions),
             Self::Composed => attention::composed(qkv, positions),
         }
     }
 
     pub(crate) fn swiglu<D: Kernels, T: Tape<f32, D> + Merge<T>>(self, x: T2<D, T>) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::swiglu(x),
+            Self::Fused | Self::Bf16 => D::swiglu(x),
             Self::Composed => swiglu::composed(x),
         }
     }
@@ -74,7 +86,7 @@ impl Path {
         b: T2<D, T>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::add(a, b),
+            Self::Fused | Self::Bf16 => D::add(a, b),
             Self::Composed => add::composed(a, b),
         }
     }
@@ -87,7 +99,8 @@ impl Path {
         normaliser: f64,
     ) -> Res<(T0<D, T>, LossSums), D> {
         match self {
-            Self::Fused => D::head_loss(x, w, targets, normaliser),
+            Self::Fused => D::head_loss(x, w, targets, normaliser, Precision::F32),
+            Self::Bf16 => D::head_loss(x, w, targets, normaliser, Precision::Bf16),
             Self::Composed => head::composed(x, w, targets, normaliser),
         }
     }

@@ -66,7 +66,7 @@ fn cases(n: usize, c: usize, seed: u64) -> Vec<Case> {
         case(
             "linear",
             vec![matrix(c + 5, c, 1.0, seed + 1)],
-            Box::new(|s, x| Cpu::linear(x, &s.inputs[1])),
+            Box::new(|s, x| Cpu::linear(x, &s.inputs[1], Precision::F32)),
             Box::new(|s, x| linear::composed(x, &s.inputs[1])),
         ),
         case(
@@ -80,7 +80,7 @@ fn cases(n: usize, c: usize, seed: u64) -> Vec<Case> {
             vec![matrix(c, c, 1.0, seed + 3)],
             Box::new(|s, x| {
                 let (x, again) = twice(x);
-                Cpu::add(x, Cpu::linear(again, &s.inputs[1])?)
+                Cpu::add(x, Cpu::linear(again, &s.inputs[1], Precision::F32)?)
             }),
             Box::new(|s, x| {
                 let (x, again) = twice(x);
@@ -90,7 +90,7 @@ fn cases(n: usize, c: usize, seed: u64) -> Vec<Case> {
         case(
             "attention",
             vec![matrix((heads + 2 * kv) * d, c, 1.0, seed + 4)],
-            Box::new(move |s, x| Cpu::attention(Cpu::linear(x, &s.inputs[1])?, &here)),
+            Box::new(move |s, x| Cpu::attention(Cpu::linear(x, &s.inputs[1], Precision::F32)?, &here)),
             Box::new(move |s, x| attention::composed(linear::composed(x, &s.inputs[1])?, &there)),
         ),
     ]
@@ -173,7 +173,7 @@ fn the_head_equals_its_definition_over_chunks() {
         let run = |fused: bool| {
             let x_taped = x.clone().leaky_traced();
             let (loss, sums) = match fused {
-                true => Cpu::head_loss(x_taped, &w, &targets, 3.0).expect("memory"),
+                true => Cpu::head_loss(x_taped, &w, &targets, 3.0, Precision::F32).expect("memory"),
                 false => head::composed(x_taped, &w, &targets, 3.0).expect("memory"),
             };
             let value = loss.array();
