@@ -10,11 +10,12 @@ use llmp_nn::spec::FeedForward;
 use llmp_nn::{Architecture, Grads, MicroBatch, Model, NnError, Path, Precision, peak};
 use std::time::Instant;
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+/// As in the binary.
+#[path = "../../../interpreter/cli/src/allocator.rs"]
+mod allocator;
 
 fn main() -> Result<(), NnError> {
+    allocator::keep_freed_memory();
     let seconds = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(10.0);
     let only = std::env::args().find_map(|a| match a.as_str() {
         "fused" => Some(Some(Path::Fused)),

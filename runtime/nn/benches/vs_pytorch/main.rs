@@ -14,9 +14,9 @@ use llmp_nn::optim::{AdamW, adamw, global_norm, scale};
 use llmp_nn::spec::FeedForward;
 use llmp_nn::{Architecture, Grads, MicroBatch, Model, Precision, SaveOptions, peak};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+/// As in the binary.
+#[path = "../../../../interpreter/cli/src/allocator.rs"]
+mod allocator;
 
 /// A model and the batch that it is measured on.
 struct Setting {
@@ -91,6 +91,7 @@ impl Run {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    allocator::keep_freed_memory();
     let args: Vec<String> = std::env::args().collect();
     let value = |name: &str| args.iter().skip_while(|a| *a != name).nth(1).cloned();
     let (Some(model), Some(tokens), Some(folder)) = (value("--model"), value("--tokens"), value("--folder"))
