@@ -21,6 +21,8 @@ pub mod kernels;
 #[cfg(feature = "kernels")]
 mod model;
 #[cfg(feature = "kernels")]
+mod peak;
+#[cfg(feature = "kernels")]
 pub mod weights;
 
 pub use batch::{IGNORE, LossSums, MicroBatch};
@@ -37,8 +39,10 @@ pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
 pub use gpu::Gpu;
 #[cfg(feature = "kernels")]
-pub use kernels::{Kernels, Noise, Path, optim};
+pub use kernels::{Kernels, Noise, Path, Precision, optim};
 #[cfg(feature = "kernels")]
 pub use model::{Balance, Extras, Model, Redraw, upcycle};
+#[cfg(feature = "kernels")]
+pub use peak::peak;
 #[cfg(feature = "kernels")]
 pub use weights::{SaveOptions, StorageType};

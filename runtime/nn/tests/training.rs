@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::{batch, difference, model, on_threads, relative, spec, specs, step};
+use common::{batch, difference, every, model, on_threads, relative, spec, step};
 use llmp_nn::spec::{ChunkForm, Order, Rotary, Stretch};
 use llmp_nn::{Architecture, Extras, Grads, IGNORE, LossSums, MicroBatch, NnError, Noise, Path};
 
 #[test]
 fn fused_equals_composed() {
-    for (i, spec) in specs().into_iter().enumerate() {
+    for (i, spec) in every().into_iter().enumerate() {
         for (rows, length, documents) in
             [(1, 7, false), (2, 33, true), (3, 65, true), (1, 150, true), (1, 1, false)]
         {
@@ -32,7 +32,7 @@ fn fused_equals_composed() {
 
 #[test]
 fn gradients_are_finite_differences() {
-    for spec in &specs() {
+    for spec in &every() {
         let base = model(spec, 5);
         let b = batch(spec, 2, 23, true, 6);
         let n = b.counted() as f64;
@@ -216,7 +216,7 @@ fn bad_calls_are_errors() {
 
 #[test]
 fn parameter_counts_are_those_of_the_tensors() {
-    for spec in specs() {
+    for spec in every() {
         let m = model(&spec, 1);
         let counts: Vec<usize> = m.params().iter().map(|p| p.len()).collect();
         let infos = spec.params();
