@@ -5,8 +5,7 @@ use dfdx::prelude::*;
 use super::{Routed, Routing};
 use crate::kernels::activation::cpu::{activate_grad_row, activate_row};
 use crate::kernels::cpu::{take, view};
-use crate::Precision;
-use crate::kernels::mm::{Store, View, Workers, mm};
+use crate::kernels::mm::{Store, View, Workers, mm, product};
 use crate::kernels::rows::add_scaled;
 use crate::kernels::{Res, T1, T2};
 
@@ -125,11 +124,6 @@ fn run(work: &mut Work, x: &[f32], weights: &[f32], routing: &Routing, c: usize)
         activate_row(routing.activation, &up[..h], &up[h..], out);
     }
     work.out = product((m, c, h), View::rows(&work.hidden, h), View::rows(down, h).t());
-}
-
-/// A B in 32 bits.
-fn product((m, n, k): (usize, usize, usize), a: View<'_>, b: View<'_>) -> Vec<f32> {
-    Precision::F32.right(b, (k, n)).product((m, n, k), a)
 }
 
 /// Adds the gradients of one expert's weights to `gw` and of its tokens to `dx`.
