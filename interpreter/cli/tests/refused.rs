@@ -8,7 +8,7 @@ use common::{PROGRAM, Project, text};
 #[test]
 fn nothing_is_started_when_the_last_step_cannot_run() {
     let project = Project::new();
-    let asks = "release out { model = run, format = [safetensors, gguf(q8_0)] }";
+    let asks = "quantize small { from = run, recover = lora(), data = clean, tokens = 1M }\nrelease out { model = small }";
     project.write("main.llmp", PROGRAM.replace("release out { model = run }", asks));
     let checked = project.llmp(&["check", "main.llmp"]);
     assert!(checked.status.success(), "{}", text(&checked.stderr));
@@ -16,7 +16,7 @@ fn nothing_is_started_when_the_last_step_cannot_run() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("LLMP0703") && said.contains("GGUF") && said.contains("nothing was started"),
+        said.contains("LLMP0703") && said.contains("an adapter") && said.contains("nothing was started"),
         "{said}"
     );
     assert!(!project.path(".llmp").exists());

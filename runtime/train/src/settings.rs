@@ -319,13 +319,16 @@ llmp_stdlib::choices! {
         F32 = "f32",
         /// 16-bit floats.
         F16 = "f16",
-        /// 8-bit blocks.
+        /// Blocks of 32 numbers of 8 bits with one scale.
         Q8 = "q8_0",
+        /// Blocks of 32 numbers of 4 bits with one scale; embedding and head have 8 bits.
+        Q4 = "q4_0",
     }
 }
 
 llmp_stdlib::def! {
-    /// One GGUF file, as llama.cpp reads it.
+    /// One GGUF file, as llama.cpp reads it, with the tokenizer and the chat template inside. Models that transformers
+    /// would run as llama, qwen2 or gemma2 can be written so. Gains and biases are 32-bit floats in every file.
     Gguf = "gguf", rev 1 {
         /// How numbers are stored.
         r#type: GgufType = "q8_0",
@@ -371,5 +374,7 @@ llmp_stdlib::choices! {
         F32 = "f32",
         /// Two bytes a number, rounded to nearest even.
         Bf16 = "bf16",
+        /// Two bytes a number with more digits and less range, rounded to nearest even.
+        F16 = "f16",
     }
 }

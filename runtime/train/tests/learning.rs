@@ -14,10 +14,11 @@ use llmp_train::budget::Goal;
 use llmp_train::evaluate::bits_per_byte;
 use llmp_train::folder::ModelFolder;
 use llmp_train::generate::{Sampling, generate};
+use llmp_train::kinds::Written;
 use llmp_train::kinds::decoder::Decoder;
 use llmp_train::release::{Card, release};
 use llmp_train::score::{score, score_tokens};
-use llmp_train::settings::Dtype;
+use llmp_train::settings::{Dtype, Formats};
 use llmp_train::stage::Source;
 use llmp_train::training::{Inputs, train};
 
@@ -78,8 +79,10 @@ fn release_and_load(stand: &Stand, folder: &ModelFolder, prompt: &str) {
     let (model, tokenizer, to) =
         (stand.path("model"), stand.path("tokenizer.json"), stand.path("release/squares"));
     let card = Card { name: "squares".into(), lineage: vec!["text: 1 document".into()], ..Card::default() };
+    let written =
+        |dtype| Written { formats: Formats { safetensors: true, files: Vec::new() }, dtype, shard: None };
     for _ in 0..2 {
-        release(&model, &tokenizer, &card, Dtype::F32, &to, &Host::quiet()).unwrap();
+        release(&model, &tokenizer, &card, &written(Dtype::F32), &to, &Host::quiet()).unwrap();
     }
     let files: Vec<String> = content(&stand.path("release")).into_keys().collect();
     let names = [
@@ -101,8 +104,15 @@ fn release_and_load(stand: &Stand, folder: &ModelFolder, prompt: &str) {
     let count = |_: &str| {
         calls.fetch_add(1, Ordering::Relaxed);
     };
-    release(&model, &tokenizer, &card, Dtype::Bf16, &to, &Host { failpoint: &count, ..Host::quiet() })
-        .unwrap();
+    release(
+        &model,
+        &tokenizer,
+        &card,
+        &written(Dtype::Bf16),
+        &to,
+        &Host { failpoint: &count, ..Host::quiet() },
+    )
+    .unwrap();
     assert!(calls.into_inner() >= 5);
 }
 

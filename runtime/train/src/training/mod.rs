@@ -15,7 +15,7 @@ use std::path::Path;
 
 use llmp_data::mix::TokenStream;
 use llmp_data::tokens::TokenShard;
-use llmp_nn::{Grads, Model, SaveOptions, optim};
+use llmp_nn::{Balance, Extras, Grads, MicroBatch, Model, Noise, SaveOptions, optim};
 use llmp_stdlib::Event;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ use crate::stage::Stage;
 
 use checkpoint::Checkpoints;
 use metrics::{Line, Metrics};
-pub use objective::{NextToken, Objective};
+pub use objective::{Micro, NextToken, Objective};
 use pace::Pace;
 
 /// What a stage reads.
@@ -163,9 +163,13 @@ fn step(
     // The loss is the mean over the targets of the whole batch, however it is cut.
     let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
     grads.clear();
+    let balance = balance(&state.model, &micro_batches)?;
     let mut sum = 0.0;
-    for micro in &micro_batches {
-        sum += objective.loss_and_grads(&state.model, micro, counted as f64, grads)?;
+    for (batch, row) in micro_batches.iter().zip((0..).step_by(plan.micro)) {
+        let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
+        let extras = Extras { noise: Some(noise), balance: balance.as_ref() };
+        let micro = Micro { batch, counted: counted as f64, extras, gpu: host.gpu };
+        sum += objective.loss_and_grads(&state.model, &micro, grads)?;
     }
     let loss = sum / counted as f64;
     optimizers::hold(&stage.optimizer, state.model.spec(), grads);
@@ -185,6 +189,22 @@ fn step(
     state.loss = loss;
     let tokens = (state.done * plan.budget.rows).min(plan.budget.sequences) * plan.budget.context;
     Ok(Line { step: state.done, tokens, loss, lr, norm })
+}
+
+/// The loss that balances experts knows how the whole batch is routed, so the batch goes through the model twice: first
+/// without gradients. Dropout takes no part in the first pass.
+fn balance(model: &Model, micro_batches: &[MicroBatch]) -> Result<Option<Balance>> {
+    if model.spec().experts.is_none_or(|e| e.balance == 0.0) {
+        return Ok(None);
+    }
+    let (mut hits, mut positions) = (Vec::new(), 0);
+    for micro in micro_batches {
+        let these = model.hits(micro)?;
+        hits.resize(these.len(), 0);
+        hits.iter_mut().zip(these).for_each(|(all, these)| *all += these);
+        positions += micro.positions() as u64;
+    }
+    Ok(Balance::new(model.spec(), &hits, positions))
 }
 
 /// A NaN or an infinity stops the stage before the weights take it up.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use llmp_data::mix::TokenStream;
 use llmp_nn::spec::Order;
+use llmp_nn::weights::as_stored;
 use llmp_nn::{Architecture, Cpu, Model};
 use llmp_stdlib::Event;
 
@@ -119,12 +120,16 @@ fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
 /// Weights of another stage; only the number of positions and how they are turned may differ.
 fn continued(path: &Path, spec: Architecture) -> Result<Model> {
     let model = Model::load(path)?;
-    let mut found = Architecture { context: spec.context, init_std: spec.init_std, ..model.spec().clone() };
+    let (context, init_std, dropout) = (spec.context, spec.init_std, spec.dropout);
+    let mut found = Architecture { context, init_std, dropout, ..model.spec().clone() };
     // A stage may turn positions with another base or law.
     if matches!((&found.order, &spec.order), (Order::Rotary(_), Order::Rotary(_))) {
         found.order = spec.order;
     }
-    if found != spec {
+    if let (Some(found), Some(wanted)) = (&mut found.experts, &spec.experts) {
+        found.balance = wanted.balance;
+    }
+    if as_stored(&found) != as_stored(&spec) {
         let message =
             format!("{} holds a model of other sizes: {found:?}, the stage has {spec:?}", path.display());
         return Err(TrainError::Settings(message));
