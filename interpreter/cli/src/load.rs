@@ -223,6 +223,7 @@ impl Place {
             roots: self.roots.clone(),
             stop,
             hook,
+            device: llmp_exec::Device::default(),
         }
     }
 }

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn the_library_states_the_same_texts() {
-        let library = llmp_stdlib::library::library("std/templates/chat.llmp").expect("a file of the library");
+        let library =
+            llmp_stdlib::library::library("std/templates/chat.llmp").expect("a file of the library");
         for known in [Known::Chatml, Known::Llama3, Known::Gemma] {
             assert!(library.contains(&format!("r\"{}\"", known.jinja())), "{}", known.name());
         }

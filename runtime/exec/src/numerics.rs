@@ -2,10 +2,10 @@
 
 use crate::store::Numerics;
 
-/// The class of the CPU kernels on this machine.
-pub fn class() -> Numerics {
+/// The class of the kernels of a device (`cpu`, `cuda:0`) on this machine.
+pub fn class(device: &str) -> Numerics {
     Numerics {
-        device: "cpu".into(),
+        device: device.split(':').next().unwrap_or(device).into(),
         instructions: format!("{}+{}", std::env::consts::ARCH, instruction_set()),
         products: "gemm 0.19".into(),
         precision: "f32".into(),

@@ -1,15 +1,29 @@
-//! Tokens per second and GF/s of one training step, fused against composed in the same run.
+//! Tokens per second and GF/s of one training step in 32 bits and in bf16, against the machine's products and the
+//! composed definition in the same run.
 //!
-//! `cargo bench -p llmp-nn` (a number as argument: seconds per line, 10 by default).
+//! `cargo bench --bench step` (a number as argument: seconds per line, 10 by default; `fused`, `bf16`, `composed` or
+//! `decode`: only that line of the larger model).
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints and reads the clock")]
 
 use llmp_nn::optim::{AdamW, adamw, global_norm, scale};
 use llmp_nn::spec::FeedForward;
-use llmp_nn::{Architecture, Grads, MicroBatch, Model, NnError, Path};
+use llmp_nn::{Architecture, Grads, MicroBatch, Model, NnError, Path, Precision, peak};
 use std::time::Instant;
 
+/// As in the binary.
+#[path = "../../../interpreter/cli/src/allocator.rs"]
+mod allocator;
+
 fn main() -> Result<(), NnError> {
+    allocator::keep_freed_memory();
     let seconds = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(10.0);
+    let only = std::env::args().find_map(|a| match a.as_str() {
+        "fused" => Some(Some(Path::Fused)),
+        "bf16" => Some(Some(Path::Bf16)),
+        "composed" => Some(Some(Path::Composed)),
+        "decode" => Some(None),
+        _ => None,
+    });
     let plain = Architecture::default();
     let reference = Architecture {
         vocab: 8192,
@@ -23,6 +37,9 @@ fn main() -> Result<(), NnError> {
         context: 256,
         ..plain
     };
+    if let Some(line) = only {
+        return line.map_or_else(|| decode(&reference, seconds), |path| measure(&reference, path, seconds));
+    }
     let small = Architecture {
         vocab: 4096,
         width: 192,
@@ -32,9 +49,14 @@ fn main() -> Result<(), NnError> {
         ffn: FeedForward { hidden: 512, ..reference.ffn },
         ..reference.clone()
     };
+    let begin = Instant::now();
+    let clock = || begin.elapsed().as_secs_f64();
+    for precision in [Precision::F32, Precision::Bf16] {
+        println!("products in {precision:?}: {:.0} GF/s", peak(precision, seconds / 4.0, &clock) / 1e9);
+    }
     for spec in [reference, small] {
         println!("{} parameters, {} layers, width {}", spec.parameters(), spec.layers, spec.width);
-        for path in [Path::Fused, Path::Composed] {
+        for path in [Path::Fused, Path::Bf16, Path::Composed] {
             measure(&spec, path, seconds)?;
         }
         decode(&spec, seconds / 4.0)?;

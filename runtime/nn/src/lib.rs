@@ -15,9 +15,13 @@ mod blocks;
 #[cfg(feature = "kernels")]
 pub mod decode;
 #[cfg(feature = "kernels")]
+mod gpu;
+#[cfg(feature = "kernels")]
 pub mod kernels;
 #[cfg(feature = "kernels")]
 mod model;
+#[cfg(feature = "kernels")]
+mod peak;
 #[cfg(feature = "kernels")]
 pub mod weights;
 
@@ -33,8 +37,12 @@ pub use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
-pub use kernels::{Kernels, Noise, Path, optim};
+pub use gpu::Gpu;
 #[cfg(feature = "kernels")]
-pub use model::{Balance, Model, Redraw, upcycle};
+pub use kernels::{Kernels, Noise, Path, Precision, optim};
+#[cfg(feature = "kernels")]
+pub use model::{Balance, Extras, Model, Redraw, upcycle};
+#[cfg(feature = "kernels")]
+pub use peak::peak;
 #[cfg(feature = "kernels")]
 pub use weights::{SaveOptions, StorageType};

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{difference, model, on_threads, spec, specs};
+use common::{difference, every, model, on_threads, spec};
 use llmp_nn::{Decoder, MicroBatch, NnError};
 
 fn ids(n: usize, vocab: usize, seed: usize) -> Vec<u32> {
@@ -12,7 +12,7 @@ fn ids(n: usize, vocab: usize, seed: usize) -> Vec<u32> {
 
 #[test]
 fn scores_are_those_of_the_training_forward_pass() {
-    for spec in specs() {
+    for spec in every() {
         let m = model(&spec, 21);
         let text = ids(140, spec.vocab, 1);
         let logprobs = m.token_logprobs(&text).expect("valid ids");
@@ -25,7 +25,7 @@ fn scores_are_those_of_the_training_forward_pass() {
 
 #[test]
 fn stepping_equals_the_whole_text_bit_for_bit() {
-    for spec in specs() {
+    for spec in every() {
         let m = model(&spec, 22);
         let text = ids(100, spec.vocab, 2);
         let all = m.logits(&text).expect("valid ids");
@@ -44,7 +44,7 @@ fn stepping_equals_the_whole_text_bit_for_bit() {
 
 #[test]
 fn logits_do_not_depend_on_the_batch_or_the_threads() {
-    for spec in specs() {
+    for spec in every() {
         let m = model(&spec, 23);
         let prompts: Vec<Vec<u32>> = (0..8).map(|s| ids(5 + 9 * s, spec.vocab, s)).collect();
         let alone = on_threads(1, || {

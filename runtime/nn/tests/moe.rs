@@ -5,7 +5,7 @@ mod common;
 
 use common::{difference, on_threads};
 use llmp_nn::spec::ExpertForm;
-use llmp_nn::{Architecture, Balance, Cpu, Decoder, Grads, MicroBatch, Model, Path};
+use llmp_nn::{Architecture, Balance, Cpu, Decoder, Extras, Grads, MicroBatch, Model, Path};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -64,7 +64,9 @@ fn grads(model: &Model, batches: &[MicroBatch], balance: Option<&Balance>) -> (f
     let mut grads = Grads::zeros(model.spec());
     let (mut nll, mut balanced) = (0.0, 0.0);
     for batch in batches {
-        let (sums, part) = model.loss_and_grads_balanced(batch, n, &mut grads, None, balance).expect("valid");
+        let (sums, part) = model
+            .loss_and_grads_with(batch, n, Extras { balance, ..Extras::default() }, &mut grads)
+            .expect("valid");
         nll += sums.nll_sum;
         balanced += part;
     }

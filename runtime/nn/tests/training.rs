@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::{batch, difference, model, on_threads, relative, spec, specs, step};
+use common::{batch, difference, every, model, on_threads, relative, spec, step};
 use llmp_nn::spec::{ChunkForm, Order, Rotary, Stretch};
-use llmp_nn::{Architecture, Grads, IGNORE, LossSums, MicroBatch, NnError, Noise, Path};
+use llmp_nn::{Architecture, Extras, Grads, IGNORE, LossSums, MicroBatch, NnError, Noise, Path};
 
 #[test]
 fn fused_equals_composed() {
-    for (i, spec) in specs().into_iter().enumerate() {
+    for (i, spec) in every().into_iter().enumerate() {
         for (rows, length, documents) in
             [(1, 7, false), (2, 33, true), (3, 65, true), (1, 150, true), (1, 1, false)]
         {
@@ -32,7 +32,7 @@ fn fused_equals_composed() {
 
 #[test]
 fn gradients_are_finite_differences() {
-    for spec in &specs() {
+    for spec in &every() {
         let base = model(spec, 5);
         let b = batch(spec, 2, 23, true, 6);
         let n = b.counted() as f64;
@@ -131,7 +131,10 @@ fn dropout_depends_on_the_place_in_the_batch_and_on_the_step_only() {
         let n = whole.counted() as f64;
         let run = |m: &llmp_nn::Model, batch: &MicroBatch, noise| {
             let mut grads = Grads::zeros(&spec);
-            let sums = m.loss_and_grads_with(batch, n, &mut grads, noise).expect("a valid batch");
+            let sums = m
+                .loss_and_grads_with(batch, n, Extras { noise, balance: None }, &mut grads)
+                .expect("a valid batch")
+                .0;
             (sums, grads)
         };
         let noise = |step, row| Some(Noise { seed: 9, step, row });
@@ -150,7 +153,10 @@ fn dropout_depends_on_the_place_in_the_batch_and_on_the_step_only() {
                 doc_start: whole.doc_start[range].to_vec(),
             };
             let noise = noise(3, rows.start as u64);
-            total += m.loss_and_grads_with(&part, n, &mut grads, noise).expect("a valid batch");
+            total += m
+                .loss_and_grads_with(&part, n, Extras { noise, balance: None }, &mut grads)
+                .expect("a valid batch")
+                .0;
         }
         assert!((total.nll_sum / sums.nll_sum - 1.0).abs() < 1e-6 && relative(&grads, &want) < 1e-5);
         assert_ne!(run(&m, &whole, noise(4, 0)).0, sums, "another step");
@@ -210,7 +216,7 @@ fn bad_calls_are_errors() {
 
 #[test]
 fn parameter_counts_are_those_of_the_tensors() {
-    for spec in specs() {
+    for spec in every() {
         let m = model(&spec, 1);
         let counts: Vec<usize> = m.params().iter().map(|p| p.len()).collect();
         let infos = spec.params();

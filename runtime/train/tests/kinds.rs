@@ -162,7 +162,7 @@ fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
         assert_eq!(stage(name, value), []);
     }
     for (family, names) in [
-        (llmp_train::optimizers::Optimizer::FAMILY, vec!["adamw"]),
+        (llmp_train::optimizers::Optimizer::FAMILY, family_names(llmp_train::optimizers::Optimizer::FAMILY)),
         (llmp_train::settings::Averaging::FAMILY, vec![]),
         (llmp_train::schedules::Schedule::FAMILY, family_names(llmp_train::schedules::Schedule::FAMILY)),
     ] {

@@ -52,7 +52,7 @@ mod with_kernels {
         let name = work.name();
         let begin = Instant::now();
         let clock = || begin.elapsed().as_secs_f64();
-        let numerics = serde_json::json!(crate::numerics::class()).to_string();
+        let numerics = serde_json::json!(crate::numerics::class(work.options.device.name())).to_string();
         let host = Host {
             step: &name,
             clock: &clock,
@@ -60,6 +60,7 @@ mod with_kernels {
             event: work.emit,
             failpoint: work.options.hook,
             numerics: &numerics,
+            gpu: work.options.device.gpu(),
         };
         run(&host).map_err(train_failure)
     }

@@ -7,8 +7,8 @@ use super::{
     Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
     head_norm, linear, moe, norm, rope,
 };
-use crate::LossSums;
 use crate::spec::{Activation, NormForm};
+use crate::{LossSums, Precision};
 
 impl Kernels for Cpu {
     fn embed<T: Tape<f32, Self> + Merge<T>>(table_vc: T2<Self, T>, ids: &[u32]) -> Res<T2<Self, T>, Self> {
@@ -44,8 +44,12 @@ impl Kernels for Cpu {
         rope::cpu::rope(qkv, positions)
     }
 
-    fn linear<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, w_oc: &T2<Self>) -> Res<T2<Self, T>, Self> {
-        linear::cpu::linear(x_nc, w_oc)
+    fn linear<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_oc: &T2<Self>,
+        precision: Precision,
+    ) -> Res<T2<Self, T>, Self> {
+        linear::cpu::linear(x_nc, w_oc, precision)
     }
 
     fn attention<T: Tape<f32, Self> + Merge<T>>(
@@ -86,8 +90,9 @@ impl Kernels for Cpu {
         targets: &[u32],
         normaliser: f64,
         cap: Option<f32>,
+        precision: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
-        head::cpu::head_loss(x_nc, w_vc, targets, normaliser, cap)
+        head::cpu::head_loss(x_nc, w_vc, targets, normaliser, cap, precision)
     }
 
     fn drain<S: Shape>(

@@ -7,6 +7,8 @@
 pub mod activation;
 pub mod add;
 pub mod attention;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 pub mod bias;
 mod cpu;
 mod dispatch;
@@ -15,7 +17,7 @@ pub mod embed;
 pub mod head;
 pub mod head_norm;
 pub mod linear;
-mod mm;
+pub(crate) mod mm;
 pub mod moe;
 pub mod norm;
 pub mod optim;
@@ -33,6 +35,7 @@ pub use attention::Positions;
 pub(crate) use cpu::{view, view_mut};
 pub use dropout::{Drop, Noise};
 pub use head_norm::Gains;
+pub use mm::Precision;
 pub use path::Path;
 pub use rope::RopeTables;
 
@@ -73,8 +76,12 @@ pub trait Kernels: Device<f32> {
         head_norm::composed(qkv, gains, heads, form)
     }
 
-    /// `x W^T`.
-    fn linear<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, w_oc: &T2<Self>) -> Res<T2<Self, T>, Self> {
+    /// `x W^T`. The composed definition knows 32 bits only.
+    fn linear<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_oc: &T2<Self>,
+        _: Precision,
+    ) -> Res<T2<Self, T>, Self> {
         linear::composed(x_nc, w_oc)
     }
 
@@ -136,6 +143,7 @@ pub trait Kernels: Device<f32> {
         targets: &[u32],
         normaliser: f64,
         cap: Option<f32>,
+        _: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
         head::composed(x_nc, w_vc, targets, normaliser, cap)
     }

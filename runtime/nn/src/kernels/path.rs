@@ -1,4 +1,4 @@
-//! Which of the two versions of an operation a model runs.
+//! Which version of an operation a model runs.
 
 use dfdx::prelude::*;
 
@@ -6,8 +6,8 @@ use super::{
     Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
     head_norm, linear, moe, norm, rope,
 };
-use crate::LossSums;
 use crate::spec::{Activation, NormForm};
+use crate::{LossSums, Precision};
 
 /// The version of every operation of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,8 +15,19 @@ pub enum Path {
     /// What the device does best.
     #[default]
     Fused,
+    /// The same with matrix products of weights in bf16, where the device has them (the CPU does).
+    Bf16,
     /// The definition in plain tensor operations: slow, for tests and for checking a new machine.
     Composed,
+}
+
+impl From<Precision> for Path {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::Fused,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 impl Path {
@@ -26,7 +37,7 @@ impl Path {
         ids: &[u32],
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::embed(table, ids),
+            Self::Fused | Self::Bf16 => D::embed(table, ids),
             Self::Composed => embed::composed(table, ids),
         }
     }
@@ -39,7 +50,7 @@ impl Path {
         form: &NormForm,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::norm(x, gain, bias, form),
+            Self::Fused | Self::Bf16 => D::norm(x, gain, bias, form),
             Self::Composed => norm::composed(x, gain, bias, form),
         }
     }
@@ -52,7 +63,7 @@ impl Path {
         form: &NormForm,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::head_norm(qkv, gains, heads, form),
+            Self::Fused | Self::Bf16 => D::head_norm(qkv, gains, heads, form),
             Self::Composed => head_norm::composed(qkv, gains, heads, form),
         }
     }
@@ -63,7 +74,7 @@ impl Path {
         b: &T1<D>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::bias(x, b),
+            Self::Fused | Self::Bf16 => D::bias(x, b),
             Self::Composed => bias::composed(x, b),
         }
     }
@@ -74,7 +85,7 @@ impl Path {
         positions: &Positions<D>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::rope(qkv, positions),
+            Self::Fused | Self::Bf16 => D::rope(qkv, positions),
             Self::Composed => rope::composed(qkv, positions),
         }
     }
@@ -85,7 +96,8 @@ impl Path {
         w: &T2<D>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::linear(x, w),
+            Self::Fused => D::linear(x, w, Precision::F32),
+            Self::Bf16 => D::linear(x, w, Precision::Bf16),
             Self::Composed => linear::composed(x, w),
         }
     }
@@ -96,7 +108,7 @@ impl Path {
         positions: &Positions<D>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::attention(qkv, positions),
+            Self::Fused | Self::Bf16 => D::attention(qkv, positions),
             Self::Composed => attention::composed(qkv, positions),
         }
     }
@@ -108,7 +120,7 @@ impl Path {
         gated: bool,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::activate(x, activation, gated),
+            Self::Fused | Self::Bf16 => D::activate(x, activation, gated),
             Self::Composed => activation::composed(x, activation, gated),
         }
     }
@@ -119,7 +131,7 @@ impl Path {
         drop: Drop,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::dropout(x, drop),
+            Self::Fused | Self::Bf16 => D::dropout(x, drop),
             Self::Composed => dropout::composed(x, drop),
         }
     }
@@ -132,7 +144,7 @@ impl Path {
         routing: &moe::Routing,
     ) -> Res<moe::Routed<D, T>, D> {
         match self {
-            Self::Fused => D::moe(x, router, experts, routing),
+            Self::Fused | Self::Bf16 => D::moe(x, router, experts, routing),
             Self::Composed => moe::composed(x, router, experts, routing),
         }
     }
@@ -143,7 +155,7 @@ impl Path {
         b: T2<D, T>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::add(a, b),
+            Self::Fused | Self::Bf16 => D::add(a, b),
             Self::Composed => add::composed(a, b),
         }
     }
@@ -157,7 +169,8 @@ impl Path {
         cap: Option<f32>,
     ) -> Res<(T0<D, T>, LossSums), D> {
         match self {
-            Self::Fused => D::head_loss(x, w, targets, normaliser, cap),
+            Self::Fused => D::head_loss(x, w, targets, normaliser, cap, Precision::F32),
+            Self::Bf16 => D::head_loss(x, w, targets, normaliser, cap, Precision::Bf16),
             Self::Composed => head::composed(x, w, targets, normaliser, cap),
         }
     }

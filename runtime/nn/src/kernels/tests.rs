@@ -220,7 +220,7 @@ fn the_head_equals_its_definition_over_chunks() {
         let run = |fused: bool| {
             let x_taped = x.clone().leaky_traced();
             let (loss, sums) = match fused {
-                true => Cpu::head_loss(x_taped, &w, &targets, 3.0, cap).expect("memory"),
+                true => Cpu::head_loss(x_taped, &w, &targets, 3.0, cap, Precision::F32).expect("memory"),
                 false => head::composed(x_taped, &w, &targets, 3.0, cap).expect("memory"),
             };
             let value = loss.array();

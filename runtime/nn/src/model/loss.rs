@@ -26,6 +26,15 @@ impl Balance {
     }
 }
 
+/// What a training step may have besides the loss of the next token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// What dropout draws from; without it nothing is dropped.
+    pub noise: Option<Noise>,
+    /// The loss that balances experts.
+    pub balance: Option<&'a Balance>,
+}
+
 impl<D: Kernels> Model<D> {
     /// Tokens that each expert is given, over all blocks; empty without experts.
     pub fn hits(&self, batch: &MicroBatch) -> Result<Vec<u64>, NnError> {
@@ -49,28 +58,16 @@ impl<D: Kernels> Model<D> {
         normaliser: f64,
         grads: &mut Grads,
     ) -> Result<LossSums, NnError> {
-        self.loss_and_grads_with(batch, normaliser, grads, None)
+        self.loss_and_grads_with(batch, normaliser, Extras::default(), grads).map(|(sums, _)| sums)
     }
 
-    /// The same with dropout, drawn from `noise`; without it nothing is dropped.
+    /// The same with what a stage may add. The second number is this micro-batch's part of the loss that balances experts.
     pub fn loss_and_grads_with(
         &self,
         batch: &MicroBatch,
         normaliser: f64,
+        extras: Extras<'_>,
         grads: &mut Grads,
-        noise: Option<Noise>,
-    ) -> Result<LossSums, NnError> {
-        self.loss_and_grads_balanced(batch, normaliser, grads, noise, None).map(|(sums, _)| sums)
-    }
-
-    /// The same with the loss that balances experts, whose part of this micro-batch is the second number.
-    pub fn loss_and_grads_balanced(
-        &self,
-        batch: &MicroBatch,
-        normaliser: f64,
-        grads: &mut Grads,
-        noise: Option<Noise>,
-        balance: Option<&Balance>,
     ) -> Result<(LossSums, f64), NnError> {
         const OP: &str = "training step";
         batch.validate(&self.spec, OP)?;
@@ -91,8 +88,8 @@ impl<D: Kernels> Model<D> {
         if batch.positions() == 0 {
             return Ok((LossSums::default(), 0.0));
         }
-        let pull = balance.map_or_else(Vec::new, |b| b.pull.clone());
-        self.taped(batch, normaliser, grads.flat_mut(), noise, pull).map_err(device_error(OP))
+        let pull = extras.balance.map_or_else(Vec::new, |b| b.pull.clone());
+        self.taped(batch, normaliser, grads.flat_mut(), extras.noise, pull).map_err(device_error(OP))
     }
 
     /// Sums of the loss over a batch, without gradients.

@@ -6,7 +6,7 @@ mod params;
 mod score;
 mod upcycle;
 
-pub use loss::Balance;
+pub use loss::{Balance, Extras};
 pub use upcycle::{Redraw, upcycle};
 
 use dfdx::prelude::*;
@@ -14,7 +14,7 @@ use dfdx::prelude::*;
 use crate::blocks::{Block, Norm, Stored, Tensors, Weights, tensors};
 use crate::kernels::{Kernels, Path, RopeTables, T1, T2};
 use crate::spec::Order;
-use crate::{Architecture, NnError};
+use crate::{Architecture, NnError, Precision};
 
 /// A decoder on a device; the CPU unless said otherwise.
 #[derive(Clone, Debug)]
@@ -88,6 +88,11 @@ impl<D: Kernels> Model<D> {
     /// The same model with the other version of every operation.
     pub fn with_path(self, path: Path) -> Self {
         Self { path, ..self }
+    }
+
+    /// The same model with matrix products of that precision; weights, sums and activations keep 32 bits.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        self.with_path(precision.into())
     }
 
     /// The weights of the output head.

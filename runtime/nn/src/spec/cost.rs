@@ -107,7 +107,7 @@ impl Architecture {
     }
 }
 
-/// Rows of logits that the head makes at a time: 1,024, or fewer so that they stay within 32 MB.
+/// Most rows of logits that the head makes at a time: 1,024, or fewer so that they stay within 32 MiB.
 pub(crate) fn head_rows(vocab: usize) -> usize {
-    (8_000_000 / vocab.max(1)).clamp(16, 1024)
+    ((1 << 23) / vocab.max(1)).clamp(16, 1024)
 }

@@ -54,10 +54,12 @@ pub(crate) fn specs() -> Vec<Architecture> {
             vocab: 257,
             ..spec()
         },
-        gemma(),
-        gpt2(),
-        odd(),
     ]
+}
+
+/// The same, and all other features.
+pub(crate) fn every() -> Vec<Architecture> {
+    [specs(), vec![gemma(), gpt2(), odd()]].concat()
 }
 
 /// Norms on both sides with stored gains less one, caps, a window, scales, GeGLU.

@@ -291,10 +291,5 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
     ];
     let asked = whats.iter().filter(|w| view.get(w.0).is_some());
     problems.extend(asked.map(|w| super::unavailable(w.0, w.1, "none")));
-    if let Some(Optimizer::AdamW(adamw)) = view.read("optimizer") {
-        problems.extend(
-            adamw.lacks().into_iter().map(|(at, what, default)| super::unavailable(at, what, default)),
-        );
-    }
     problems
 }

@@ -7,6 +7,7 @@
 mod batches;
 mod checkpoint;
 mod metrics;
+mod objective;
 mod pace;
 mod start;
 
@@ -14,7 +15,7 @@ use std::path::Path;
 
 use llmp_data::mix::TokenStream;
 use llmp_data::tokens::TokenShard;
-use llmp_nn::{Balance, Grads, MicroBatch, Model, Noise, SaveOptions, optim};
+use llmp_nn::{Balance, Extras, Grads, MicroBatch, Model, Noise, SaveOptions, optim};
 use llmp_stdlib::Event;
 use serde::{Deserialize, Serialize};
 
@@ -23,11 +24,12 @@ use crate::durable;
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
-use crate::optimizers::Optimizer;
+use crate::optimizers::{self, Memory};
 use crate::stage::Stage;
 
 use checkpoint::Checkpoints;
 use metrics::{Line, Metrics};
+pub use objective::{Micro, NextToken, Objective};
 use pace::Pace;
 
 /// What a stage reads.
@@ -61,8 +63,8 @@ pub struct Summary {
 /// A stage between two steps.
 pub(crate) struct State {
     pub(crate) model: Model,
-    /// First and second moments, end to end in canonical order.
-    pub(crate) moments: (Vec<f32>, Vec<f32>),
+    /// What the optimizer keeps.
+    pub(crate) memory: Memory,
     pub(crate) stream: TokenStream,
     pub(crate) metrics: Metrics,
     /// Steps done.
@@ -84,6 +86,17 @@ pub(crate) struct Plan {
 /// Equal arguments and inputs give equal bytes on one thread or many, after any number of interruptions. The stop
 /// flag of the host saves a checkpoint and gives [`TrainError::Stopped`].
 pub fn train(stage: &Stage, inputs: Inputs<'_>, folder: &Path, host: &Host<'_>) -> Result<Summary> {
+    train_for(stage, &mut NextToken, inputs, folder, host)
+}
+
+/// [`train`] with another objective than the next token's loss.
+pub fn train_for(
+    stage: &Stage,
+    objective: &mut dyn Objective,
+    inputs: Inputs<'_>,
+    folder: &Path,
+    host: &Host<'_>,
+) -> Result<Summary> {
     let checkpoints = Checkpoints::new(folder, stage.keep);
     if let Some(summary) = finished(folder)? {
         checkpoints.remove()?;
@@ -108,7 +121,7 @@ pub fn train(stage: &Stage, inputs: Inputs<'_>, folder: &Path, host: &Host<'_>) 
             return Err(TrainError::Stopped);
         }
         let begin = (host.clock)();
-        let line = step(stage, &plan, &mut state, &mut grads, host)?;
+        let line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
         state.metrics.write(&line)?;
         let seconds = (host.clock)() - begin;
         host.tell(Event::Loss {
@@ -126,7 +139,14 @@ pub fn train(stage: &Stage, inputs: Inputs<'_>, folder: &Path, host: &Host<'_>) 
 }
 
 /// One optimizer step: micro-steps, check, clip, update.
-fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: &Host<'_>) -> Result<Line> {
+fn step(
+    stage: &Stage,
+    plan: &Plan,
+    objective: &mut dyn Objective,
+    state: &mut State,
+    grads: &mut Grads,
+    host: &Host<'_>,
+) -> Result<Line> {
     let wanted = plan.budget.rows_at(state.done) as usize;
     let rows = batches::draw(&mut state.stream, wanted)?;
     if rows.len() < wanted {
@@ -143,15 +163,16 @@ fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: 
     // The loss is the mean over the targets of the whole batch, however it is cut.
     let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
     grads.clear();
-    let mut nll = 0.0;
     let balance = balance(&state.model, &micro_batches)?;
-    for (micro, row) in micro_batches.iter().zip((0..).step_by(plan.micro)) {
+    let mut sum = 0.0;
+    for (batch, row) in micro_batches.iter().zip((0..).step_by(plan.micro)) {
         let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
-        let (model, normaliser) = (&state.model, counted as f64);
-        nll +=
-            model.loss_and_grads_balanced(micro, normaliser, grads, Some(noise), balance.as_ref())?.0.nll_sum;
+        let extras = Extras { noise: Some(noise), balance: balance.as_ref() };
+        let micro = Micro { batch, counted: counted as f64, extras, gpu: host.gpu };
+        sum += objective.loss_and_grads(&state.model, &micro, grads)?;
     }
-    let loss = nll / counted as f64;
+    let loss = sum / counted as f64;
+    optimizers::hold(&stage.optimizer, state.model.spec(), grads);
 
     let norm = optim::global_norm(grads.flat());
     check_finite(state, grads, loss, norm, host)?;
@@ -160,7 +181,10 @@ fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: 
     }
 
     let lr = stage.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
-    update(&stage.optimizer, lr, state, grads)?;
+    if !stage.optimizer.rule().leaves_out(norm) {
+        let pace = optimizers::Pace { rate: lr, schedule: lr / stage.schedule.shape().ramp().peak };
+        optimizers::update(&stage.optimizer, pace, &mut state.model, grads, &mut state.memory)?;
+    }
     state.done += 1;
     state.loss = loss;
     let tokens = (state.done * plan.budget.rows).min(plan.budget.sequences) * plan.budget.context;
@@ -197,32 +221,6 @@ fn check_finite(state: &State, grads: &Grads, loss: f64, norm: f64, host: &Host<
         .or_else(|| grads.first_not_finite().map(|i| format!("the gradient of `{}`", infos[i].name)))
         .unwrap_or_else(|| "the logits".to_owned());
     Err(TrainError::NotFinite { stage: host.step.to_owned(), step: state.done + 1, what, value, tensor })
-}
-
-/// Moves every parameter; gains of norms are not decayed.
-fn update(optimizer: &Optimizer, lr: f64, state: &mut State, grads: &Grads) -> Result<()> {
-    let Optimizer::AdamW(settings) = optimizer else {
-        return Err(TrainError::Settings("this version trains with adamw only".to_owned()));
-    };
-    let beta = |i: usize| settings.betas.get(i).copied().unwrap_or_default();
-    let infos = state.model.spec().params();
-    let (mut first, mut second) = (state.moments.0.as_mut_slice(), state.moments.1.as_mut_slice());
-    for ((info, parameter), gradient) in infos.iter().zip(state.model.params_mut()).zip(grads.iter()) {
-        let (m, rest) = std::mem::take(&mut first).split_at_mut(gradient.len());
-        first = rest;
-        let (v, rest) = std::mem::take(&mut second).split_at_mut(gradient.len());
-        second = rest;
-        let weight_decay = if info.decay { settings.weight_decay } else { 0.0 };
-        let update = optim::AdamW {
-            lr,
-            betas: (beta(0), beta(1)),
-            eps: settings.eps,
-            weight_decay,
-            step: state.done + 1,
-        };
-        optim::adamw(&update, parameter, gradient, m, v)?;
-    }
-    Ok(())
 }
 
 const SUMMARY: &str = "stage.json";

@@ -15,6 +15,7 @@ use crate::budget::{Budget, micro_rows};
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
+use crate::optimizers::Memory;
 use crate::settings::Accumulate;
 use crate::stage::{Source, Stage};
 
@@ -42,18 +43,22 @@ pub(super) fn start(
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
-        let state =
-            State { model, moments: loaded.moments, stream, metrics, done: place.step, loss: place.loss };
+        let mut memory = Memory::new(&stage.optimizer, model.spec());
+        let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
+        memory.restore(loaded.buffers, place.updates).map_err(other)?;
+        let state = State { model, memory, stream, metrics, done: place.step, loss: place.loss };
         return Ok((state, plan));
     }
     let model = match inputs.from {
         Some(path) => continued(path, spec)?,
         None => Model::init(spec, stage.stream("init"))?,
     };
-    let zeros = || vec![0.0; model.spec().parameters() as usize];
-    let moments = (zeros(), zeros());
+    if let Some(path) = stage.optimizer.unknown_path(model.spec()) {
+        return Err(TrainError::Settings(format!("`on` names `{path}`, the model has no such parameter")));
+    }
+    let memory = Memory::new(&stage.optimizer, model.spec());
     let metrics = Metrics::open(folder, 0)?;
-    Ok((State { model, moments, stream, metrics, done: 0, loss: 0.0 }, plan))
+    Ok((State { model, memory, stream, metrics, done: 0, loss: 0.0 }, plan))
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.
