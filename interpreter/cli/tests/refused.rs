@@ -8,7 +8,7 @@ use common::{PROGRAM, Project, text};
 #[test]
 fn nothing_is_started_when_the_last_step_cannot_run() {
     let project = Project::new();
-    let asks = "quantize small { from = run, recover = lora(), data = clean, tokens = 1M }\nrelease out { model = small }";
+    let asks = "quantize few { from = run, recover = lora(), data = clean, tokens = 1M }\nrelease out { model = few }";
     project.write("main.llmp", PROGRAM.replace("release out { model = run }", asks));
     let checked = project.llmp(&["check", "main.llmp"]);
     assert!(checked.status.success(), "{}", text(&checked.stderr));
