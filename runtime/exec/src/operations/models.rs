@@ -53,6 +53,7 @@ mod with_kernels {
         let begin = Instant::now();
         let clock = || begin.elapsed().as_secs_f64();
         let numerics = serde_json::json!(crate::numerics::class(work.options.device.name())).to_string();
+        let gpu = work.options.device.gpu()?;
         let host = Host {
             step: &name,
             clock: &clock,
@@ -60,7 +61,7 @@ mod with_kernels {
             event: work.emit,
             failpoint: work.options.hook,
             numerics: &numerics,
-            gpu: work.options.device.gpu(),
+            gpu: gpu.as_ref(),
         };
         run(&host).map_err(train_failure)
     }

@@ -8,6 +8,7 @@ use llmp_data::Context;
 use llmp_data::tokens::{ShardWriter, TokenShard};
 use llmp_nn::Architecture;
 use llmp_stdlib::arg::{BatchSize, Length};
+use llmp_stdlib::{Arg, Call, Record, Value, literal};
 use llmp_train::budget::Goal;
 use llmp_train::folder::Vocabulary;
 use llmp_train::kinds::decoder::Decoder;
@@ -168,6 +169,22 @@ pub fn stage() -> Stage {
         seed: 7,
         replicate: 0,
     }
+}
+
+/// An optimizer as a program writes it.
+pub fn optimizer(name: &str, changes: &[(&str, &str)]) -> Optimizer {
+    let signature = Optimizer::FAMILY.get(name).expect("an optimizer");
+    let default =
+        |p: &llmp_stdlib::Param| Some((p.name.to_owned(), literal::parse(p.default?).expect("a literal")));
+    let mut args: Record = signature.params.iter().filter_map(default).collect();
+    for (name, text) in changes {
+        assert!(
+            args.insert((*name).into(), literal::parse(text).expect("a literal")).is_some(),
+            "no setting {name}"
+        );
+    }
+    assert_eq!((signature.check)(&args), Vec::new());
+    Optimizer::read(&Value::Call(Call { name: name.into(), args })).expect("a literal")
 }
 
 /// Every file below a folder with its bytes, hidden ones included.
