@@ -68,9 +68,12 @@ fn training_goes_on_from_a_folder_whose_sizes_the_plan_does_not_know() {
 
 source books = text("books/*.txt")
 model given = hf("release/out")
-pretrain on { from = given, data = books, tokens = 2k, context = 64, batch = 8 sequences }
+pretrain on { from = given, data = books, tokens = 2k, context = 64, batch = 8 sequences, schedule = constant(1e-3) }
 release more { model = on }
 "#;
+    project.write("main.llmp", on.replace(", schedule = constant(1e-3)", ""));
+    let said = text(&project.llmp(&["run", "main.llmp"]).stderr);
+    assert!(said.contains("LLMP0703") && said.contains("the rate has no default"), "{said}");
     project.write("main.llmp", on);
     project.run();
     let moved = worst(&scores(&project, "release/out"), &scores(&project, "release/more"));
