@@ -54,6 +54,11 @@ pub(super) fn course(view: &View<'_>) -> Option<Course> {
     Course::new(goal(view)?, view.read("batch").as_ref(), &context(view)?, None)
 }
 
+/// Whether the length of a stage is known only when its documents are counted.
+pub(super) fn in_epochs(view: &View<'_>) -> bool {
+    matches!(goal(view), Some(Goal::Epochs(_))) && course(view).is_none()
+}
+
 /// Rules over length, batch and context.
 pub(super) fn check_length(view: &View<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
