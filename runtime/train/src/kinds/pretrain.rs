@@ -106,6 +106,7 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = check_model(view).into_iter().collect();
     problems.extend(check_context(view));
     problems.extend(training::check_length(view));
+    problems.extend(training::check_optimizer(view));
     problems.extend(schedule::check(view));
     problems.extend(schedule::check_order(view));
     problems.extend(chain::check_upcycle(view));
