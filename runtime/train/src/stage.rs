@@ -9,7 +9,7 @@ use crate::budget::{Budget, Goal};
 use crate::kinds::decoder::{Decoder, field};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
-use crate::settings::{Accumulate, Attention, Precision, Times};
+use crate::settings::{Accumulate, Attention, Clip, Precision, Times};
 
 /// The operation's name in a plan.
 pub const OP: &str = "pretrain";
@@ -55,8 +55,8 @@ pub struct Stage {
     pub schedule: Schedule,
     /// Steps of the schedule that earlier stages have done.
     pub schedule_done: u64,
-    /// Largest gradient norm.
-    pub clip: Option<f64>,
+    /// How gradients are kept short.
+    pub clip: Option<Clip>,
     /// What a token sees of its row.
     pub attention: Attention,
     /// How documents become rows.

@@ -13,7 +13,8 @@ use llmp_stdlib::Event;
 use llmp_stdlib::arg::Length;
 use llmp_train::budget::Goal;
 use llmp_train::schedules::Schedule;
-use llmp_train::settings::{Accumulate, Every, Interval, Precision, Times};
+use llmp_train::settings::{Accumulate, Clip, Every, Interval, Precision, Times};
+use llmp_train::stage::Stage;
 use llmp_train::{Host, TrainError};
 
 #[test]
@@ -118,7 +119,7 @@ fn one_thread_and_two_give_the_same_bytes() {
 #[test]
 fn products_in_bf16_train_and_go_on_to_the_same_bytes() {
     let stand = Stand::new();
-    let stage = llmp_train::stage::Stage { precision: Precision::Bf16, ..stage() };
+    let stage = Stage { precision: Precision::Bf16, ..stage() };
     stand.run(&stage, "whole", &Host::quiet()).unwrap();
     let stop = AtomicBool::new(false);
     let event = |event: Event| {
@@ -199,6 +200,25 @@ fn an_optimizer_leaves_alone_what_it_is_not_given() {
     stage.optimizer = optimizer("adamw", &[("on", "[\"blocks.7\"]")]);
     let error = stand.run(&stage, "none", &Host::quiet()).unwrap_err();
     assert!(error.to_string().contains("`blocks.7`"), "{error}");
+}
+
+#[test]
+fn a_gradient_clipped_by_value_moves_no_weight_further() {
+    let stand = Stand::new();
+    let mut stage = stage();
+    stage.goal = Goal::Steps(1);
+    stage.optimizer = optimizer("sgd", &[]);
+    let Schedule::Cosine(cosine) = &mut stage.schedule else { panic!("another schedule") };
+    (cosine.peak, cosine.warmup) = (1.0, Length::Steps(0));
+    let furthest = |clip: Clip, name: &str| {
+        let stage = Stage { clip: Some(clip), ..stage.clone() };
+        stand.run(&stage, name, &Host::quiet()).unwrap();
+        let end = llmp_nn::Model::load(&stand.path(name)).unwrap();
+        let start = llmp_nn::Model::init(end.spec().clone(), stage.stream("init")).unwrap().to_flat();
+        start.iter().zip(end.to_flat()).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+    };
+    let (value, norm) = (furthest(Clip::Value(1e-3), "value"), furthest(Clip::Norm(1e9), "norm"));
+    assert!((value - 1e-3).abs() < 1e-6 && norm > 1e-2, "{value} {norm}");
 }
 
 #[test]

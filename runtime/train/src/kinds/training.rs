@@ -54,6 +54,22 @@ pub(super) fn course(view: &View<'_>) -> Option<Course> {
     Course::new(goal(view)?, view.read("batch").as_ref(), &context(view)?, None)
 }
 
+/// Whether the length of a stage is known only when its documents are counted.
+pub(super) fn in_epochs(view: &View<'_>) -> bool {
+    matches!(goal(view), Some(Goal::Epochs(_))) && course(view).is_none()
+}
+
+/// Paths that an optimizer is told to update and the model does not have.
+pub(super) fn check_optimizer(view: &View<'_>) -> Option<Problem> {
+    let sizes = Known::of(view)?.sizes?;
+    let path = view.read::<Optimizer>("optimizer")?.unknown_path(&sizes)?;
+    let names: Vec<String> = sizes.params().into_iter().map(|p| p.name).collect();
+    let near = names.iter().find(|name| name.starts_with("blocks.0.")).or(names.first());
+    let message = format!("the model has no parameter `{path}`, nor any below it");
+    let help = format!("parameters are called as `{}`; `*` stands for one part", near.map_or("norm", |n| n));
+    Some(Problem::error("LLMP0209", "optimizer.on", message).help(help))
+}
+
 /// Rules over length, batch and context.
 pub(super) fn check_length(view: &View<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();

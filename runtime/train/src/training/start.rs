@@ -107,6 +107,8 @@ fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
     let unknown = || TrainError::Settings("the length of the stage is not known".to_owned());
     let budget: Budget = stage.budget(available).ok_or_else(unknown)?;
     let (warmup, over) = budget.schedule(&stage.schedule, Some(available)).ok_or_else(unknown)?;
+    let steps_of = |length| budget.steps_of(length, Some(available));
+    let schedule = stage.schedule.in_steps(steps_of).ok_or_else(unknown)?;
     if warmup > stage.schedule_done + budget.steps() {
         let message = format!("the warm-up takes {warmup} steps, the stage has {}", budget.steps());
         return Err(TrainError::Settings(message));
@@ -115,7 +117,7 @@ fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
         Accumulate::Auto => micro_rows(budget.rows, budget.context),
         Accumulate::Parts(parts) => budget.rows.div_ceil(parts.max(1)),
     };
-    Ok(Plan { budget, warmup, over, micro: micro as usize })
+    Ok(Plan { budget, schedule, warmup, over, micro: micro as usize })
 }
 
 /// Weights of another stage; only the number of positions and how they are turned may differ.
