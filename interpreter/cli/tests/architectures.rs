@@ -54,8 +54,7 @@ fn trains(like: &str, settings: &str, then: &str, config: &[(&str, Value)]) {
     let (first, last) = (losses[0], losses[losses.len() - 1]);
     assert!(losses.len() >= 30 && last < first - 0.3, "{like}: {losses:?}");
     let folder = project.path("release/out");
-    let written: Value =
-        serde_json::from_slice(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
+    let written: Value = serde_json::from_slice(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
     for (key, wanted) in config {
         assert_eq!(&written[key], wanted, "{like}: {key}");
     }
