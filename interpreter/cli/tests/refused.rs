@@ -23,3 +23,16 @@ fn nothing_is_started_when_the_last_step_cannot_run() {
     let events = common::events(&project.llmp(&["run", "main.llmp", "--format", "json"]));
     assert_eq!((events.len(), events[0]["code"].as_str()), (1, Some("LLMP0703")));
 }
+
+#[test]
+fn a_device_that_is_not_there_is_said_before_anything_starts() {
+    let project = Project::new();
+    // No machine has so many, with a driver or without.
+    for device in ["cuda:4096", "tpu"] {
+        let output = project.llmp(&["run", "main.llmp", "--device", device]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("LLMP1203") && said.contains("--device cpu"), "{said}");
+        assert!(!project.path(".llmp").exists());
+    }
+}
