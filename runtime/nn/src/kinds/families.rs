@@ -97,7 +97,7 @@ llmp_stdlib::choices! {
     NormPlace = "norm place" {
         /// Before attention and feed-forward.
         Pre = "pre",
-        /// After them.
+        /// After them, on what they add to the residual stream (OLMo 2).
         Post = "post",
         /// Before and after.
         Sandwich = "sandwich",
@@ -198,7 +198,7 @@ llmp_stdlib::choices! {
     QkPlace = "place of the norm" {
         /// Before (Qwen3, Gemma 3).
         Before = "before_rope",
-        /// After (Apple's public code, nanochat).
+        /// After (Apple's public code, nanochat). Scores then depend on positions, not on their differences only.
         After = "after_rope",
     }
 }

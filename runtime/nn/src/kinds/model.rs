@@ -70,7 +70,8 @@ llmp_stdlib::def! {
         embedding_scale: Option<Rational> = "none",
         /// Experts in place of the feed-forward of every block.
         experts: Option<Experts> = "none",
-        /// Share of activations dropped in training.
+        /// Share of activations dropped in training: of the embedding, and of what attention and feed-forward add to the
+        /// residual stream.
         dropout: Rational = "0",
         /// Positions.
         @binary context: usize,
