@@ -378,3 +378,45 @@ llmp_stdlib::choices! {
         F16 = "f16",
     }
 }
+
+llmp_stdlib::def! {
+    /// Every element of the gradient is kept within `-largest` to `largest`.
+    ///
+    /// ```llmp
+    /// clip = by_value(0.1)
+    /// ```
+    ByValue = "by_value", rev 1, check check_by_value {
+        /// The largest size of an element.
+        largest: f64,
+    }
+}
+
+fn check_by_value(it: &ByValue) -> Vec<Problem> {
+    let good = it.largest > 0.0;
+    let problem = || Problem::error("LLMP0209", "largest", "the largest element must be above 0");
+    (!good).then(problem).into_iter().collect()
+}
+
+llmp_stdlib::family! {
+    /// Another way to keep gradients short than by their norm.
+    Clipping = "clipping" { ByValue }
+}
+
+/// How gradients are kept short.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Clip {
+    /// They are scaled down together to this norm.
+    Norm(f64),
+    /// Each element is kept within this.
+    Value(f64),
+}
+
+impl Arg for Clip {
+    const TY: Ty = Ty::OneOf(&[f64::TY, Clipping::TY]);
+    fn read(value: &Value) -> Result<Self, String> {
+        match f64::read(value) {
+            Ok(norm) => Ok(Clip::Norm(norm)),
+            Err(_) => Clipping::read(value).map(|Clipping::ByValue(it)| Clip::Value(it.largest)),
+        }
+    }
+}

@@ -13,7 +13,8 @@ use llmp_stdlib::Event;
 use llmp_stdlib::arg::Length;
 use llmp_train::budget::Goal;
 use llmp_train::schedules::Schedule;
-use llmp_train::settings::{Accumulate, Every, Interval, Times};
+use llmp_train::settings::{Accumulate, Clip, Every, Interval, Precision, Times};
+use llmp_train::stage::Stage;
 use llmp_train::{Host, TrainError};
 
 #[test]
@@ -116,6 +117,26 @@ fn one_thread_and_two_give_the_same_bytes() {
 }
 
 #[test]
+fn products_in_bf16_train_and_go_on_to_the_same_bytes() {
+    let stand = Stand::new();
+    let stage = Stage { precision: Precision::Bf16, ..stage() };
+    stand.run(&stage, "whole", &Host::quiet()).unwrap();
+    let stop = AtomicBool::new(false);
+    let event = |event: Event| {
+        if let Event::Loss { at, .. } = event {
+            stop.store(at == 5, Ordering::Relaxed);
+        }
+    };
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let host = Host { event: &event, stop: &stop, ..Host::quiet() };
+    assert!(matches!(one.install(|| stand.run(&stage, "cut", &host)), Err(TrainError::Stopped)));
+    one.install(|| stand.run(&stage, "cut", &Host::quiet())).unwrap();
+    assert!(content(&stand.path("whole")) == content(&stand.path("cut")));
+    stand.run(&self::stage(), "f32", &Host::quiet()).unwrap();
+    assert!(content(&stand.path("f32")) != content(&stand.path("cut")), "the products were not in bf16");
+}
+
+#[test]
 fn every_optimizer_goes_on_to_the_same_bytes_and_lowers_the_loss() {
     let stand = Stand::new();
     const SIMPLE: (&str, &str) = ("mup", "simple(base_width = 16)");
@@ -182,6 +203,25 @@ fn an_optimizer_leaves_alone_what_it_is_not_given() {
 }
 
 #[test]
+fn a_gradient_clipped_by_value_moves_no_weight_further() {
+    let stand = Stand::new();
+    let mut stage = stage();
+    stage.goal = Goal::Steps(1);
+    stage.optimizer = optimizer("sgd", &[]);
+    let Schedule::Cosine(cosine) = &mut stage.schedule else { panic!("another schedule") };
+    (cosine.peak, cosine.warmup) = (1.0, Length::Steps(0));
+    let furthest = |clip: Clip, name: &str| {
+        let stage = Stage { clip: Some(clip), ..stage.clone() };
+        stand.run(&stage, name, &Host::quiet()).unwrap();
+        let end = llmp_nn::Model::load(&stand.path(name)).unwrap();
+        let start = llmp_nn::Model::init(end.spec().clone(), stage.stream("init")).unwrap().to_flat();
+        start.iter().zip(end.to_flat()).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+    };
+    let (value, norm) = (furthest(Clip::Value(1e-3), "value"), furthest(Clip::Norm(1e9), "norm"));
+    assert!((value - 1e-3).abs() < 1e-6 && norm > 1e-2, "{value} {norm}");
+}
+
+#[test]
 fn a_checkpoint_of_another_optimizer_does_not_go_on() {
     let stand = Stand::new();
     let stop = AtomicBool::new(true);
@@ -190,7 +230,7 @@ fn a_checkpoint_of_another_optimizer_does_not_go_on() {
     for (name, settings) in [("lion", [].as_slice()), ("sgd", &[]), ("muon", &[])] {
         stage.optimizer = optimizer(name, settings);
         let error = stand.run(&stage, "run", &Host::quiet()).unwrap_err();
-        assert!(error.code() == "LLMP1203" && error.to_string().contains("optimizer"), "{error}");
+        assert!(error.code() == "LLMP1301" && error.to_string().contains("optimizer"), "{error}");
     }
 }
 
@@ -226,7 +266,7 @@ fn other_arithmetic_and_other_sizes_do_not_go_on() {
     let first = Host { stop: &stop, numerics: "avx512", ..Host::quiet() };
     assert!(matches!(stand.run(&stage(), "run", &first), Err(TrainError::Stopped)));
     let error = stand.run(&stage(), "run", &Host { numerics: "neon", ..Host::quiet() }).unwrap_err();
-    assert!(error.to_string().contains("made with avx512") && error.code() == "LLMP1203", "{error}");
+    assert!(error.to_string().contains("made with avx512") && error.code() == "LLMP1301", "{error}");
     let mut wider = stage();
     wider.model.spec.ffn.hidden = 96;
     let error = stand.run(&wider, "run", &Host { numerics: "avx512", ..Host::quiet() }).unwrap_err();

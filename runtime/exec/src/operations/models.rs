@@ -28,19 +28,13 @@ mod with_kernels {
 
     /// A training error as a failure.
     pub(crate) fn train_failure(error: TrainError) -> Failure {
-        let words = error.to_string();
         match error {
             TrainError::Stopped => Failure::stopped(),
             TrainError::Data(error) => super::super::data_failure(error),
-            TrainError::Model(_) | TrainError::Tokenizer { .. } => Failure::new("LLMP1101", words),
-            TrainError::Io { .. } => Failure::new("LLMP1303", words),
-            TrainError::Checkpoint { ref path, .. } => {
-                let help = format!("remove {} to train this stage from its beginning", path.display());
-                Failure::new("LLMP1301", words).help(help)
+            error => {
+                let failure = Failure::new(error.code(), error.to_string());
+                error.help().into_iter().fold(failure, |failure, help| failure.help(help))
             }
-            TrainError::NotFinite { .. } => Failure::new("LLMP1201", words)
-                .help("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`"),
-            TrainError::DataEnded { .. } | TrainError::Settings(_) => Failure::new("LLMP1201", words),
         }
     }
 

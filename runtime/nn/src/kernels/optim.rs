@@ -150,6 +150,15 @@ pub fn scale(flat: &mut [f32], factor: f32) {
     });
 }
 
+/// Keeps every element within `-most` to `most`.
+pub fn limit(flat: &mut [f32], most: f32) {
+    flat.par_chunks_mut(CHUNK).for_each(|chunk| {
+        for x in chunk {
+            *x = x.clamp(-most, most);
+        }
+    });
+}
+
 /// Settings of one AdamW update (Loshchilov and Hutter 2019); decay is `lr * weight_decay` as in PyTorch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamW {

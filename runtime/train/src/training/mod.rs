@@ -25,6 +25,8 @@ use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::optimizers::{self, Memory};
+use crate::schedules::Schedule;
+use crate::settings::Clip;
 use crate::stage::Stage;
 
 use checkpoint::Checkpoints;
@@ -76,6 +78,8 @@ pub(crate) struct State {
 /// Facts of a stage that do not change while it runs.
 pub(crate) struct Plan {
     pub(crate) budget: Budget,
+    /// The schedule with all its lengths in steps.
+    pub(crate) schedule: Schedule,
     pub(crate) warmup: u64,
     pub(crate) over: u64,
     pub(crate) micro: usize,
@@ -176,13 +180,17 @@ fn step(
 
     let norm = optim::global_norm(grads.flat());
     check_finite(state, grads, loss, norm, host)?;
-    if let Some(factor) = stage.clip.map(|clip| clip / (norm + 1e-6)).filter(|factor| *factor < 1.0) {
-        optim::scale(grads.flat_mut(), factor as f32);
+    match stage.clip {
+        Some(Clip::Norm(most)) if norm + 1e-6 > most => {
+            optim::scale(grads.flat_mut(), (most / (norm + 1e-6)) as f32);
+        }
+        Some(Clip::Value(most)) => optim::limit(grads.flat_mut(), most as f32),
+        Some(Clip::Norm(_)) | None => {}
     }
 
-    let lr = stage.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
+    let lr = plan.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
     if !stage.optimizer.rule().leaves_out(norm) {
-        let pace = optimizers::Pace { rate: lr, schedule: lr / stage.schedule.shape().ramp().peak };
+        let pace = optimizers::Pace { rate: lr, schedule: lr / plan.schedule.shape().ramp().peak };
         optimizers::update(&stage.optimizer, pace, &mut state.model, grads, &mut state.memory)?;
     }
     state.done += 1;
