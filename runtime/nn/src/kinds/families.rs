@@ -253,7 +253,8 @@ llmp_stdlib::def! {
 llmp_stdlib::def! {
     /// Experts cut from the feed-forwards of a trained dense model of the same sizes ("diversified upcycling", Qwen 2): its
     /// hidden units are repeated until they fill the experts, shuffled within each copy, and a part of every expert is
-    /// drawn anew. Everything else is copied.
+    /// drawn anew. The shared experts take the units in their order and keep them. Everything else is copied; the router is
+    /// drawn.
     Upcycle = "upcycle", rev 1 {
         /// The trained dense model.
         from: ModelRef,

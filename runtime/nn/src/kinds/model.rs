@@ -125,7 +125,7 @@ fn count(view: &View<'_>, pick: fn(&ModelCost) -> u64) -> Option<Value> {
 }
 
 /// The operation that opens a model folder: weights, tokenizer, sizes.
-pub(super) const OPEN: (&str, u32) = ("open_model", 1);
+pub(super) const OPEN: (&str, u32) = (llmp_stdlib::registry::OPEN_MODEL, 1);
 
 /// The operation that makes experts from a dense model.
 pub(super) const UPCYCLE: (&str, u32) = ("upcycle", 2);
