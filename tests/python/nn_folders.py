@@ -8,6 +8,7 @@ llmp reads the folder and scores a text; then it releases the model (f32, and in
 wrote. The three must agree. `--keep FOLDER` keeps the folders of transformers, for gguf_parity.py.
 """
 import argparse
+import copy
 import json
 import shutil
 import subprocess
@@ -103,6 +104,9 @@ def perturbed(name, config):
 
 
 def logprobs(model, ids):
+    """In 64 bits, so that what is left of a difference is our rounding; mixtures of experts know 32 bits only."""
+    if not hasattr(model.config, "num_experts"):
+        model = copy.deepcopy(model).double()
     with torch.no_grad():
         logits = model(torch.tensor([ids])).logits[0].double()
     return logits[:-1].log_softmax(-1).gather(1, torch.tensor(ids[1:])[:, None])[:, 0], logits.abs().max().item()

@@ -14,7 +14,9 @@ pub fn class(device: &str) -> Numerics {
 
 #[cfg(target_arch = "x86_64")]
 fn instruction_set() -> &'static str {
-    if std::is_x86_feature_detected!("avx512bw") {
+    if std::is_x86_feature_detected!("avx512bf16") {
+        "avx512bf16"
+    } else if std::is_x86_feature_detected!("avx512bw") {
         "avx512"
     } else if std::is_x86_feature_detected!("fma") {
         "avx2"

@@ -3,7 +3,7 @@
 #
 #     runtime/nn/cuda/toolchain.sh target/cuda
 #     . target/cuda/env
-#     cargo build --workspace --bin llmp --features llmp/cuda --target-dir target/cuda/build
+#     cargo build --workspace --bin llmp --features llmp/cuda
 #
 # The compiler comes from the Python index (about 200 MB). The driver, cuBLAS and NVRTC are stood in for by small static
 # libraries (shims.py) that look for the real ones when the program starts, so that one binary runs everywhere.

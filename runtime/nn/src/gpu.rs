@@ -76,12 +76,13 @@ mod present {
         /// Errors: no such name or GPU, no driver, a build without CUDA.
         pub fn open(name: &str) -> Result<Option<Gpu>, NnError> {
             let Some(ordinal) = ordinal(name)? else { return Ok(None) };
-            let refused = |reason: String| NnError::Device { op: OP, reason };
+            let refused = |reason: String| NnError::Input { op: OP, reason };
             // dfdx asks without looking whether there is a driver, and panics.
-            result::init().map_err(|e| refused(format!("no CUDA driver that works: {e}")))?;
-            let count = result::device::get_count().map_err(|e| refused(e.to_string()))?;
+            result::init()
+                .map_err(|e| refused(format!("there is no CUDA driver here that works ({:?})", e.0)))?;
+            let count = result::device::get_count().map_err(|e| refused(format!("{:?}", e.0)))?;
             if ordinal >= usize::try_from(count).unwrap_or(0) {
-                return Err(refused(format!("that there is no `{name}`: this machine has {count} GPUs")));
+                return Err(refused(format!("there is no `{name}`: this machine has {count} GPUs")));
             }
             let device = Cuda::try_build(ordinal, 0).map_err(|e| refused(format!("{e:?}")))?;
             Ok(Some(Gpu { device }))

@@ -191,6 +191,9 @@ fn both_versions_agree_and_no_thread_changes_a_bit() {
         assert!((loss / other - 1.0).abs() < 1e-5 && (balanced / other_balanced - 1.0).abs() < 1e-5);
         let d = difference(fused.flat(), composed.flat());
         assert!(d < 2e-5, "{d:e}");
+        let (rounded, _, bf16) = run(&model.clone().with_path(Path::Bf16));
+        let d = difference(bf16.flat(), fused.flat());
+        assert!((rounded / loss - 1.0).abs() < 0.02 && d > 1e-5 && d < 0.05, "bf16: {rounded}, {d:e}");
         let threads: Vec<Vec<f32>> = [1, 3].map(|n| on_threads(n, || run(&model).2.flat().to_vec())).into();
         assert!(threads[0] == threads[1]);
     }

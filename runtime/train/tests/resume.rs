@@ -13,7 +13,7 @@ use llmp_stdlib::Event;
 use llmp_stdlib::arg::Length;
 use llmp_train::budget::Goal;
 use llmp_train::schedules::Schedule;
-use llmp_train::settings::{Accumulate, Clip, Every, Interval, Times};
+use llmp_train::settings::{Accumulate, Clip, Every, Interval, Precision, Times};
 use llmp_train::stage::Stage;
 use llmp_train::{Host, TrainError};
 
@@ -117,6 +117,26 @@ fn one_thread_and_two_give_the_same_bytes() {
 }
 
 #[test]
+fn products_in_bf16_train_and_go_on_to_the_same_bytes() {
+    let stand = Stand::new();
+    let stage = llmp_train::stage::Stage { precision: Precision::Bf16, ..stage() };
+    stand.run(&stage, "whole", &Host::quiet()).unwrap();
+    let stop = AtomicBool::new(false);
+    let event = |event: Event| {
+        if let Event::Loss { at, .. } = event {
+            stop.store(at == 5, Ordering::Relaxed);
+        }
+    };
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let host = Host { event: &event, stop: &stop, ..Host::quiet() };
+    assert!(matches!(one.install(|| stand.run(&stage, "cut", &host)), Err(TrainError::Stopped)));
+    one.install(|| stand.run(&stage, "cut", &Host::quiet())).unwrap();
+    assert!(content(&stand.path("whole")) == content(&stand.path("cut")));
+    stand.run(&self::stage(), "f32", &Host::quiet()).unwrap();
+    assert!(content(&stand.path("f32")) != content(&stand.path("cut")), "the products were not in bf16");
+}
+
+#[test]
 fn every_optimizer_goes_on_to_the_same_bytes_and_lowers_the_loss() {
     let stand = Stand::new();
     const SIMPLE: (&str, &str) = ("mup", "simple(base_width = 16)");
@@ -210,7 +230,7 @@ fn a_checkpoint_of_another_optimizer_does_not_go_on() {
     for (name, settings) in [("lion", [].as_slice()), ("sgd", &[]), ("muon", &[])] {
         stage.optimizer = optimizer(name, settings);
         let error = stand.run(&stage, "run", &Host::quiet()).unwrap_err();
-        assert!(error.code() == "LLMP1203" && error.to_string().contains("optimizer"), "{error}");
+        assert!(error.code() == "LLMP1301" && error.to_string().contains("optimizer"), "{error}");
     }
 }
 
@@ -246,7 +266,7 @@ fn other_arithmetic_and_other_sizes_do_not_go_on() {
     let first = Host { stop: &stop, numerics: "avx512", ..Host::quiet() };
     assert!(matches!(stand.run(&stage(), "run", &first), Err(TrainError::Stopped)));
     let error = stand.run(&stage(), "run", &Host { numerics: "neon", ..Host::quiet() }).unwrap_err();
-    assert!(error.to_string().contains("made with avx512") && error.code() == "LLMP1203", "{error}");
+    assert!(error.to_string().contains("made with avx512") && error.code() == "LLMP1301", "{error}");
     let mut wider = stage();
     wider.model.spec.ffn.hidden = 96;
     let error = stand.run(&wider, "run", &Host { numerics: "avx512", ..Host::quiet() }).unwrap_err();

@@ -17,7 +17,7 @@ use crate::progress::Terminal;
 static STOP: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn run(args: &Run, color: Color) -> Exit {
-    let Some(planned) = load::plan_frozen(&args.file, &args.reading, args.frozen, color) else {
+    let Some(planned) = load::plan_frozen(&args.file, &args.items, &args.reading, args.frozen, color) else {
         return Exit::Failed;
     };
     if !planned.plan.lacks.is_empty() {

@@ -28,19 +28,13 @@ mod with_kernels {
 
     /// A training error as a failure.
     pub(crate) fn train_failure(error: TrainError) -> Failure {
-        let words = error.to_string();
         match error {
             TrainError::Stopped => Failure::stopped(),
             TrainError::Data(error) => super::super::data_failure(error),
-            TrainError::Model(_) | TrainError::Tokenizer { .. } => Failure::new("LLMP1101", words),
-            TrainError::Io { .. } => Failure::new("LLMP1303", words),
-            TrainError::Checkpoint { ref path, .. } => {
-                let help = format!("remove {} to train this stage from its beginning", path.display());
-                Failure::new("LLMP1301", words).help(help)
+            error => {
+                let failure = Failure::new(error.code(), error.to_string());
+                error.help().into_iter().fold(failure, |failure, help| failure.help(help))
             }
-            TrainError::NotFinite { .. } => Failure::new("LLMP1201", words)
-                .help("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`"),
-            TrainError::DataEnded { .. } | TrainError::Settings(_) => Failure::new("LLMP1201", words),
         }
     }
 
@@ -53,6 +47,7 @@ mod with_kernels {
         let begin = Instant::now();
         let clock = || begin.elapsed().as_secs_f64();
         let numerics = serde_json::json!(crate::numerics::class(work.options.device.name())).to_string();
+        let gpu = work.options.device.gpu()?;
         let host = Host {
             step: &name,
             clock: &clock,
@@ -60,7 +55,7 @@ mod with_kernels {
             event: work.emit,
             failpoint: work.options.hook,
             numerics: &numerics,
-            gpu: work.options.device.gpu(),
+            gpu: gpu.as_ref(),
         };
         run(&host).map_err(train_failure)
     }

@@ -76,8 +76,9 @@ impl Kernels for Cpu {
         router_ec: &T2<Self>,
         experts: &T1<Self>,
         routing: &moe::Routing,
+        precision: Precision,
     ) -> Res<moe::Routed<Self, T>, Self> {
-        moe::cpu::moe(x_nc, router_ec, experts, routing)
+        moe::cpu::moe(x_nc, router_ec, experts, routing, precision)
     }
 
     fn add<T: Tape<f32, Self> + Merge<T>>(a_nc: T2<Self, T>, b_nc: T2<Self, T>) -> Res<T2<Self, T>, Self> {

@@ -120,12 +120,13 @@ pub trait Kernels: Device<f32> {
         dropout::composed(x_nc, drop)
     }
 
-    /// A mixture of experts: [`moe::composed`].
+    /// A mixture of experts: [`moe::composed`], which knows 32 bits only.
     fn moe<T: Tape<f32, Self> + Merge<T>>(
         x_nc: T2<Self, T>,
         router_ec: &T2<Self>,
         experts: &T1<Self>,
         routing: &moe::Routing,
+        _: Precision,
     ) -> Res<moe::Routed<Self, T>, Self> {
         moe::composed(x_nc, router_ec, experts, routing)
     }

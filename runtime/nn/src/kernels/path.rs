@@ -144,7 +144,8 @@ impl Path {
         routing: &moe::Routing,
     ) -> Res<moe::Routed<D, T>, D> {
         match self {
-            Self::Fused | Self::Bf16 => D::moe(x, router, experts, routing),
+            Self::Fused => D::moe(x, router, experts, routing, Precision::F32),
+            Self::Bf16 => D::moe(x, router, experts, routing, Precision::Bf16),
             Self::Composed => moe::composed(x, router, experts, routing),
         }
     }

@@ -168,11 +168,11 @@ fn flops_follow_the_one_formula() {
 }
 
 #[test]
-fn only_what_the_runtime_has_is_run() {
+fn every_published_model_is_run() {
     for family in COUNTED {
         for (size, sizes, _) in golden(family) {
             let lacks = sizes.lacks();
-            assert_eq!(lacks.is_empty(), family != Family::Qwen2Moe, "{family:?} {size}: {lacks:?}");
+            assert!(lacks.is_empty(), "{family:?} {size}: {lacks:?}");
         }
     }
 }

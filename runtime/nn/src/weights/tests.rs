@@ -249,6 +249,7 @@ fn gguf_files_of_three_families_come_back() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("m.gguf");
     let llama3 = Stretch::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 8192 };
+    let short = Stretch::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 64 };
     let yarn =
         Stretch::Yarn { factor: 4.0, original: 32, fast: 32.0, slow: 1.0, attention: 0.1 * 4f64.ln() + 1.0 };
     let round = Architecture { width: 64, heads: 4, kv_heads: 2, head_dim: 16, ..tiny() };
@@ -256,6 +257,7 @@ fn gguf_files_of_three_families_come_back() {
     let cases = [
         tiny(),
         Architecture { tied: false, order: stretched(llama3), ..tiny() },
+        Architecture { head_dim: 32, order: stretched(short), ..tiny() },
         Architecture { bias: true, ..tiny() },
         Architecture { qkv_bias: true, order: stretched(yarn), ..tiny() },
         gemma2(),

@@ -10,7 +10,7 @@ use super::{item_name, model, schedule};
 use crate::budget::{Goal, micro_rows};
 use crate::course::{Batch, Context, Course};
 use crate::optimizers::Optimizer;
-use crate::settings::{Accumulate, Epochs, Flops, Precision, Recompute, Steps};
+use crate::settings::{Accumulate, Epochs, Flops, Recompute, Steps};
 use crate::stage;
 
 /// The longest sequences of a stage that names them.
@@ -112,19 +112,13 @@ fn check_ramp(view: &View<'_>) -> Option<Problem> {
 
 /// The largest number of rows and positions that go through the model at once.
 fn largest_pass(view: &View<'_>, course: &Course) -> Pass {
-    let bf16 = view.read::<Precision>("precision") == Some(Precision::Bf16);
     let rows = |leg: &crate::course::Leg| match view.read::<Accumulate>("accumulate") {
         Some(Accumulate::Parts(parts)) => leg.rows().div_ceil(parts.max(1)),
         Some(Accumulate::Auto) | None => micro_rows(leg.rows(), leg.context),
     };
     let largest = course.0.iter().map(|leg| (rows(leg), leg.context));
     let (rows, length) = largest.max_by_key(|(rows, length)| rows.saturating_mul(*length)).unwrap_or((1, 1));
-    Pass {
-        rows,
-        length,
-        bytes: if bf16 { 2 } else { 4 },
-        recompute: view.read::<Recompute>("recompute").is_some(),
-    }
+    Pass { rows, length, bytes: 4, recompute: view.read::<Recompute>("recompute").is_some() }
 }
 
 /// Tokens, steps, FLOPs and memory of training a model of these sizes.
@@ -133,9 +127,8 @@ pub(super) fn cost_of(view: &View<'_>, sizes: &Architecture) -> Option<StageCost
     let pass = largest_pass(view, &course);
     let optimizer = view.read::<Optimizer>("optimizer");
     let state = optimizer.map_or_else(|| 8 * sizes.parameters(), |o| o.state_bytes(sizes));
-    // Weights and gradients in f32 beside the optimizer's state; in bf16 a copy of the weights as well.
-    let each = if pass.bytes == 2 { 10 } else { 8 };
-    let weights = sizes.parameters().saturating_mul(each);
+    // Weights and gradients in f32 beside the optimizer's state; bf16 is a format of products, not of what is kept.
+    let weights = sizes.parameters().saturating_mul(8);
     let activations = sizes.activation_bytes(pass);
     // A checkpoint holds weights and state; the result holds weights alone.
     let kept = view.read::<u64>("keep").unwrap_or(1).max(1);
@@ -292,9 +285,6 @@ fn parts(data: Output, tokenizer: &Port, planner: &mut dyn Planner) -> Result<Ve
 /// Settings that one of the kinds asks for and this version's training loop does not have.
 pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if view.read::<Precision>("precision") == Some(Precision::Bf16) {
-        problems.push(super::unavailable("precision", "training in bf16", "f32"));
-    }
     if view.read::<f64>("z_loss").is_some_and(|z| z != 0.0) {
         problems.push(super::unavailable("z_loss", "a z-loss", "0"));
     }
@@ -303,7 +293,6 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
         ("evaluate", "evaluation during a stage"),
         ("sample", "a sample during a stage"),
         ("on_spike", "a spike policy"),
-        ("position", "a change of positions"),
     ];
     let asked = whats.iter().filter(|w| view.get(w.0).is_some());
     problems.extend(asked.map(|w| super::unavailable(w.0, w.1, "none")));

@@ -16,7 +16,7 @@ use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::optimizers::Memory;
-use crate::settings::Accumulate;
+use crate::settings::{Accumulate, Precision};
 use crate::stage::{Source, Stage};
 
 /// The first state of a stage, and its lengths in steps.
@@ -39,7 +39,7 @@ pub(super) fn start(
             let reason = "it belongs to a stage with another model or length".to_owned();
             return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
         }
-        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?;
+        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?.with_path(kernels(stage));
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
@@ -52,7 +52,8 @@ pub(super) fn start(
     let model = match inputs.from {
         Some(path) => continued(path, spec)?,
         None => Model::init(spec, stage.stream("init"))?,
-    };
+    }
+    .with_path(kernels(stage));
     if let Some(path) = stage.optimizer.unknown_path(model.spec()) {
         return Err(TrainError::Settings(format!("`on` names `{path}`, the model has no such parameter")));
     }
@@ -137,4 +138,12 @@ fn continued(path: &Path, spec: Architecture) -> Result<Model> {
         return Err(TrainError::Settings(message));
     }
     Ok(Model::from_flat(Cpu::default(), spec, &model.to_flat())?)
+}
+
+/// The kernels of a stage's number format.
+fn kernels(stage: &Stage) -> llmp_nn::Path {
+    match stage.precision {
+        Precision::F32 => llmp_nn::Path::Fused,
+        Precision::Bf16 => llmp_nn::Path::Bf16,
+    }
 }

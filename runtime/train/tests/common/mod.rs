@@ -14,7 +14,7 @@ use llmp_train::folder::Vocabulary;
 use llmp_train::kinds::decoder::Decoder;
 use llmp_train::optimizers::{AdamW, Coupling, Optimizer};
 use llmp_train::schedules::{Cosine, Over, Schedule};
-use llmp_train::settings::{Accumulate, Attention, Clip, Every, Interval, Times};
+use llmp_train::settings::{Accumulate, Attention, Clip, Every, Interval, Precision, Times};
 use llmp_train::stage::{Source, Stage};
 use llmp_train::training::{Inputs, Summary, train};
 use llmp_train::{Host, TrainError};
@@ -163,6 +163,7 @@ pub fn stage() -> Stage {
         clip: Some(Clip::Norm(1.0)),
         attention: Attention::PerDocument,
         packing: llmp_data::pack::Packing::Concat,
+        precision: Precision::F32,
         accumulate: Accumulate::Parts(2),
         checkpoints: Times::Every(Every { distance: Interval::Steps(3) }),
         keep: 2,

@@ -3,6 +3,7 @@
 use dfdx::prelude::*;
 
 use super::{Routed, Routing};
+use crate::kernels::Precision;
 use crate::kernels::activation::cpu::{activate_grad_row, activate_row};
 use crate::kernels::cpu::{take, view};
 use crate::kernels::mm::{Store, View, Workers, mm, product};
@@ -23,12 +24,13 @@ pub(crate) struct Work {
     out: Vec<f32>,
 }
 
-/// The fused version of [`super::composed`].
+/// The fused version of [`super::composed`]; the router knows 32 bits only, so that the precision decides no choice.
 pub(crate) fn moe<T: Tape<f32, Cpu>>(
     x_nc: T2<Cpu, T>,
     router_ec: &T2<Cpu>,
     experts: &T1<Cpu>,
     routing: &Routing,
+    precision: Precision,
 ) -> Res<Routed<Cpu, T>, Cpu> {
     let (x, mut tape) = x_nc.split_tape();
     let ((n, c), e) = (*x.shape(), routing.routed);
@@ -37,7 +39,7 @@ pub(crate) fn moe<T: Tape<f32, Cpu>>(
     let mut works = assign(&p_ne, routing);
     let mut y = vec![0.0; n * c];
     for (work, weights) in works.iter_mut().zip(view(experts).chunks_exact(routing.size(c))) {
-        run(work, view(&x), weights, routing, c);
+        run(work, view(&x), weights, (routing, precision), c);
         for ((&token, &weight), out) in work.tokens.iter().zip(&work.weights).zip(work.out.chunks_exact(c)) {
             add_scaled(&mut y[token * c..][..c], out, weight);
         }
@@ -71,7 +73,7 @@ pub(crate) fn moe<T: Tape<f32, Cpu>>(
                 for (&token, out) in work.tokens.iter().zip(work.out.chunks_exact(c)) {
                     dw_ne[token * e + expert] = dot64(&go[token * c..][..c], out) as f32;
                 }
-                back(&work, view(&x), &go, (weights, gw), &routing, c, &mut dx);
+                back(&work, view(&x), &go, (weights, gw), (&routing, precision), c, &mut dx);
             }
             let dl_ne = router_gradient(&p_ne, &dw_ne, pull, &routing);
             let (rows, dl) = (View::rows(view(&router), c), View::rows(&dl_ne, e));
@@ -111,19 +113,20 @@ pub(crate) fn gathered(x: &[f32], tokens: &[usize], c: usize) -> Vec<f32> {
 }
 
 /// The feed-forward of one expert on its tokens.
-fn run(work: &mut Work, x: &[f32], weights: &[f32], routing: &Routing, c: usize) {
+fn run(work: &mut Work, x: &[f32], weights: &[f32], (routing, precision): (&Routing, Precision), c: usize) {
     let (m, rows, h) = (work.tokens.len(), routing.rows(), routing.hidden);
     if m == 0 {
         return;
     }
     let x_mc = gathered(x, &work.tokens, c);
     let (up, down) = weights.split_at(rows * c);
-    work.up = product((m, rows, c), View::rows(&x_mc, c), View::rows(up, c).t());
+    work.up = precision.right(View::rows(up, c).t(), (c, rows)).product((m, rows, c), View::rows(&x_mc, c));
     work.hidden = vec![0.0; m * h];
     for (out, up) in work.hidden.chunks_exact_mut(h).zip(work.up.chunks_exact(rows)) {
         activate_row(routing.activation, &up[..h], &up[h..], out);
     }
-    work.out = product((m, c, h), View::rows(&work.hidden, h), View::rows(down, h).t());
+    let down = precision.right(View::rows(down, h).t(), (h, c));
+    work.out = down.product((m, c, h), View::rows(&work.hidden, h));
 }
 
 /// Adds the gradients of one expert's weights to `gw` and of its tokens to `dx`.
@@ -132,7 +135,7 @@ fn back(
     x: &[f32],
     go: &[f32],
     (weights, gw): (&[f32], &mut [f32]),
-    routing: &Routing,
+    (routing, precision): (&Routing, Precision),
     c: usize,
     dx: &mut [f32],
 ) {
@@ -146,16 +149,18 @@ fn back(
     }
     let ((up, down), (g_up, g_down)) = (weights.split_at(rows * c), gw.split_at_mut(rows * c));
     let go_mc = View::rows(&go_mc, c);
-    mm((c, h, m), g_down, h, Store::Add, go_mc.t(), View::rows(&work.hidden, h), Workers::Pool);
-    let dh = product((m, h, c), go_mc, View::rows(down, h));
+    let hidden = precision.right(View::rows(&work.hidden, h), (m, h));
+    hidden.mm((c, h, m), g_down, h, Store::Add, go_mc.t(), Workers::Pool);
+    let dh = precision.right(View::rows(down, h), (c, h)).product((m, h, c), go_mc);
     let mut du = vec![0.0; m * rows];
     for ((du, up), dh) in du.chunks_exact_mut(rows).zip(work.up.chunks_exact(rows)).zip(dh.chunks_exact(h)) {
         let (dg, du) = du.split_at_mut(h);
         activate_grad_row(routing.activation, &up[..h], &up[h..], dh, dg, du);
     }
     let du = View::rows(&du, rows);
-    mm((rows, c, m), g_up, c, Store::Add, du.t(), View::rows(&x_mc, c), Workers::Pool);
-    let dx_mc = product((m, c, rows), du, View::rows(up, c));
+    let x_mc = precision.right(View::rows(&x_mc, c), (m, c));
+    x_mc.mm((rows, c, m), g_up, c, Store::Add, du.t(), Workers::Pool);
+    let dx_mc = precision.right(View::rows(up, c), (rows, c)).product((m, c, rows), du);
     for (&token, row) in work.tokens.iter().zip(dx_mc.chunks_exact(c)) {
         add_scaled(&mut dx[token * c..][..c], row, 1.0);
     }

@@ -9,7 +9,8 @@ use crate::spec::{Activation, Architecture, Family, FeedForward, NormForm, Order
 /// The tensor by whose numbers the rotary frequencies are divided.
 pub(super) const FACTORS: &str = "rope_freqs.weight";
 
-/// Llama 3.1's own settings: a file holds only what follows from them.
+/// Llama 3.1's own borders between stretched and kept wavelengths, in turns over the original context, and that
+/// context: a file holds only the factors that follow from them.
 const LLAMA3: (f64, f64, usize) = (1.0, 4.0, 8192);
 
 /// Members of `{family}.…` that are read.
@@ -208,6 +209,13 @@ fn with_factors<R: Read + Seek>(file: &mut Reader<R>, sizes: Architecture) -> Re
     let Order::Rotary(rotary) = sizes.order else { return Ok(sizes) };
     let (low, high, original) = LLAMA3;
     let factor = found.last().map_or(1.0, |f| f64::from(*f));
+    // A factor between the borders tells the context.
+    let between = found.iter().position(|f| *f > 1.001 && f64::from(*f) < factor * 0.999);
+    let original = between.map_or(original, |pair| {
+        let smooth = (1.0 / f64::from(found[pair]) - 1.0 / factor) / (1.0 - 1.0 / factor);
+        let frequency = rotary.base.powf(-2.0 * pair as f64 / sizes.head_dim as f64);
+        ((smooth * (high - low) + low) * std::f64::consts::TAU / frequency).round() as usize
+    });
     let stretch = Stretch::Llama3 { factor, low, high, original };
     let sizes = Architecture { order: Order::Rotary(Rotary { stretch, ..rotary }), ..sizes };
     let wanted = frequency_factors(&sizes).unwrap_or_default();
