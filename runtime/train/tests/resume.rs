@@ -119,7 +119,7 @@ fn one_thread_and_two_give_the_same_bytes() {
 #[test]
 fn products_in_bf16_train_and_go_on_to_the_same_bytes() {
     let stand = Stand::new();
-    let stage = llmp_train::stage::Stage { precision: Precision::Bf16, ..stage() };
+    let stage = Stage { precision: Precision::Bf16, ..stage() };
     stand.run(&stage, "whole", &Host::quiet()).unwrap();
     let stop = AtomicBool::new(false);
     let event = |event: Event| {

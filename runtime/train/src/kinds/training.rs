@@ -285,6 +285,13 @@ fn parts(data: Output, tokenizer: &Port, planner: &mut dyn Planner) -> Result<Ve
 /// Settings that one of the kinds asks for and this version's training loop does not have.
 pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let folder = super::described(view).is_some_and(|root| root.value.is_some());
+    if folder && view.get("schedule").is_none() {
+        let message =
+            "the rate has no default: the sizes of the model are not known before its folder is read";
+        let help = "write a `schedule`, such as `constant(1e-4)`";
+        problems.push(Problem::error("LLMP0703", "schedule", message).help(help));
+    }
     if view.read::<f64>("z_loss").is_some_and(|z| z != 0.0) {
         problems.push(super::unavailable("z_loss", "a z-loss", "0"));
     }
