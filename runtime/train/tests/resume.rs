@@ -176,7 +176,7 @@ fn every_optimizer_goes_on_to_the_same_bytes_and_lowers_the_loss() {
     let stand = Stand::new();
     const SIMPLE: (&str, &str) = ("mup", "simple(base_width = 16)");
     let cases = [
-        ("adamw", [("coupling", "schedule"), SIMPLE].as_slice(), 3e-3),
+        ("adamw", [("coupling", "schedule"), ("weight_decay", "1e-3"), SIMPLE].as_slice(), 3e-3),
         ("adamw", &[("on", "[\"blocks.*.ffn\", \"norm\"]")], 3e-3),
         ("adafactor", &[], 0.1),
         ("lion", &[], 1e-3),
