@@ -4,6 +4,7 @@
 //! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm) and `stage.json`, which is written last and says
 //! that the stage is finished. While it runs, `.checkpoints/` holds the newest checkpoints.
 
+mod average;
 mod batches;
 mod checkpoint;
 mod metrics;
@@ -29,6 +30,7 @@ use crate::schedules::Schedule;
 use crate::settings::Clip;
 use crate::stage::Stage;
 
+use average::Average;
 use checkpoint::Checkpoints;
 use metrics::{Line, Metrics};
 pub use objective::{Micro, NextToken, Objective};
@@ -73,6 +75,8 @@ pub(crate) struct State {
     pub(crate) done: u64,
     /// Mean loss of the last batch.
     pub(crate) loss: f64,
+    /// The weights that the stage gives, where they are not the last.
+    pub(crate) average: Option<Average>,
 }
 
 /// Facts of a stage that do not change while it runs.
@@ -195,6 +199,9 @@ fn step(
     }
     state.done += 1;
     state.loss = loss;
+    if let Some(average) = &mut state.average {
+        average.take(&state.model, &plan.budget, state.done);
+    }
     let tokens = (state.done * plan.budget.rows).min(plan.budget.sequences) * plan.budget.context;
     Ok(Line { step: state.done, tokens, loss, lr, norm })
 }
@@ -258,7 +265,8 @@ fn publish(
     durable::remove_folder(&temporary)?;
     let options = SaveOptions { extra: vocabulary.config(), ..SaveOptions::default() };
     host.at("train: before result");
-    state.model.save(&temporary, &options)?;
+    let averaged = state.average.as_ref().map(|average| average.model(&state.model)).transpose()?;
+    averaged.as_ref().unwrap_or(&state.model).save(&temporary, &options)?;
     for name in ["model.safetensors", "config.json"] {
         durable::sync_file(&temporary.join(name))?;
         durable::rename(&temporary.join(name), &folder.join(name), host)?;
