@@ -4,6 +4,8 @@ use llmp_stdlib::arg::Tokens;
 use llmp_stdlib::unit::{Dim, Quantity};
 use llmp_stdlib::{Arg, Problem, Ty, Value, number};
 
+use crate::course::Course;
+
 /// A number in one dimension, as whole units.
 macro_rules! counted {
     ($(#[doc = $doc:literal])* $name:ident($dim:expr)) => {
@@ -121,7 +123,7 @@ impl Times {
 llmp_stdlib::def! {
     /// Moments of a stage whose weights are kept: at a distance in tokens, or the last ones.
     Checkpoints = "checkpoints", rev 1, check check_checkpoints {
-        /// Distance between two of them.
+        /// Distance between two of them; without it every step is one.
         every: Option<Tokens> = "none",
         /// How many of the last ones.
         last: Option<u64> = "none",
@@ -151,18 +153,22 @@ llmp_stdlib::family! {
 llmp_stdlib::def! {
     /// The mean of the weights of several moments of the stage (Polyak averaging).
     ///
+    /// It takes 8 bytes a weight of memory, and as much in every checkpoint.
+    ///
     /// ```llmp
     /// publish = average(checkpoints(every = 16M tokens))
     /// ```
-    @planned Average = "average", rev 1 {
+    Average = "average", rev 1 {
         /// The moments.
         of: Moments,
     }
 }
 
 llmp_stdlib::def! {
-    /// An exponential moving average of the weights.
-    @planned Ema = "ema", rev 1, check check_ema {
+    /// An exponential moving average of the weights, from the first step on.
+    ///
+    /// It takes 8 bytes a weight of memory, and as much in every checkpoint.
+    Ema = "ema", rev 1, check check_ema {
         /// What the average keeps at each step.
         decay: f64 = "0.999",
     }
@@ -185,6 +191,20 @@ llmp_stdlib::choices! {
     Moment = "publish" {
         /// The weights after the last step.
         Last = "last",
+    }
+}
+
+impl Moments {
+    /// Whether the weights after `done` steps are one of them: those that first reach a multiple of `every` tokens, of
+    /// them the `last`. Without `every` all steps count.
+    pub fn hold(&self, course: &Course, done: u64) -> bool {
+        let Moments::Checkpoints(it) = self;
+        let reached = |steps| match it.every {
+            Some(Tokens(every)) => course.tokens_after(steps) / every.max(1),
+            None => steps,
+        };
+        let (all, now) = (reached(course.steps()), reached(done));
+        now > reached(done.saturating_sub(1)) && it.last.is_none_or(|last| now + last > all)
     }
 }
 

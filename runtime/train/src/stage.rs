@@ -9,7 +9,7 @@ use crate::course::{Batch, Context, Course};
 use crate::kinds::decoder::{Decoder, field};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
-use crate::settings::{Accumulate, Attention, Clip, Precision, Times};
+use crate::settings::{Accumulate, Attention, Clip, Precision, Publish, Times};
 
 /// The operation's name in a plan.
 pub const OP: &str = "pretrain";
@@ -65,6 +65,8 @@ pub struct Stage {
     pub precision: Precision,
     /// Micro-batches of a batch.
     pub accumulate: Accumulate,
+    /// Which weights the stage gives.
+    pub publish: Publish,
     /// Longest distance between two checkpoints.
     pub checkpoints: Times,
     /// Checkpoints that are kept.
@@ -103,6 +105,7 @@ impl Stage {
                 Precision::F32
             },
             accumulate: field(args, "accumulate")?,
+            publish: if args.contains_key("publish") { field(args, "publish")? } else { Publish::Last },
             checkpoints: field(args, "checkpoints")?,
             keep: field(args, "keep")?,
             seed: field(args, "seed")?,

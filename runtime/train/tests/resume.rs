@@ -10,11 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use common::{Stand, content, optimizer, stage};
 use llmp_stdlib::Event;
-use llmp_stdlib::arg::{BatchSize, Length};
+use llmp_stdlib::arg::{BatchSize, Length, Tokens};
 use llmp_train::budget::Goal;
 use llmp_train::course::{Batch, Context, Grow, OnFail, Phase, Ramp};
 use llmp_train::schedules::Schedule;
-use llmp_train::settings::{Accumulate, Clip, Every, Interval, Precision, Times};
+use llmp_train::settings::{
+    Accumulate, Average, Averaging, Checkpoints as Moment, Clip, Ema, Every, Interval, Moments, Precision,
+    Publish, Times,
+};
 use llmp_train::stage::Stage;
 use llmp_train::{Host, TrainError};
 
@@ -83,6 +86,42 @@ fn a_crash_at_any_write_or_rename_loses_nothing() {
         assert!(content(&stand.path(&name)) == want, "another result after a crash at failpoint {at}");
     }
     drop(std::panic::take_hook());
+}
+
+#[test]
+fn an_averaged_stage_goes_on_to_the_same_bytes() {
+    let stand = Stand::new();
+    stand.run(&stage(), "last", &Host::quiet()).unwrap();
+    let weights = |name: &str| content(&stand.path(name)).remove("/model.safetensors").unwrap();
+    let every = |tokens: Option<u64>, last: Option<u64>| {
+        let of = Moments::Checkpoints(Moment { every: tokens.map(Tokens), last });
+        Publish::Averaged(Averaging::Average(Average { of }))
+    };
+    let ema = Publish::Averaged(Averaging::Ema(Ema { decay: 0.75 }));
+    let all = [("ema", ema), ("mean", every(Some(500), None)), ("tail", every(None, Some(3)))];
+    for (name, publish) in all {
+        let mut stage = stage();
+        stage.publish = publish;
+        stand.run(&stage, name, &Host::quiet()).unwrap();
+        assert!(weights(name) != weights("last"), "{name} gives the last weights");
+        for at in 1..12 {
+            let (stop, part) = (AtomicBool::new(false), format!("{name}-{at}"));
+            let event = |event: Event| {
+                if matches!(event, Event::Loss { at: step, .. } if step == at) {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            };
+            let host = Host { stop: &stop, event: &event, ..Host::quiet() };
+            assert!(matches!(stand.run(&stage, &part, &host), Err(TrainError::Stopped)));
+            stand.run(&stage, &part, &Host::quiet()).unwrap();
+            assert!(content(&stand.path(&part)) == content(&stand.path(name)), "{name}, stopped at {at}");
+        }
+    }
+    // The mean of the last moment alone is that moment.
+    let mut stage = stage();
+    stage.publish = every(None, Some(1));
+    stand.run(&stage, "one", &Host::quiet()).unwrap();
+    assert!(weights("one") == weights("last"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{item_name, model, schedule};
 use crate::budget::{Goal, micro_rows};
 use crate::course::{Batch, Context, Course};
 use crate::optimizers::Optimizer;
-use crate::settings::{Accumulate, Epochs, Flops, Recompute, Steps};
+use crate::settings::{Accumulate, Epochs, Flops, Publish, Recompute, Steps};
 use crate::stage;
 
 /// The longest sequences of a stage that names them.
@@ -132,6 +132,9 @@ pub(super) fn cost_of(view: &View<'_>, sizes: &Architecture) -> Option<StageCost
     let activations = sizes.activation_bytes(pass);
     // A checkpoint holds weights and state; the result holds weights alone.
     let kept = view.read::<u64>("keep").unwrap_or(1).max(1);
+    // A running mean of the weights.
+    let averaged = matches!(view.read("publish"), Some(Publish::Averaged(_)));
+    let state = state.saturating_add(if averaged { sizes.parameters().saturating_mul(8) } else { 0 });
     let whole = sizes.parameters().saturating_mul(4);
     let disk = kept.saturating_mul(whole.saturating_add(state)).saturating_add(whole);
     Some(StageCost {

@@ -30,6 +30,9 @@ pub(super) struct Place {
     pub(super) step: u64,
     /// Updates done: steps but those that were left out.
     pub(super) updates: u64,
+    /// Moments in the average of the weights.
+    #[serde(default)]
+    pub(super) averaged: u64,
     /// Mean loss of the last batch.
     pub(super) loss: f64,
     /// Place in every source.
@@ -75,6 +78,7 @@ impl Checkpoints {
             format: FORMAT,
             step: state.done,
             updates: state.memory.updates,
+            averaged: state.average.as_ref().map_or(0, |average| average.taken),
             loss: state.loss,
             cursor: state.stream.cursor(),
             metrics,
@@ -85,6 +89,8 @@ impl Checkpoints {
         host.at("train: before checkpoint");
         let weights = state.model.to_flat();
         let kept = state.memory.buffers.iter().map(|(name, numbers)| (*name, Flat::new(numbers)));
+        let averages = state.average.iter().flat_map(|average| average.buffers());
+        let kept = kept.chain(averages.map(|(name, numbers)| (name, Flat::new(numbers))));
         let tensors = kept.chain([(WEIGHTS, Flat::new(&weights))]);
         let path = temporary.join(TENSORS);
         safetensors::serialize_to_file(tensors, None, &path).map_err(|e| bad(&path, e))?;

@@ -4,6 +4,7 @@
 //! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm) and `stage.json`, which is written last and says
 //! that the stage is finished. While it runs, `.checkpoints/` holds the newest checkpoints.
 
+mod average;
 mod batches;
 mod checkpoint;
 mod metrics;
@@ -30,6 +31,7 @@ use crate::schedules::Schedule;
 use crate::settings::{Accumulate, Clip};
 use crate::stage::Stage;
 
+use average::Average;
 use checkpoint::Checkpoints;
 use metrics::{Line, Metrics};
 pub use objective::{Micro, NextToken, Objective};
@@ -74,6 +76,8 @@ pub(crate) struct State {
     pub(crate) done: u64,
     /// Mean loss of the last batch.
     pub(crate) loss: f64,
+    /// The weights that the stage gives, where they are not the last.
+    pub(crate) average: Option<Average>,
 }
 
 /// Facts of a stage that do not change while it runs.
@@ -199,6 +203,9 @@ fn step(
     state.done += 1;
     state.loss = loss;
     let tokens = plan.course.tokens_after(state.done);
+    if let Some(average) = &mut state.average {
+        average.take(&state.model, &plan.course, state.done);
+    }
     Ok(Line { step: state.done, tokens, loss, lr, norm })
 }
 
@@ -261,7 +268,8 @@ fn publish(
     durable::remove_folder(&temporary)?;
     let options = SaveOptions { extra: vocabulary.config(), ..SaveOptions::default() };
     host.at("train: before result");
-    state.model.save(&temporary, &options)?;
+    let averaged = state.average.as_ref().map(|average| average.model(&state.model)).transpose()?;
+    averaged.as_ref().unwrap_or(&state.model).save(&temporary, &options)?;
     for name in ["model.safetensors", "config.json"] {
         durable::sync_file(&temporary.join(name))?;
         durable::rename(&temporary.join(name), &folder.join(name), host)?;

@@ -9,6 +9,7 @@ use llmp_nn::weights::as_stored;
 use llmp_nn::{Architecture, Cpu, Model};
 use llmp_stdlib::Event;
 
+use super::average::Average;
 use super::checkpoint::Checkpoints;
 use super::metrics::Metrics;
 use super::{Inputs, Plan, State};
@@ -38,7 +39,8 @@ pub(super) fn start(
     let plan = plan(stage, course(available)?, available)?;
     let spec = spec(stage, &plan.course, vocabulary)?;
     stream.feasible(plan.course.drawn())?;
-    if let Some(loaded) = checkpoints.newest(host)? {
+    let mut average = Average::new(&stage.publish, spec.parameters() as usize);
+    if let Some(mut loaded) = checkpoints.newest(host)? {
         let place = loaded.place;
         if place.model != spec || place.step > plan.course.steps() {
             let reason = "it belongs to a stage with another model or length".to_owned();
@@ -50,8 +52,11 @@ pub(super) fn start(
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
         let mut memory = Memory::new(&stage.optimizer, model.spec());
         let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
+        if let Some(average) = &mut average {
+            average.restore(&mut loaded.buffers, place.averaged).map_err(other)?;
+        }
         memory.restore(loaded.buffers, place.updates).map_err(other)?;
-        let state = State { model, memory, stream, metrics, done: place.step, loss: place.loss };
+        let state = State { model, memory, stream, metrics, done: place.step, loss: place.loss, average };
         return Ok((state, plan));
     }
     let model = match inputs.from {
@@ -64,7 +69,7 @@ pub(super) fn start(
     }
     let memory = Memory::new(&stage.optimizer, model.spec());
     let metrics = Metrics::open(folder, 0)?;
-    Ok((State { model, memory, stream, metrics, done: 0, loss: 0.0 }, plan))
+    Ok((State { model, memory, stream, metrics, done: 0, loss: 0.0, average }, plan))
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.

@@ -15,7 +15,7 @@ use llmp_train::folder::Vocabulary;
 use llmp_train::kinds::decoder::Decoder;
 use llmp_train::optimizers::{AdamW, Coupling, Optimizer};
 use llmp_train::schedules::{Cosine, Over, Schedule};
-use llmp_train::settings::{Accumulate, Attention, Clip, Every, Interval, Precision, Times};
+use llmp_train::settings::{Accumulate, Attention, Clip, Every, Interval, Precision, Publish, Times};
 use llmp_train::stage::{Source, Stage};
 use llmp_train::training::{Inputs, Summary, train};
 use llmp_train::{Host, TrainError};
@@ -166,6 +166,7 @@ pub fn stage() -> Stage {
         packing: llmp_data::pack::Packing::Concat,
         precision: Precision::F32,
         accumulate: Accumulate::Parts(2),
+        publish: Publish::Last,
         checkpoints: Times::Every(Every { distance: Interval::Steps(3) }),
         keep: 2,
         seed: 7,
