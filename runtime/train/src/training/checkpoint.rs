@@ -32,6 +32,9 @@ pub(super) struct Place {
     pub(super) updates: u64,
     /// Mean loss of the last batch.
     pub(super) loss: f64,
+    /// Losses against which a jump is seen.
+    #[serde(default)]
+    pub(super) losses: Vec<f64>,
     /// Place in every source.
     pub(super) cursor: Cursor,
     /// Bytes of `metrics.jsonl`.
@@ -76,6 +79,7 @@ impl Checkpoints {
             step: state.done,
             updates: state.memory.updates,
             loss: state.loss,
+            losses: state.watch.losses.clone(),
             cursor: state.stream.cursor(),
             metrics,
             model: state.model.spec().clone(),

@@ -11,6 +11,7 @@ use llmp_stdlib::Event;
 
 use super::checkpoint::Checkpoints;
 use super::metrics::Metrics;
+use super::spike::Watch;
 use super::{Inputs, Plan, State};
 use crate::course::Course;
 use crate::error::{Result, TrainError};
@@ -51,7 +52,9 @@ pub(super) fn start(
         let mut memory = Memory::new(&stage.optimizer, model.spec());
         let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
         memory.restore(loaded.buffers, place.updates).map_err(other)?;
-        let state = State { model, memory, stream, metrics, done: place.step, loss: place.loss };
+        let watch = Watch { losses: place.losses };
+        let (done, loss) = (place.step, place.loss);
+        let state = State { model, memory, watch, stream, metrics, done, loss };
         return Ok((state, plan));
     }
     let model = match inputs.from {
@@ -64,7 +67,8 @@ pub(super) fn start(
     }
     let memory = Memory::new(&stage.optimizer, model.spec());
     let metrics = Metrics::open(folder, 0)?;
-    Ok((State { model, memory, stream, metrics, done: 0, loss: 0.0 }, plan))
+    let watch = Watch::default();
+    Ok((State { model, memory, watch, stream, metrics, done: 0, loss: 0.0 }, plan))
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.
