@@ -36,6 +36,18 @@ pub enum TrainError {
         /// The first tensor in canonical order that holds it.
         tensor: String,
     },
+    /// The loss jumped, and the stage is told to stop then.
+    #[error("`{stage}`: the loss jumped to {loss:.3} at step {step}, above {most:.3}")]
+    Spike {
+        /// The stage.
+        stage: String,
+        /// Optimizer step, counted from 1.
+        step: u64,
+        /// The loss of its batch.
+        loss: f64,
+        /// The highest loss that would have been no jump.
+        most: f64,
+    },
     /// The data ended before the stage did.
     #[error("`{stage}`: the data ended after {drawn} of {wanted} tokens")]
     DataEnded {
@@ -80,9 +92,10 @@ impl TrainError {
             TrainError::Model(_) => "LLMP1101",
             TrainError::Tokenizer { .. } => "LLMP1101",
             TrainError::Data(_) => "LLMP1003",
-            TrainError::NotFinite { .. } | TrainError::DataEnded { .. } | TrainError::Settings(_) => {
-                "LLMP1201"
-            }
+            TrainError::NotFinite { .. }
+            | TrainError::Spike { .. }
+            | TrainError::DataEnded { .. }
+            | TrainError::Settings(_) => "LLMP1201",
             TrainError::Checkpoint { .. } => "LLMP1301",
             TrainError::Io { .. } => "LLMP1303",
             TrainError::Stopped => "LLMP1304",
@@ -94,6 +107,9 @@ impl TrainError {
         match self {
             TrainError::NotFinite { .. } => {
                 Some("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`; the last checkpoint is kept".to_owned())
+            }
+            TrainError::Spike { .. } => {
+                Some("leave such steps out with `on_spike = skip`, or lower the schedule's `peak`".to_owned())
             }
             TrainError::DataEnded { .. } => {
                 Some("raise `max_epochs` in the mixture, or lower `tokens`".to_owned())

@@ -285,16 +285,16 @@ impl Arg for Accumulate {
 llmp_stdlib::choices! {
     /// What happens when the loss jumps.
     SpikePolicy = "spike policy" {
-        /// The step is left out.
+        /// Its step is left out: the weights stay, the data go on.
         Skip = "skip",
-        /// The run stops.
+        /// The stage stops with an error; its last checkpoint is kept.
         Stop = "stop",
     }
 }
 
 llmp_stdlib::def! {
     /// Back to the checkpoint before the jump, and past its data.
-    Rewind = "rewind", rev 1 {
+    @planned Rewind = "rewind", rev 1 {
         /// Steps to go back.
         steps: Steps,
     }

@@ -9,7 +9,7 @@ use crate::course::{Batch, Context, Course};
 use crate::kinds::decoder::{Decoder, field};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
-use crate::settings::{Accumulate, Attention, Clip, Precision, Publish, Times};
+use crate::settings::{Accumulate, Attention, Clip, OnSpike, Precision, Publish, Times};
 
 /// The operation's name in a plan.
 pub const OP: &str = "pretrain";
@@ -73,6 +73,8 @@ pub struct Stage {
     pub keep: usize,
     /// Seed of initial weights and order.
     pub seed: u64,
+    /// What happens when the loss jumps.
+    pub on_spike: Option<OnSpike>,
     /// Another stream of the same seed.
     pub replicate: u64,
 }
@@ -109,6 +111,7 @@ impl Stage {
             checkpoints: field(args, "checkpoints")?,
             keep: field(args, "keep")?,
             seed: field(args, "seed")?,
+            on_spike: if args.contains_key("on_spike") { field(args, "on_spike")? } else { None },
             replicate: field(args, "replicate")?,
         })
     }

@@ -151,14 +151,16 @@ fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
         ("recompute", choice("blocks")),
         ("evaluate", every.clone()),
         ("sample", every),
-        ("on_spike", choice("skip")),
     ];
     for (name, value) in late {
         assert_eq!(stage(name, value), one("LLMP0703", name));
     }
-    for (name, value) in
-        [("precision", choice("f32")), ("z_loss", number("0", "")), ("publish", choice("last"))]
-    {
+    for (name, value) in [
+        ("precision", choice("f32")),
+        ("on_spike", choice("skip")),
+        ("z_loss", number("0", "")),
+        ("publish", choice("last")),
+    ] {
         assert_eq!(stage(name, value), []);
     }
     for (family, names) in [

@@ -78,7 +78,8 @@ llmp_stdlib::def! {
         sample: Option<Times> = "none",
         /// Which weights the stage gives.
         publish: Publish = "last",
-        /// What happens when the loss jumps. A loss or gradient that is not a number always stops the stage.
+        /// What happens when the loss jumps: lies more than six standard deviations above the mean of the 128 losses
+        /// before. The first 64 steps are not judged. A loss or gradient that is not a number always stops the stage.
         on_spike: Option<OnSpike> = "none",
         /// Other positions from this stage on, for a longer context.
         position: Option<Position> = "none",

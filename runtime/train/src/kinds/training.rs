@@ -300,7 +300,6 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
         ("recompute", "recomputation in the backward pass"),
         ("evaluate", "evaluation during a stage"),
         ("sample", "a sample during a stage"),
-        ("on_spike", "a spike policy"),
     ];
     let asked = whats.iter().filter(|w| view.get(w.0).is_some());
     problems.extend(asked.map(|w| super::unavailable(w.0, w.1, "none")));

@@ -35,6 +35,9 @@ pub(super) struct Place {
     pub(super) averaged: u64,
     /// Mean loss of the last batch.
     pub(super) loss: f64,
+    /// Losses against which a jump is seen.
+    #[serde(default)]
+    pub(super) losses: Vec<f64>,
     /// Place in every source.
     pub(super) cursor: Cursor,
     /// Bytes of `metrics.jsonl`.
@@ -80,6 +83,7 @@ impl Checkpoints {
             updates: state.memory.updates,
             averaged: state.average.as_ref().map_or(0, |average| average.taken),
             loss: state.loss,
+            losses: state.watch.losses.clone(),
             cursor: state.stream.cursor(),
             metrics,
             model: state.model.spec().clone(),

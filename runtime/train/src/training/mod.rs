@@ -10,6 +10,7 @@ mod checkpoint;
 mod metrics;
 mod objective;
 mod pace;
+mod spike;
 mod start;
 
 use std::path::Path;
@@ -36,6 +37,7 @@ use checkpoint::Checkpoints;
 use metrics::{Line, Metrics};
 pub use objective::{Micro, NextToken, Objective};
 use pace::Pace;
+use spike::Watch;
 
 /// What a stage reads.
 #[derive(Debug)]
@@ -70,6 +72,8 @@ pub(crate) struct State {
     pub(crate) model: Model,
     /// What the optimizer keeps.
     pub(crate) memory: Memory,
+    /// Losses against which a jump is seen.
+    pub(crate) watch: Watch,
     pub(crate) stream: TokenStream,
     pub(crate) metrics: Metrics,
     /// Steps done.
@@ -196,7 +200,8 @@ fn step(
     }
 
     let lr = plan.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
-    if !stage.optimizer.rule().leaves_out(norm) {
+    let jumped = state.watch.leaves_out(stage.on_spike.as_ref(), loss, host.step, state.done + 1)?;
+    if !jumped && !stage.optimizer.rule().leaves_out(norm) {
         let pace = optimizers::Pace { rate: lr, schedule: lr / plan.schedule.shape().ramp().peak };
         optimizers::update(&stage.optimizer, pace, &mut state.model, grads, &mut state.memory)?;
     }

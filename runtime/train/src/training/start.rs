@@ -12,6 +12,7 @@ use llmp_stdlib::Event;
 use super::average::Average;
 use super::checkpoint::Checkpoints;
 use super::metrics::Metrics;
+use super::spike::Watch;
 use super::{Inputs, Plan, State};
 use crate::course::Course;
 use crate::error::{Result, TrainError};
@@ -56,7 +57,9 @@ pub(super) fn start(
             average.restore(&mut loaded.buffers, place.averaged).map_err(other)?;
         }
         memory.restore(loaded.buffers, place.updates).map_err(other)?;
-        let state = State { model, memory, stream, metrics, done: place.step, loss: place.loss, average };
+        let watch = Watch { losses: place.losses };
+        let (done, loss) = (place.step, place.loss);
+        let state = State { model, memory, watch, stream, metrics, done, loss, average };
         return Ok((state, plan));
     }
     let model = match inputs.from {
@@ -69,7 +72,8 @@ pub(super) fn start(
     }
     let memory = Memory::new(&stage.optimizer, model.spec());
     let metrics = Metrics::open(folder, 0)?;
-    Ok((State { model, memory, stream, metrics, done: 0, loss: 0.0, average }, plan))
+    let watch = Watch::default();
+    Ok((State { model, memory, watch, stream, metrics, done: 0, loss: 0.0, average }, plan))
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.

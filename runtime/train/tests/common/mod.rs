@@ -170,6 +170,7 @@ pub fn stage() -> Stage {
         checkpoints: Times::Every(Every { distance: Interval::Steps(3) }),
         keep: 2,
         seed: 7,
+        on_spike: None,
         replicate: 0,
     }
 }
