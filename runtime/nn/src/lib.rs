@@ -32,8 +32,10 @@ pub use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
+pub use kernels::distill::{DistillSums, Pick, Targets};
+#[cfg(feature = "kernels")]
 pub use kernels::{Kernels, Path, optim};
 #[cfg(feature = "kernels")]
-pub use model::Model;
+pub use model::{Model, Teaching, teach};
 #[cfg(feature = "kernels")]
 pub use weights::{SaveOptions, StorageType};

@@ -3,7 +3,9 @@
 
 use dfdx::prelude::*;
 
-use super::{Kernels, Positions, Res, T0, T1, T2, add, attention, embed, head, linear, rms_norm, swiglu};
+use super::{
+    Kernels, Positions, Res, T0, T1, T2, add, attention, distill, embed, head, linear, rms_norm, swiglu,
+};
 use crate::LossSums;
 
 impl Kernels for Cpu {
@@ -45,6 +47,24 @@ impl Kernels for Cpu {
         normaliser: f64,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
         head::cpu::head_loss(x_nc, w_vc, targets, normaliser)
+    }
+
+    fn distill_loss<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_vc: &T2<Self>,
+        truth: &[u32],
+        lesson: &distill::Lesson<'_, Self>,
+        normaliser: f64,
+    ) -> Res<(T0<Self, T>, distill::DistillSums), Self> {
+        distill::cpu::distill_loss(x_nc, w_vc, truth, lesson, normaliser)
+    }
+
+    fn mean_probabilities(
+        teachers: &[distill::Taught<'_, Self>],
+        rows: std::ops::Range<usize>,
+        temperature: f32,
+    ) -> Res<Vec<f32>, Self> {
+        Ok(distill::cpu::mean_probabilities(teachers, rows, temperature))
     }
 
     fn drain<S: Shape>(

@@ -2,7 +2,9 @@
 
 use dfdx::prelude::*;
 
-use super::{Kernels, Positions, Res, T0, T1, T2, add, attention, embed, head, linear, rms_norm, swiglu};
+use super::{
+    Kernels, Positions, Res, T0, T1, T2, add, attention, distill, embed, head, linear, rms_norm, swiglu,
+};
 use crate::LossSums;
 
 /// The version of every operation of a model.
@@ -89,6 +91,20 @@ impl Path {
         match self {
             Self::Fused => D::head_loss(x, w, targets, normaliser),
             Self::Composed => head::composed(x, w, targets, normaliser),
+        }
+    }
+
+    pub(crate) fn distill_loss<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        w: &T2<D>,
+        truth: &[u32],
+        lesson: &distill::Lesson<'_, D>,
+        normaliser: f64,
+    ) -> Res<(T0<D, T>, distill::DistillSums), D> {
+        match self {
+            Self::Fused => D::distill_loss(x, w, truth, lesson, normaliser),
+            Self::Composed => distill::composed(x, w, truth, lesson, normaliser),
         }
     }
 }

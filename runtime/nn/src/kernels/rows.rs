@@ -39,7 +39,7 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
 
 /// Sum of `term(0..n)` over the lanes.
 #[inline(always)]
-fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
+pub(crate) fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let whole = n / LANES * LANES;
     for start in (0..whole).step_by(LANES) {
@@ -64,8 +64,9 @@ fn inner<const FMA: bool>(x: &[f32], y: &[f32]) -> f32 {
     tail.fold(lanes.iter().sum(), |s, (x, y)| fma::<FMA>(*x, *y, s))
 }
 
+/// The largest entry.
 #[inline(always)]
-fn largest(x: &[f32]) -> f32 {
+pub(crate) fn largest(x: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = x.chunks_exact(LANES);
     let tail = chunks.remainder();

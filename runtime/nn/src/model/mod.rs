@@ -4,12 +4,14 @@ mod init;
 mod loss;
 mod params;
 mod score;
+mod teach;
 
 use dfdx::prelude::*;
 
 use crate::blocks::Block;
 use crate::kernels::{Kernels, Path, RopeTables, T1, T2};
 use crate::{DecoderSpec, NnError};
+pub use teach::{Teaching, teach};
 
 /// A decoder on a device; the CPU unless said otherwise.
 #[derive(Clone, Debug)]
