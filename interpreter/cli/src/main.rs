@@ -1,6 +1,7 @@
 //! The `llmp` binary: arguments in, exit code out. The only place where language, runtime and terminal meet.
 #![allow(clippy::disallowed_methods, reason = "the clock and the environment belong to cli and exec")]
 
+mod allocator;
 mod args;
 mod commands;
 mod funnel;
@@ -13,9 +14,6 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +29,7 @@ pub(crate) enum Exit {
 }
 
 fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -133,3 +133,17 @@ fn every_chart_of_a_report_has_its_data() {
     project.write("books/moby-dick-000b.txt", format!("{hostile} {}", "whale ".repeat(900)));
     report(&project, &["main.llmp"]);
 }
+
+/// The whole data pack, from web archives to packed tokens; without the pack (`../shared/data`) the test says so and passes.
+#[test]
+fn every_chart_of_the_web_pipeline_has_its_data() {
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if !pack.join("MANIFEST.tsv").exists() {
+        eprintln!("skipped: no data pack at {}", pack.display());
+        return;
+    }
+    let project = Project::new();
+    project.write("main.llmp", std::fs::read(common::examples().join("web_to_tokens.llmp")).unwrap());
+    let root = format!("data={}", pack.canonicalize().unwrap().display());
+    report(&project, &["main.llmp", "--root", &root]);
+}

@@ -1,40 +1,62 @@
-//! Tokens per second and GF/s of one training step, fused against composed in the same run.
+//! Tokens per second and GF/s of one training step in 32 bits and in bf16, against the machine's products and the
+//! composed definition in the same run.
 //!
-//! `cargo bench -p llmp-nn` (a number as argument: seconds per line, 10 by default).
+//! `cargo bench --bench step` (a number as argument: seconds per line, 10 by default; `fused`, `bf16`, `composed` or
+//! `decode`: only that line of the larger model).
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints and reads the clock")]
 
 use llmp_nn::optim::{AdamW, adamw, global_norm, scale};
-use llmp_nn::{DecoderSpec, Grads, MicroBatch, Model, NnError, Path};
+use llmp_nn::spec::FeedForward;
+use llmp_nn::{Architecture, Grads, MicroBatch, Model, NnError, Path, Precision, peak};
 use std::time::Instant;
 
+/// As in the binary.
+#[path = "../../../interpreter/cli/src/allocator.rs"]
+mod allocator;
+
 fn main() -> Result<(), NnError> {
+    allocator::keep_freed_memory();
     let seconds = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(10.0);
-    let reference = DecoderSpec {
+    let only = std::env::args().find_map(|a| match a.as_str() {
+        "fused" => Some(Some(Path::Fused)),
+        "bf16" => Some(Some(Path::Bf16)),
+        "composed" => Some(Some(Path::Composed)),
+        "decode" => Some(None),
+        _ => None,
+    });
+    let plain = Architecture::default();
+    let reference = Architecture {
         vocab: 8192,
         layers: 6,
         width: 384,
         heads: 6,
         kv_heads: 2,
         head_dim: 64,
-        ffn_hidden: 1024,
-        norm_eps: 1e-5,
-        rope_base: 10_000.0,
+        ffn: FeedForward { hidden: 1024, ..plain.ffn },
         tied: true,
         context: 256,
-        init_std: 0.02,
+        ..plain
     };
-    let small = DecoderSpec {
+    if let Some(line) = only {
+        return line.map_or_else(|| decode(&reference, seconds), |path| measure(&reference, path, seconds));
+    }
+    let small = Architecture {
         vocab: 4096,
         width: 192,
         heads: 4,
         kv_heads: 2,
         head_dim: 48,
-        ffn_hidden: 512,
+        ffn: FeedForward { hidden: 512, ..reference.ffn },
         ..reference.clone()
     };
+    let begin = Instant::now();
+    let clock = || begin.elapsed().as_secs_f64();
+    for precision in [Precision::F32, Precision::Bf16] {
+        println!("products in {precision:?}: {:.0} GF/s", peak(precision, seconds / 4.0, &clock) / 1e9);
+    }
     for spec in [reference, small] {
         println!("{} parameters, {} layers, width {}", spec.parameters(), spec.layers, spec.width);
-        for path in [Path::Fused, Path::Composed] {
+        for path in [Path::Fused, Path::Bf16, Path::Composed] {
             measure(&spec, path, seconds)?;
         }
         decode(&spec, seconds / 4.0)?;
@@ -42,7 +64,7 @@ fn main() -> Result<(), NnError> {
     Ok(())
 }
 
-fn measure(spec: &DecoderSpec, path: Path, seconds: f64) -> Result<(), NnError> {
+fn measure(spec: &Architecture, path: Path, seconds: f64) -> Result<(), NnError> {
     let (rows, length) = (8, spec.context);
     let n = rows * length;
     let ids: Vec<u32> =
@@ -93,7 +115,7 @@ fn measure(spec: &DecoderSpec, path: Path, seconds: f64) -> Result<(), NnError> 
     Ok(())
 }
 
-fn decode(spec: &DecoderSpec, seconds: f64) -> Result<(), NnError> {
+fn decode(spec: &Architecture, seconds: f64) -> Result<(), NnError> {
     let model = Model::init(spec.clone(), 1)?;
     let prompt: Vec<u32> = (0..128).collect();
     for sequences in [1, 8] {

@@ -1,6 +1,6 @@
 //! What one forward pass eats: rows of token ids with targets and document ranges, checked before any kernel runs.
 
-use crate::{DecoderSpec, NnError};
+use crate::{Architecture, NnError};
 
 /// The target of a position that does not count.
 pub const IGNORE: u32 = u32::MAX;
@@ -61,7 +61,7 @@ impl MicroBatch {
     }
 
     /// Checks sizes, ids and document ranges against the model; kernels rely on it.
-    pub fn validate(&self, spec: &DecoderSpec, op: &'static str) -> Result<(), NnError> {
+    pub fn validate(&self, spec: &Architecture, op: &'static str) -> Result<(), NnError> {
         let n = self.positions();
         let sizes = [
             ("inputs", self.inputs.len()),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::DecoderSpec;
+use crate::Architecture;
 
 /// Accumulates over micro-batches. Entry `i` belongs to `spec.params()[i]`, logical matrices also where the
 /// model stores them merged.
@@ -14,7 +14,7 @@ pub struct Grads {
 
 impl Grads {
     /// Zeros for every parameter.
-    pub fn zeros(spec: &DecoderSpec) -> Self {
+    pub fn zeros(spec: &Architecture) -> Self {
         let mut end = 0;
         let ranges: Vec<_> = spec
             .params()

@@ -1,10 +1,11 @@
 //! Tensors: what a decoder is and costs, its kernels, its training step, its weights on disk, its decoding.
 //!
-//! Without the feature `kernels` only plain data compile: [`DecoderSpec`] with its shapes and costs,
+//! Without the feature `kernels` only plain data compile: [`Architecture`] with its shapes and costs,
 //! [`MicroBatch`], [`Grads`]. This is the only crate that names dfdx or cudarc.
 
 mod batch;
 mod error;
+pub mod gguf;
 mod grads;
 pub mod kinds;
 pub mod spec;
@@ -14,16 +15,20 @@ mod blocks;
 #[cfg(feature = "kernels")]
 pub mod decode;
 #[cfg(feature = "kernels")]
+mod gpu;
+#[cfg(feature = "kernels")]
 pub mod kernels;
 #[cfg(feature = "kernels")]
 mod model;
+#[cfg(feature = "kernels")]
+mod peak;
 #[cfg(feature = "kernels")]
 pub mod weights;
 
 pub use batch::{IGNORE, LossSums, MicroBatch};
 pub use error::NnError;
 pub use grads::Grads;
-pub use spec::{DecoderSpec, ParamInfo};
+pub use spec::{Architecture, ParamInfo};
 
 #[cfg(feature = "kernels")]
 pub use decode::Decoder;
@@ -32,10 +37,14 @@ pub use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
+pub use gpu::Gpu;
+#[cfg(feature = "kernels")]
 pub use kernels::distill::{DistillSums, Pick, Targets};
 #[cfg(feature = "kernels")]
-pub use kernels::{Kernels, Path, optim};
+pub use kernels::{Kernels, Noise, Path, Precision, optim};
 #[cfg(feature = "kernels")]
-pub use model::{Model, Teaching, teach};
+pub use model::{Balance, Extras, Model, Redraw, Teaching, teach, upcycle};
+#[cfg(feature = "kernels")]
+pub use peak::peak;
 #[cfg(feature = "kernels")]
 pub use weights::{SaveOptions, StorageType};

@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{difference, step};
-use llmp_nn::{MicroBatch, Model, Path};
+use common::{difference, rotary, step};
+use llmp_nn::spec::NormForm;
+use llmp_nn::{Architecture, MicroBatch, Model, Path};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -106,8 +107,8 @@ fn a_changed_setting_turns_the_golden_red() {
         let (m, golden) = golden(name);
         let spec = m.spec().clone();
         let changed = [
-            llmp_nn::DecoderSpec { rope_base: spec.rope_base * 1.5, ..spec.clone() },
-            llmp_nn::DecoderSpec { norm_eps: spec.norm_eps + 1e-2, ..spec.clone() },
+            Architecture { order: rotary(15_000.0), ..spec.clone() },
+            Architecture { norm: NormForm { eps: spec.norm.eps + 1e-2, ..spec.norm }, ..spec.clone() },
         ];
         for spec in changed {
             let other = Model::from_flat(llmp_nn::Cpu::default(), spec, &m.to_flat()).expect("valid");

@@ -9,7 +9,7 @@ use crate::budget::{Budget, Goal};
 use crate::kinds::decoder::{Decoder, field};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
-use crate::settings::{Accumulate, Attention, Times};
+use crate::settings::{Accumulate, Attention, Clip, Precision, Times};
 
 /// The operation's name in a plan.
 pub const OP: &str = "pretrain";
@@ -55,12 +55,14 @@ pub struct Stage {
     pub schedule: Schedule,
     /// Steps of the schedule that earlier stages have done.
     pub schedule_done: u64,
-    /// Largest gradient norm.
-    pub clip: Option<f64>,
+    /// How gradients are kept short.
+    pub clip: Option<Clip>,
     /// What a token sees of its row.
     pub attention: Attention,
     /// How documents become rows.
     pub packing: Packing,
+    /// Number format of matrix products.
+    pub precision: Precision,
     /// Micro-batches of a batch.
     pub accumulate: Accumulate,
     /// Longest distance between two checkpoints.
@@ -95,6 +97,11 @@ impl Stage {
             clip: field(args, "clip")?,
             attention: field(args, "attention")?,
             packing: if args.contains_key("packing") { field(args, "packing")? } else { Packing::Concat },
+            precision: if args.contains_key("precision") {
+                field(args, "precision")?
+            } else {
+                Precision::F32
+            },
             accumulate: field(args, "accumulate")?,
             checkpoints: field(args, "checkpoints")?,
             keep: field(args, "keep")?,

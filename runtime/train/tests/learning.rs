@@ -6,18 +6,19 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{END, Stand, content, spec, stage};
-use llmp_nn::{DecoderSpec, Model, SaveOptions};
+use common::{END, Stand, content, hidden, spec, stage};
+use llmp_nn::{Architecture, Model, SaveOptions};
 use llmp_stdlib::arg::BatchSize;
 use llmp_train::Host;
 use llmp_train::budget::Goal;
 use llmp_train::evaluate::bits_per_byte;
 use llmp_train::folder::ModelFolder;
 use llmp_train::generate::{Sampling, generate};
+use llmp_train::kinds::Written;
 use llmp_train::kinds::decoder::Decoder;
 use llmp_train::release::{Card, release};
 use llmp_train::score::{score, score_tokens};
-use llmp_train::settings::Dtype;
+use llmp_train::settings::{Dtype, Formats};
 use llmp_train::stage::Source;
 use llmp_train::training::{Inputs, train};
 
@@ -44,7 +45,7 @@ fn a_small_model_learns_two_kilobytes_by_heart() {
     let stand = Stand::new();
     let text = text();
     let mut stage = stage();
-    stage.model = Decoder { spec: DecoderSpec { width: 64, ffn_hidden: 128, context: 128, ..spec() } };
+    stage.model = Decoder { spec: Architecture { width: 64, ffn: hidden(128), context: 128, ..spec() } };
     stage.sources =
         vec![Source { input: 1, share: 1.0, max_epochs: None, name: String::new(), then: Vec::new() }];
     (stage.context, stage.batch, stage.goal) = (128, Some(BatchSize::Sequences(4)), Goal::Steps(360));
@@ -78,8 +79,10 @@ fn release_and_load(stand: &Stand, folder: &ModelFolder, prompt: &str) {
     let (model, tokenizer, to) =
         (stand.path("model"), stand.path("tokenizer.json"), stand.path("release/squares"));
     let card = Card { name: "squares".into(), lineage: vec!["text: 1 document".into()], ..Card::default() };
+    let written =
+        |dtype| Written { formats: Formats { safetensors: true, files: Vec::new() }, dtype, shard: None };
     for _ in 0..2 {
-        release(&model, &tokenizer, &card, Dtype::F32, &to, &Host::quiet()).unwrap();
+        release(&model, &tokenizer, &card, &written(Dtype::F32), &to, &Host::quiet()).unwrap();
     }
     let files: Vec<String> = content(&stand.path("release")).into_keys().collect();
     let names = [
@@ -101,8 +104,15 @@ fn release_and_load(stand: &Stand, folder: &ModelFolder, prompt: &str) {
     let count = |_: &str| {
         calls.fetch_add(1, Ordering::Relaxed);
     };
-    release(&model, &tokenizer, &card, Dtype::Bf16, &to, &Host { failpoint: &count, ..Host::quiet() })
-        .unwrap();
+    release(
+        &model,
+        &tokenizer,
+        &card,
+        &written(Dtype::Bf16),
+        &to,
+        &Host { failpoint: &count, ..Host::quiet() },
+    )
+    .unwrap();
     assert!(calls.into_inner() >= 5);
 }
 

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor, value};
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value};
 use serde_json::Value;
 
 use crate::document::{Cell, Document};
@@ -55,14 +55,7 @@ impl<'de> Visitor<'de> for Object<'_> {
         let mut found = Found::Nothing;
         while let Some(name) = map.next_key_seed(Key)? {
             if self.text == Some(&*name) {
-                found = match map.next_value_seed(Field)? {
-                    Some(Cell::Text(text)) => {
-                        self.doc.text = text;
-                        Found::Text
-                    }
-                    Some(_) => Found::Other,
-                    None => Found::Nothing,
-                };
+                found = map.next_value_seed(Text(&mut self.doc.text))?;
             } else if self.text.is_some() && name == "metadata" {
                 map.next_value_seed(Object { doc: &mut *self.doc, text: None })?;
             } else if let Some(cell) = map.next_value_seed(Field)? {
@@ -113,6 +106,75 @@ impl Object<'_> {
     fn cell<E>(self, cell: Cell) -> Result<Found, E> {
         self.doc.columns.entry("metadata".into()).or_insert(cell);
         Ok(Found::Nothing)
+    }
+}
+
+/// The text of a line: a text, or a list of texts, which are its paragraphs.
+struct Text<'a>(&'a mut String);
+
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text<'_> {
+    type Value = Found;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Found, E> {
+        Ok(Found::Nothing)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Found, E> {
+        Ok(Found::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Found, E> {
+        Ok(Found::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Found, E> {
+        Ok(Found::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Found, E> {
+        Ok(Found::Other)
+    }
+
+    fn visit_str<E: de::Error>(self, it: &str) -> Result<Found, E> {
+        self.visit_string(it.to_owned())
+    }
+
+    fn visit_string<E>(self, it: String) -> Result<Found, E> {
+        *self.0 = it;
+        Ok(Found::Text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Found, A::Error> {
+        let (mut found, mut text) = (Found::Text, String::new());
+        while let Some(value) = seq.next_element()? {
+            let Value::String(paragraph) = value else {
+                found = Found::Other;
+                continue;
+            };
+            if !text.is_empty() && !paragraph.is_empty() {
+                text.push_str("\n\n");
+            }
+            text.push_str(&paragraph);
+        }
+        *self.0 = text;
+        Ok(found)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Found::Other)
     }
 }
 
@@ -212,8 +274,11 @@ mod tests {
         let columns: Vec<_> = doc.columns.into_iter().collect();
         assert_eq!(columns, [("m".into(), Cell::from("[1,{\"a\":null}]")), ("n".into(), Cell::Num(1.0))]);
         assert_eq!(read(r#"{"metadata":"x","text":""}"#).unwrap().columns["metadata"], Cell::from("x"));
+        assert_eq!(read(r#"{"text":["One.","","Two."]}"#).unwrap().text, "One.\n\nTwo.");
         for (bad, what) in [
             (r#"{"text":3}"#, "is not text"),
+            (r#"{"text":["a",3]}"#, "is not text"),
+            (r#"{"text":{"a":["b"]}}"#, "is not text"),
             (r#"{"text":null}"#, "no field `text`"),
             (r#"{"text":"a"} x"#, "trailing"),
             (r#"[1]"#, "expected an object"),

@@ -24,7 +24,7 @@ llmp_stdlib::def! {
     Jsonl = "jsonl", rev 1, source Docs, to shape::state, check declared {
         /// Files, as in `text`.
         glob: FilePath,
-        /// The field that holds the text.
+        /// The field that holds the text; a list of texts is joined with empty lines.
         text: String = "\"text\"",
         /// What one record is.
         r#as: Shape = "Docs",

@@ -1,11 +1,13 @@
-//! Which of the two versions of an operation a model runs.
+//! Which version of an operation a model runs.
 
 use dfdx::prelude::*;
 
 use super::{
-    Kernels, Positions, Res, T0, T1, T2, add, attention, distill, embed, head, linear, rms_norm, swiglu,
+    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, distill, dropout,
+    embed, head, head_norm, linear, moe, norm, rope,
 };
-use crate::LossSums;
+use crate::spec::{Activation, NormForm};
+use crate::{LossSums, Precision};
 
 /// The version of every operation of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,8 +15,19 @@ pub enum Path {
     /// What the device does best.
     #[default]
     Fused,
+    /// The same with matrix products of weights in bf16, where the device has them (the CPU does).
+    Bf16,
     /// The definition in plain tensor operations: slow, for tests and for checking a new machine.
     Composed,
+}
+
+impl From<Precision> for Path {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::Fused,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 impl Path {
@@ -24,20 +37,56 @@ impl Path {
         ids: &[u32],
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::embed(table, ids),
+            Self::Fused | Self::Bf16 => D::embed(table, ids),
             Self::Composed => embed::composed(table, ids),
         }
     }
 
-    pub(crate) fn rms_norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+    pub(crate) fn norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
         self,
         x: T2<D, T>,
         gain: &T1<D>,
-        eps: f32,
+        bias: Option<&T1<D>>,
+        form: &NormForm,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::rms_norm(x, gain, eps),
-            Self::Composed => rms_norm::composed(x, gain, eps),
+            Self::Fused | Self::Bf16 => D::norm(x, gain, bias, form),
+            Self::Composed => norm::composed(x, gain, bias, form),
+        }
+    }
+
+    pub(crate) fn head_norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        qkv: T2<D, T>,
+        gains: Gains<'_, D>,
+        heads: (usize, usize),
+        form: &NormForm,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused | Self::Bf16 => D::head_norm(qkv, gains, heads, form),
+            Self::Composed => head_norm::composed(qkv, gains, heads, form),
+        }
+    }
+
+    pub(crate) fn bias<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        b: &T1<D>,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused | Self::Bf16 => D::bias(x, b),
+            Self::Composed => bias::composed(x, b),
+        }
+    }
+
+    pub(crate) fn rope<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        qkv: T2<D, T>,
+        positions: &Positions<D>,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused | Self::Bf16 => D::rope(qkv, positions),
+            Self::Composed => rope::composed(qkv, positions),
         }
     }
 
@@ -47,7 +96,8 @@ impl Path {
         w: &T2<D>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::linear(x, w),
+            Self::Fused => D::linear(x, w, Precision::F32),
+            Self::Bf16 => D::linear(x, w, Precision::Bf16),
             Self::Composed => linear::composed(x, w),
         }
     }
@@ -58,15 +108,45 @@ impl Path {
         positions: &Positions<D>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::attention(qkv, positions),
+            Self::Fused | Self::Bf16 => D::attention(qkv, positions),
             Self::Composed => attention::composed(qkv, positions),
         }
     }
 
-    pub(crate) fn swiglu<D: Kernels, T: Tape<f32, D> + Merge<T>>(self, x: T2<D, T>) -> Res<T2<D, T>, D> {
+    pub(crate) fn activate<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        activation: Activation,
+        gated: bool,
+    ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::swiglu(x),
-            Self::Composed => swiglu::composed(x),
+            Self::Fused | Self::Bf16 => D::activate(x, activation, gated),
+            Self::Composed => activation::composed(x, activation, gated),
+        }
+    }
+
+    pub(crate) fn dropout<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        drop: Drop,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused | Self::Bf16 => D::dropout(x, drop),
+            Self::Composed => dropout::composed(x, drop),
+        }
+    }
+
+    pub(crate) fn moe<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        router: &T2<D>,
+        experts: &T1<D>,
+        routing: &moe::Routing,
+    ) -> Res<moe::Routed<D, T>, D> {
+        match self {
+            Self::Fused => D::moe(x, router, experts, routing, Precision::F32),
+            Self::Bf16 => D::moe(x, router, experts, routing, Precision::Bf16),
+            Self::Composed => moe::composed(x, router, experts, routing),
         }
     }
 
@@ -76,7 +156,7 @@ impl Path {
         b: T2<D, T>,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused => D::add(a, b),
+            Self::Fused | Self::Bf16 => D::add(a, b),
             Self::Composed => add::composed(a, b),
         }
     }
@@ -87,10 +167,12 @@ impl Path {
         w: &T2<D>,
         targets: &[u32],
         normaliser: f64,
+        cap: Option<f32>,
     ) -> Res<(T0<D, T>, LossSums), D> {
         match self {
-            Self::Fused => D::head_loss(x, w, targets, normaliser),
-            Self::Composed => head::composed(x, w, targets, normaliser),
+            Self::Fused => D::head_loss(x, w, targets, normaliser, cap, Precision::F32),
+            Self::Bf16 => D::head_loss(x, w, targets, normaliser, cap, Precision::Bf16),
+            Self::Composed => head::composed(x, w, targets, normaliser, cap),
         }
     }
 
@@ -101,10 +183,12 @@ impl Path {
         truth: &[u32],
         lesson: &distill::Lesson<'_, D>,
         normaliser: f64,
+        cap: Option<f32>,
     ) -> Res<(T0<D, T>, distill::DistillSums), D> {
         match self {
-            Self::Fused => D::distill_loss(x, w, truth, lesson, normaliser),
-            Self::Composed => distill::composed(x, w, truth, lesson, normaliser),
+            // The head of a distillation multiplies in f32 also where the blocks do not.
+            Self::Fused | Self::Bf16 => D::distill_loss(x, w, truth, lesson, normaliser, cap),
+            Self::Composed => distill::composed(x, w, truth, lesson, normaliser, cap),
         }
     }
 }

@@ -329,7 +329,8 @@ llmp_stdlib::choices! {
 }
 
 llmp_stdlib::def! {
-    /// A folder in Hugging Face form: `config.json`, `model.safetensors`, `tokenizer.json`.
+    /// A folder in Hugging Face form (`config.json`, `model.safetensors` or its shards, `tokenizer.json`) of a llama,
+    /// mistral, qwen2, qwen2_moe, gemma2 or gpt2; or one GGUF file of a llama, qwen2 or gemma2.
     ///
     /// ```llmp
     /// model base = hf("models/SmolLM2-135M", stage = base)

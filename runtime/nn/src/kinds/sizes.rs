@@ -2,23 +2,19 @@
 
 use llmp_stdlib::{Arg, Rational, Record, Value, View, number};
 
-use super::families::{AttentionReach, Embedding, Experts, Ffn, Init, Norm, NormPlace, Position, Scaling};
-use crate::spec::{Activation, Architecture, ExpertForm, FeedForward, NormForm, Order, Reach};
-use crate::{DecoderSpec, NnError};
+use super::families::{
+    AttentionReach, Chunks, Embedding, Experts, Ffn, Init, Norm, NormPlace, Position, QkPlace, Scaling,
+};
+use crate::NnError;
+use crate::spec::{
+    Activation, Architecture, ChunkForm, ExpertForm, FeedForward, NormForm, Order, Reach, Rotary, Stretch,
+};
 
-/// Sizes of a decoder that this runtime runs, from the members of a model (defaults filled in; the tokenizer is not
-/// read).
+/// The decoder that the members of a model describe (defaults filled in; the tokenizer is not read), whether this
+/// runtime can run it or not.
 ///
-/// `tokenizer_size` is used where the model does not state its vocabulary. Errors name the member that is
-/// missing, that this runtime cannot honour, or that contradicts another.
-pub fn decoder_spec(members: &Record, tokenizer_size: Option<usize>) -> Result<DecoderSpec, NnError> {
-    let lacks = |words: Vec<&str>| NnError::Spec(format!("this runtime lacks {}", words.join(", ")));
-    let spec = architecture(members, tokenizer_size)?.decoder().map_err(lacks)?;
-    let problems = spec.validate();
-    if problems.is_empty() { Ok(spec) } else { Err(NnError::Spec(problems.join("; "))) }
-}
-
-/// Everything that the members of a model say about its sizes, whether this runtime can run it or not.
+/// `tokenizer_size` is used where the model does not state its vocabulary. Errors name the member that is missing or
+/// that contradicts another.
 pub fn architecture(members: &Record, tokenizer_size: Option<usize>) -> Result<Architecture, NnError> {
     let width: usize = required(members, "width")?;
     let heads: usize = required(members, "heads")?;
@@ -34,7 +30,7 @@ pub fn architecture(members: &Record, tokenizer_size: Option<usize>) -> Result<A
     let flag = |name: &str| optional::<bool>(members, name).map(|b| b.unwrap_or(false));
     let reaches = optional::<Vec<AttentionReach>>(members, "pattern")?.unwrap_or_default();
     let pattern: Vec<Reach> = reaches.iter().map(reach).collect();
-    let bends = ["attention_cap", "logit_cap", "score_scale", "embedding_scale"];
+    let real = |name: &str| optional::<Rational>(members, name).map(|n| n.map(number::to_f64));
     let init_std = match required(members, "init")? {
         Init::Normal(init) => init.std,
         Init::Upcycle(init) => init.std,
@@ -47,28 +43,41 @@ pub fn architecture(members: &Record, tokenizer_size: Option<usize>) -> Result<A
         kv_heads: optional(members, "kv_heads")?.unwrap_or(heads),
         head_dim,
         ffn: FeedForward { activation, gated, hidden },
-        experts: optional(members, "experts")?.map(|Experts::Moe(moe)| ExpertForm {
-            routed: moe.experts,
-            active: moe.active,
-            hidden: moe.hidden.unwrap_or(hidden),
-            shared: moe.shared.saturating_mul(moe.hidden.unwrap_or(hidden)),
-            shared_gate: moe.shared_gate,
-        }),
+        experts: optional(members, "experts")?.map(|experts| expert_form(&experts, hidden)),
         norm: norm_form(&required(members, "norm")?),
         norm_place: optional(members, "norm_place")?.unwrap_or(NormPlace::Pre),
         qk_norm: optional(members, "qk_norm")?.as_ref().map(norm_form),
-        order: optional(members, "position")?.as_ref().map_or(Order::None, order),
+        qk_norm_place: optional(members, "qk_norm_place")?.unwrap_or(QkPlace::Before),
+        order: optional(members, "position")?.as_ref().map_or(Order::None, |p| order(p, head_dim)),
         qkv_bias: flag("qkv_bias")?,
         bias: flag("bias")?,
         pattern: if pattern.is_empty() { vec![Reach::Global] } else { pattern },
-        bent: bends.iter().any(|name| members.get(*name).is_some_and(|v| *v != Value::None)),
+        score_scale: real("score_scale")?,
+        attention_cap: real("attention_cap")?,
+        logit_cap: real("logit_cap")?,
+        embedding_scale: real("embedding_scale")?,
         tied: required::<Embedding>(members, "embedding")? == Embedding::Tied,
-        dropout: optional::<Rational>(members, "dropout")?.map_or(0.0, number::to_f64),
+        dropout: real("dropout")?.unwrap_or(0.0),
         context: required(members, "context")?,
         init_std: number::to_f64(init_std),
     };
     let problems = sizes.validate();
     if problems.is_empty() { Ok(sizes) } else { Err(NnError::Spec(problems.join("; "))) }
+}
+
+/// Experts with the hidden units of the feed-forward where they state none.
+pub fn expert_form(experts: &Experts, hidden: usize) -> ExpertForm {
+    let Experts::Moe(moe) = experts;
+    let hidden = moe.hidden.unwrap_or(hidden);
+    ExpertForm {
+        routed: moe.experts,
+        active: moe.active,
+        hidden,
+        shared: moe.shared.saturating_mul(hidden),
+        shared_gate: moe.shared_gate,
+        renormalise: moe.renormalise,
+        balance: number::to_f64(moe.balance),
+    }
 }
 
 /// The architecture of a `model` item, as far as it is known before the run.
@@ -100,16 +109,35 @@ fn norm_form(norm: &Norm) -> NormForm {
     }
 }
 
-fn order(position: &Position) -> Order {
+fn order(position: &Position, head_dim: usize) -> Order {
     let Position::Rope(rope) = position else { return Order::Table };
     let base = number::to_f64(rope.base);
-    match &rope.scaling {
+    let (base, stretch) = match &rope.scaling {
+        None => (base, Stretch::None),
         Some(Scaling::BaseLaw(law)) => {
             let turns = |positions: usize| (positions as f64 / std::f64::consts::TAU).ln();
-            Order::Rotary { base: base.powf(turns(law.to) / turns(law.from)), plain: rope.chunks.is_none() }
+            (base.powf(turns(law.to) / turns(law.from)), Stretch::None)
         }
-        scaling => Order::Rotary { base, plain: scaling.is_none() && rope.chunks.is_none() },
-    }
+        // The lowest of `head_dim / 2` frequencies, `base^(-(d - 2) / d)`, is divided by the factor.
+        Some(Scaling::Ntk(ntk)) => {
+            let d = head_dim as f64;
+            (base * number::to_f64(ntk.factor).powf(d / (d - 2.0)), Stretch::None)
+        }
+        Some(Scaling::Llama3(it)) => {
+            let [factor, low, high] = [it.factor, it.low, it.high].map(number::to_f64);
+            (base, Stretch::Llama3 { factor, low, high, original: it.original })
+        }
+        Some(Scaling::Yarn(it)) => {
+            let [factor, fast, slow] = [it.factor, it.fast, it.slow].map(number::to_f64);
+            let attention = 0.1 * factor.max(1.0).ln() + 1.0;
+            (base, Stretch::Yarn { factor, original: it.original, fast, slow, attention })
+        }
+    };
+    let chunks = rope.chunks.as_ref().map(|Chunks::DualChunk(it)| ChunkForm {
+        trained: it.trained,
+        chunk: it.chunk.unwrap_or(it.trained / 4 * 3),
+    });
+    Order::Rotary(Rotary { base, stretch, chunks })
 }
 
 /// Form and hidden units of a feed-forward; the units are `None` when they are no number of this machine.

@@ -6,7 +6,8 @@ use llmp_stdlib::{
     Call, Family, ItemRef, Kind, Param, Problem, Program, Record, Severity, Ty, Value, View, literal,
 };
 
-use super::{ALL, decoder_spec};
+use super::{ALL, architecture};
+use crate::spec::{Order, Rotary, Stretch};
 
 struct Alone;
 
@@ -88,8 +89,8 @@ fn only(changes: &[(&str, &str)]) -> (&'static str, String, Vec<String>) {
 fn a_good_model_has_no_problem_and_known_sizes() {
     assert_eq!(problems(&[]), Vec::new());
     let members = members(&[("kv_heads", "2"), ("embedding", "tied")]);
-    let spec = decoder_spec(&members, Some(4090)).expect("complete");
-    assert_eq!((spec.vocab, spec.head_dim, spec.ffn_hidden, spec.kv_heads), (4096, 32, 512, 2));
+    let spec = architecture(&members, Some(4090)).expect("complete");
+    assert_eq!((spec.vocab, spec.head_dim, spec.ffn.hidden, spec.kv_heads), (4096, 32, 512, 2));
     let parameters = 4096 * 192 + 9 * 192 + 4 * (192 * (192 + 64 + 64) + 192 * 192 + 3 * 192 * 512);
     assert_eq!(spec.parameters(), parameters);
     with_view(&members, |view| {
@@ -112,9 +113,10 @@ fn published_sizes_are_reached() {
         ("position", "rope(base = 500k)"),
     ];
     assert_eq!(problems(&llama), Vec::new());
-    let spec = decoder_spec(&members(&llama), None).expect("complete");
+    let spec = architecture(&members(&llama), None).expect("complete");
     assert_eq!(spec.parameters(), 8_030_261_248, "as the published folder has");
-    assert_eq!(spec.rope_base, 500_000.0);
+    let plain = Rotary { base: 500_000.0, stretch: Stretch::None, chunks: None };
+    assert_eq!(spec.order, Order::Rotary(plain));
 }
 
 #[test]
@@ -175,72 +177,59 @@ fn zero_is_out_of_range() {
 
 #[test]
 fn what_this_version_cannot_do_is_said_before_a_run_and_only_then() {
-    let asked = [
-        ("norm_place", "sandwich", "norm_place"),
-        ("position", "none", "position"),
-        ("position", "learned()", "position"),
-        ("position", "rope(scaling = llama3())", "position.scaling"),
-        ("position", "rope(scaling = yarn(factor = 4))", "position.scaling"),
-        ("position", "rope(scaling = ntk(factor = 4))", "position.scaling"),
-        ("position", "rope(chunks = dual_chunk(trained = 32Ki))", "position.chunks"),
-        ("qkv_bias", "true", "qkv_bias"),
-        ("bias", "true", "bias"),
-        ("ffn", "geglu()", "ffn"),
-        ("ffn", "gelu()", "ffn"),
-        ("ffn", "relu2()", "ffn"),
-        ("norm", "layer_norm()", "norm"),
-        ("norm", "rms(offset = true)", "norm"),
-        ("qk_norm", "rms()", "qk_norm"),
-        ("attention_cap", "50", "attention_cap"),
-        ("logit_cap", "30", "logit_cap"),
-        ("score_scale", "1/8", "score_scale"),
-        ("pattern", "[global, local(window = 64)]", "pattern"),
-        ("pattern", "[global, nope]", "pattern"),
-        ("embedding_scale", "14", "embedding_scale"),
-        ("experts", "moe(experts = 8, active = 2)", "experts"),
-        ("dropout", "10%", "dropout"),
-    ];
+    let asked = [("position", "rope(chunks = dual_chunk(trained = 32Ki))", "position.chunks")];
     for (member, text, place) in asked {
         let members = members(&[(member, text)]);
         assert_eq!(with_view(&members, |view| (kind().check)(view)), Vec::new(), "{member} = {text}");
         let found = with_view(&members, |view| (kind().lacks)(view));
         assert_eq!(found.len(), 1, "{member} = {text}: {found:?}");
         assert_eq!((found[0].code, found[0].path.join(".").as_str()), ("LLMP0703", place));
-        assert!(
-            decoder_spec(&members, Some(4096)).is_err(),
-            "{member} = {text} is not run as if it were not there"
-        );
-        assert!(super::architecture(&members, Some(4096)).is_ok(), "{member} = {text} can be counted");
-    }
-    let known: BTreeSet<&str> = asked.iter().map(|(name, ..)| *name).collect();
-    let can = [
-        "tokenizer",
-        "layers",
-        "width",
-        "heads",
-        "kv_heads",
-        "head_dim",
-        "qk_norm_place",
-        "embedding",
-        "context",
-        "vocab",
-        "init",
-    ];
-    for param in kind().signature.params {
-        assert!(
-            known.contains(param.name) != can.contains(&param.name),
-            "{} is honoured or refused",
-            param.name
-        );
+        let counted = architecture(&members, Some(4096)).expect("it can be counted");
+        assert!(!counted.lacks().is_empty(), "{member} = {text} is not run as if it were not there");
     }
     assert_eq!(with_view(&members(&[]), |view| (kind().lacks)(view)), Vec::new());
+}
+
+#[test]
+fn every_other_setting_is_run() {
+    let asked = [
+        ("norm_place", "sandwich"),
+        ("position", "none"),
+        ("position", "learned()"),
+        ("position", "rope(scaling = llama3())"),
+        ("position", "rope(scaling = yarn(factor = 4))"),
+        ("position", "rope(scaling = ntk(factor = 4))"),
+        ("qkv_bias", "true"),
+        ("bias", "true"),
+        ("ffn", "geglu()"),
+        ("ffn", "gelu()"),
+        ("ffn", "relu2()"),
+        ("norm", "layer_norm()"),
+        ("norm", "rms(offset = true)"),
+        ("qk_norm", "rms()"),
+        ("attention_cap", "50"),
+        ("logit_cap", "30"),
+        ("score_scale", "1/8"),
+        ("pattern", "[global, local(window = 64)]"),
+        ("pattern", "[global, nope]"),
+        ("embedding_scale", "14"),
+        ("dropout", "10%"),
+    ];
+    let plain = architecture(&members(&[]), Some(4096)).expect("complete");
+    for (member, text) in asked {
+        let members = members(&[(member, text)]);
+        assert_eq!(with_view(&members, |view| (kind().lacks)(view)), Vec::new(), "{member} = {text}");
+        let found = architecture(&members, Some(4096)).expect("complete");
+        assert_eq!(found.lacks(), Vec::<&str>::new(), "{member} = {text}");
+        assert_ne!(found, plain, "{member} = {text} changes what is run");
+    }
 }
 
 /// Parameters, and those without embeddings, of a model written in the language.
 fn counted(changes: &[(&str, &str)]) -> (u64, u64, u64) {
     let members = members(changes);
     assert_eq!(with_view(&members, |view| (kind().check)(view)), Vec::new(), "{changes:?}");
-    let sizes = super::architecture(&members, None).expect("complete");
+    let sizes = architecture(&members, None).expect("complete");
     (sizes.parameters(), sizes.parameters_non_embedding(), sizes.parameters_active())
 }
 
@@ -301,8 +290,8 @@ fn the_models_of_the_four_papers_are_written_and_counted() {
     ];
     let (all, body, _) = counted(&afm);
     assert_eq!((all - body, body / 10_000_000), (150_994_944, 258), "0.15B and 2.58B");
-    let base = super::architecture(&members(&afm), None).expect("complete").order;
-    let crate::spec::Order::Rotary { base, plain: true } = base else { panic!("{base:?}") };
+    let base = architecture(&members(&afm), None).expect("complete").order;
+    let Order::Rotary(Rotary { base, stretch: Stretch::None, .. }) = base else { panic!("{base:?}") };
     assert_eq!(base.round(), 6_315_089.0, "the base of AFM's context lengthening");
     let gpt2 = [
         ("layers", "12"),

@@ -2,7 +2,8 @@
 
 use dfdx::prelude::*;
 
-use super::{Model, device_error};
+use super::{Extras, Model, device_error};
+use crate::blocks::Notes;
 use crate::kernels::distill::{DistillSums, Lesson, Pick, Targets, Taught, pick};
 use crate::kernels::{Kernels, Res};
 use crate::{Grads, MicroBatch, NnError};
@@ -36,6 +37,7 @@ impl<D: Kernels> Model<D> {
         batch: &MicroBatch,
         normaliser: f64,
         teaching: &Teaching<'_, D>,
+        extras: Extras<'_>,
         grads: &mut Grads,
     ) -> Result<DistillSums, NnError> {
         const OP: &str = "distillation step";
@@ -44,10 +46,17 @@ impl<D: Kernels> Model<D> {
             return Ok(DistillSums::default());
         }
         let step = |lesson: &Lesson<'_, D>, grads: &mut Grads| {
-            let step = self.taped(batch, grads.flat_mut(), |x| {
-                self.path.distill_loss(x, self.head_weight(), &batch.targets, lesson, normaliser)
+            let step = self.taped(batch, grads.flat_mut(), extras, |x| {
+                self.path.distill_loss(
+                    x,
+                    self.head_weight(),
+                    &batch.targets,
+                    lesson,
+                    normaliser,
+                    self.logit_cap(),
+                )
             });
-            step.map_err(device_error(OP))
+            step.map(|(sums, _)| sums).map_err(device_error(OP))
         };
         match teaching {
             Teaching::Tokens { targets, teacher, truth } => {
@@ -108,7 +117,8 @@ fn taught<'a, D: Kernels>(
     let one = |teacher: &&'a Model<D>| {
         batch.validate(&teacher.spec, op)?;
         let run = || -> Res<Taught<'a, D>, D> {
-            Ok((teacher.hidden(teacher.embedding.clone(), batch)?, teacher.head_weight()))
+            let x = teacher.hidden(teacher.embedding.clone(), batch, None, &Notes::new(Vec::new()))?;
+            Ok((x, teacher.head_weight(), teacher.logit_cap()))
         };
         run().map_err(device_error(op))
     };

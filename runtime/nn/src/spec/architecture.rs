@@ -1,94 +1,34 @@
-//! What an architecture is, in full: more than this runtime can run, so that any published model can be counted.
+//! What a decoder is, in full: every setting that decides its parameters or its arithmetic.
 
+use serde::{Deserialize, Serialize};
+
+use super::parts::{Activation, ExpertForm, FeedForward, NormForm, Order, Reach, Rotary, Stretch};
 use super::tensors::{Part, Role, Tensor};
 use super::{LARGEST, MOST_LAYERS};
-use crate::DecoderSpec;
-use crate::kinds::NormPlace;
+use crate::kinds::{NormPlace, QkPlace};
 
 /// No block has more experts.
 const MOST_EXPERTS: usize = 1 << 12;
 
-/// How a feed-forward bends its hidden units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// `x sigmoid(x)`.
-    Silu,
-    /// Gaussian error linear unit by its tanh approximation.
-    GeluTanh,
-    /// Gaussian error linear unit by the error function.
-    Gelu,
-    /// The square of the positive part.
-    Relu2,
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "NormPlace", rename_all = "snake_case")]
+enum NormPlaceText {
+    Pre,
+    Post,
+    Sandwich,
 }
 
-/// A feed-forward.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FeedForward {
-    /// How its hidden units are bent.
-    pub activation: Activation,
-    /// Whether a second matrix gates them.
-    pub gated: bool,
-    /// Hidden units.
-    pub hidden: usize,
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "QkPlace", rename_all = "snake_case")]
+enum QkPlaceText {
+    Before,
+    After,
 }
 
-/// A norm.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NormForm {
-    /// Divides by the root mean square; otherwise centres and divides by the standard deviation.
-    pub rms: bool,
-    /// Whether it adds a learned bias.
-    pub bias: bool,
-    /// Whether its gain is stored less one.
-    pub offset: bool,
-    /// Added under the root.
-    pub eps: f64,
-}
-
-/// Experts in place of one feed-forward.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ExpertForm {
-    /// Experts that the router chooses from.
-    pub routed: usize,
-    /// Experts that one token uses.
-    pub active: usize,
-    /// Hidden units of one.
-    pub hidden: usize,
-    /// Hidden units of the part that every token uses; 0 without one.
-    pub shared: usize,
-    /// Whether that part has a gate of its own.
-    pub shared_gate: bool,
-}
-
-/// How a model knows the order of its tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Order {
-    /// By a table of positions that is learned.
-    Table,
-    /// By turning queries and keys, with this base; `plain` when no scaling changes the frequencies.
-    Rotary {
-        /// Base of the frequencies, after a law that changes it.
-        base: f64,
-        /// Whether the frequencies are those of the base.
-        plain: bool,
-    },
-    /// Not at all.
-    None,
-}
-
-/// How far the attention of a block reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// Everything before the token.
-    Global,
-    /// Everything before the token, without positions.
-    GlobalWithoutOrder,
-    /// So many positions.
-    Window(usize),
-}
-
-/// A decoder with everything that decides its parameters and its arithmetic.
-#[derive(Debug, Clone, PartialEq)]
+/// A decoder with everything that decides its parameters and its arithmetic. [`Architecture::default`] is a plain
+/// Llama-style decoder without sizes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Architecture {
     /// Entries of the vocabulary.
     pub vocab: usize,
@@ -100,7 +40,7 @@ pub struct Architecture {
     pub heads: usize,
     /// Key and value heads; divides `heads`.
     pub kv_heads: usize,
-    /// Width of a head.
+    /// Width of a head; `heads * head_dim` need not equal `width`.
     pub head_dim: usize,
     /// The feed-forward of a block without experts.
     pub ffn: FeedForward,
@@ -109,9 +49,13 @@ pub struct Architecture {
     /// The norms of the residual stream.
     pub norm: NormForm,
     /// Where they stand.
+    #[serde(with = "NormPlaceText")]
     pub norm_place: NormPlace,
     /// Norm of queries and keys, for each head.
     pub qk_norm: Option<NormForm>,
+    /// Whether it stands before or after the rotary positions.
+    #[serde(with = "QkPlaceText")]
+    pub qk_norm_place: QkPlace,
     /// Positions.
     pub order: Order,
     /// Biases of queries, keys and values.
@@ -120,8 +64,14 @@ pub struct Architecture {
     pub bias: bool,
     /// Reaches of the blocks, repeated over the layers; never empty.
     pub pattern: Vec<Reach>,
-    /// Caps and scales that differ from a plain decoder's.
-    pub bent: bool,
+    /// What scores are multiplied with; `1 / sqrt(head_dim)` when it is not given.
+    pub score_scale: Option<f64>,
+    /// Scores are bent to stay within this.
+    pub attention_cap: Option<f64>,
+    /// Logits are bent to stay within this.
+    pub logit_cap: Option<f64>,
+    /// What the embedding is multiplied with.
+    pub embedding_scale: Option<f64>,
     /// Whether the output head is the embedding.
     pub tied: bool,
     /// Share of activations dropped in training.
@@ -130,6 +80,37 @@ pub struct Architecture {
     pub context: usize,
     /// Standard deviation of initial matrices.
     pub init_std: f64,
+}
+
+impl Default for Architecture {
+    fn default() -> Self {
+        Architecture {
+            vocab: 0,
+            layers: 0,
+            width: 0,
+            heads: 0,
+            kv_heads: 0,
+            head_dim: 0,
+            ffn: FeedForward { activation: Activation::Silu, gated: true, hidden: 0 },
+            experts: None,
+            norm: NormForm { rms: true, bias: false, offset: false, eps: 1e-5 },
+            norm_place: NormPlace::Pre,
+            qk_norm: None,
+            qk_norm_place: QkPlace::Before,
+            order: Order::Rotary(Rotary { base: 10_000.0, stretch: Stretch::None, chunks: None }),
+            qkv_bias: false,
+            bias: false,
+            pattern: vec![Reach::Global],
+            score_scale: None,
+            attention_cap: None,
+            logit_cap: None,
+            embedding_scale: None,
+            tied: false,
+            dropout: 0.0,
+            context: 0,
+            init_std: 0.02,
+        }
+    }
 }
 
 impl Architecture {
@@ -143,7 +124,22 @@ impl Architecture {
         self.kv_heads * self.head_dim
     }
 
-    /// Every contradiction, in words that name both sides; empty when the parameters can be counted.
+    /// Rows of the merged query, key and value matrix.
+    pub fn qkv_width(&self) -> usize {
+        self.query_width() + 2 * self.kv_width()
+    }
+
+    /// What scores are multiplied with.
+    pub fn scale(&self) -> f32 {
+        self.score_scale.map_or_else(|| 1.0 / (self.head_dim as f32).sqrt(), |scale| scale as f32)
+    }
+
+    /// How far the attention of a block reaches.
+    pub fn reach(&self, block: usize) -> Reach {
+        self.pattern[block % self.pattern.len()]
+    }
+
+    /// Every contradiction, in words that name both sides; empty when the model can be built.
     pub fn validate(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let hidden = self.experts.map_or(self.ffn.hidden, |e| e.hidden);
@@ -177,10 +173,43 @@ impl Architecture {
         {
             problems.push(format!("{} active of {} experts", e.active, e.routed));
         }
+        if self.pattern.is_empty() || self.pattern.contains(&Reach::Window(0)) {
+            problems.push("the pattern of reaches is empty or has a window of 0".into());
+        }
+        self.validate_numbers(&mut problems);
         problems
     }
 
-    /// All tensors in canonical order, alike ones stated once: embedding, a block, what follows the blocks.
+    fn validate_numbers(&self, problems: &mut Vec<String>) {
+        let above = |x: f64| x.is_finite() && x > 0.0;
+        let given = |x: Option<f64>| x.unwrap_or(1.0);
+        let positive = [
+            ("norm eps", self.norm.eps),
+            ("qk_norm eps", self.qk_norm.map_or(1.0, |n| n.eps)),
+            ("score_scale", given(self.score_scale)),
+            ("attention_cap", given(self.attention_cap)),
+            ("logit_cap", given(self.logit_cap)),
+            ("embedding_scale", given(self.embedding_scale)),
+        ];
+        for (name, x) in positive.into_iter().filter(|(_, x)| !above(*x)) {
+            problems.push(format!("{name} is {x}, it must be above 0"));
+        }
+        if !(self.init_std.is_finite() && self.init_std >= 0.0) {
+            problems.push(format!("the initial standard deviation is {}", self.init_std));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            problems.push(format!("dropout is {}, it must be at least 0 and below 1", self.dropout));
+        }
+        if let Order::Rotary(rotary) = &self.order {
+            if !self.head_dim.is_multiple_of(2) {
+                problems.push(format!("head_dim ({}) is odd, rotary positions turn pairs", self.head_dim));
+            }
+            problems.extend(rotary.validate());
+        }
+    }
+
+    /// All tensors in canonical order, alike ones stated once: embedding, a block, what follows the blocks. Those that are
+    /// stored merged (queries, keys and values; gate and up) follow each other, then their biases.
     pub fn tensors(&self) -> Vec<Tensor> {
         let mut all = vec![Tensor::new(Part::Once, "embedding", &[self.vocab, self.width], Role::Table)];
         if self.order == Order::Table {
@@ -221,17 +250,15 @@ impl Architecture {
 
     fn attention(&self, all: &mut Vec<Tensor>) {
         let (w, q, kv) = (self.width, self.query_width(), self.kv_width());
-        let rows = [
-            ("attention.q", "attention.q.bias", q, w, self.qkv_bias || self.bias),
-            ("attention.k", "attention.k.bias", kv, w, self.qkv_bias || self.bias),
-            ("attention.v", "attention.v.bias", kv, w, self.qkv_bias || self.bias),
-            ("attention.o", "attention.o.bias", w, q, self.bias),
-        ];
-        for (name, bias_name, outputs, inputs, bias) in rows {
-            all.push(Tensor::new(Part::Block, name, &[outputs, inputs], Role::Matrix));
-            if bias {
-                all.push(Tensor::new(Part::Block, bias_name, &[outputs], Role::Bias));
-            }
+        let qkv_bias = self.qkv_bias || self.bias;
+        let rows = [("attention.q", q), ("attention.k", kv), ("attention.v", kv)];
+        all.extend(rows.map(|(name, outputs)| Tensor::new(Part::Block, name, &[outputs, w], Role::Matrix)));
+        let biases = [("attention.q.bias", q), ("attention.k.bias", kv), ("attention.v.bias", kv)];
+        let biases = biases.map(|(name, outputs)| Tensor::new(Part::Block, name, &[outputs], Role::Bias));
+        all.extend(biases.into_iter().filter(|_| qkv_bias));
+        all.push(Tensor::new(Part::Block, "attention.o", &[w, q], Role::Matrix));
+        if self.bias {
+            all.push(Tensor::new(Part::Block, "attention.o.bias", &[w], Role::Bias));
         }
         if let Some(norm) = self.qk_norm {
             let names = [
@@ -251,12 +278,14 @@ impl Architecture {
         let w = self.width;
         let mut matrices = |part: Part, names: [&'static str; 6], hidden: usize, bias: bool| {
             let [gate, gate_bias, up, up_bias, down, down_bias] = names;
-            let rows = [(gate, gate_bias, hidden, w), (up, up_bias, hidden, w), (down, down_bias, w, hidden)];
-            for (name, bias_name, outputs, inputs) in rows.into_iter().skip(usize::from(!self.ffn.gated)) {
-                all.push(Tensor::new(part, name, &[outputs, inputs], Role::Matrix));
-                if bias {
-                    all.push(Tensor::new(part, bias_name, &[outputs], Role::Bias));
-                }
+            let skip = usize::from(!self.ffn.gated);
+            let rows = [gate, up].map(|name| Tensor::new(part, name, &[hidden, w], Role::Matrix));
+            all.extend(rows.into_iter().skip(skip));
+            let rows = [gate_bias, up_bias].map(|name| Tensor::new(part, name, &[hidden], Role::Bias));
+            all.extend(rows.into_iter().skip(skip).filter(|_| bias));
+            all.push(Tensor::new(part, down, &[w, hidden], Role::Matrix));
+            if bias {
+                all.push(Tensor::new(part, down_bias, &[w], Role::Bias));
             }
         };
         let Some(experts) = self.experts else {
@@ -282,72 +311,11 @@ impl Architecture {
         }
     }
 
-    /// The decoder that this runtime runs, if it can: otherwise words for what it lacks.
-    pub fn decoder(&self) -> Result<DecoderSpec, Vec<&'static str>> {
-        let norm = |n: &NormForm| n.rms && !n.bias && !n.offset;
-        let lacks = [
-            (self.norm_place != NormPlace::Pre, "norms anywhere but before attention and feed-forward"),
-            (!norm(&self.norm), "another norm than plain rms(…)"),
-            (
-                !(self.ffn.gated && self.ffn.activation == Activation::Silu),
-                "another feed-forward than swiglu(…)",
-            ),
-            (self.experts.is_some(), "experts"),
-            (self.qk_norm.is_some(), "a norm on queries and keys"),
-            (
-                !matches!(self.order, Order::Rotary { plain: true, .. }),
-                "other positions than rope(…) without scaling",
-            ),
-            (self.qkv_bias || self.bias, "biases"),
-            (self.pattern.iter().any(|r| *r != Reach::Global), "attention that is not global"),
-            (self.bent, "caps and scales of scores, logits or embeddings"),
-            (self.dropout != 0.0, "dropout"),
-        ];
-        let lacks: Vec<&'static str> = lacks.into_iter().filter(|(on, _)| *on).map(|(_, w)| w).collect();
-        let Order::Rotary { base, .. } = self.order else { return Err(lacks) };
-        if !lacks.is_empty() {
-            return Err(lacks);
-        }
-        Ok(DecoderSpec {
-            vocab: self.vocab,
-            layers: self.layers,
-            width: self.width,
-            heads: self.heads,
-            kv_heads: self.kv_heads,
-            head_dim: self.head_dim,
-            ffn_hidden: self.ffn.hidden,
-            norm_eps: self.norm.eps,
-            rope_base: base,
-            tied: self.tied,
-            context: self.context,
-            init_std: self.init_std,
-        })
-    }
-}
-
-impl From<&DecoderSpec> for Architecture {
-    fn from(spec: &DecoderSpec) -> Self {
-        Architecture {
-            vocab: spec.vocab,
-            layers: spec.layers,
-            width: spec.width,
-            heads: spec.heads,
-            kv_heads: spec.kv_heads,
-            head_dim: spec.head_dim,
-            ffn: FeedForward { activation: Activation::Silu, gated: true, hidden: spec.ffn_hidden },
-            experts: None,
-            norm: NormForm { rms: true, bias: false, offset: false, eps: spec.norm_eps },
-            norm_place: NormPlace::Pre,
-            qk_norm: None,
-            order: Order::Rotary { base: spec.rope_base, plain: true },
-            qkv_bias: false,
-            bias: false,
-            pattern: vec![Reach::Global],
-            bent: false,
-            tied: spec.tied,
-            dropout: 0.0,
-            context: spec.context,
-            init_std: spec.init_std,
-        }
+    /// Words for what this runtime cannot run; empty when it can.
+    pub fn lacks(&self) -> Vec<&'static str> {
+        let chunks = matches!(&self.order, Order::Rotary(rotary) if rotary.chunks.is_some());
+        let lacks =
+            [(self.experts.is_some() && self.bias, "experts with biases"), (chunks, "attention in chunks")];
+        lacks.into_iter().filter(|(on, _)| *on).map(|(_, words)| words).collect()
     }
 }

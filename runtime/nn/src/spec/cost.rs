@@ -1,7 +1,7 @@
 //! Parameter counts, FLOPs and bytes: sums over the tensors of an architecture.
 
 use super::tensors::{Part, Role, Tensor};
-use super::{Architecture, DecoderSpec, Reach};
+use super::{Architecture, Reach};
 
 /// What a stage of training does that decides its memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,34 +107,7 @@ impl Architecture {
     }
 }
 
-impl DecoderSpec {
-    /// The decoder as an architecture: counts and costs are stated there.
-    pub fn architecture(&self) -> Architecture {
-        Architecture::from(self)
-    }
-
-    /// All parameters, a tied head counted once.
-    pub fn parameters(&self) -> u64 {
-        self.architecture().parameters()
-    }
-
-    /// Parameters without the embedding and an untied head.
-    pub fn parameters_non_embedding(&self) -> u64 {
-        self.architecture().parameters_non_embedding()
-    }
-
-    /// Bytes that the blocks save for `rows` rows of `length` positions in 32-bit floats.
-    pub fn activation_bytes(&self, rows: u64, length: u64) -> u64 {
-        self.architecture().activation_bytes(Pass { rows, length, bytes: 4, recompute: false })
-    }
-
-    /// FLOPs of training on one token of rows of `length` positions.
-    pub fn flops_per_token(&self, length: f64) -> f64 {
-        self.architecture().flops_per_token(length)
-    }
-}
-
-/// Rows of logits that the head makes at a time: 1,024, or fewer so that they stay within 32 MB.
+/// Most rows of logits that the head makes at a time: 1,024, or fewer so that they stay within 32 MiB.
 pub(crate) fn head_rows(vocab: usize) -> usize {
-    (8_000_000 / vocab.max(1)).clamp(16, 1024)
+    ((1 << 23) / vocab.max(1)).clamp(16, 1024)
 }

@@ -1,6 +1,6 @@
 //! The parameters of a decoder: names by the block tree, shapes, in the one canonical order.
 
-use super::DecoderSpec;
+use super::Role;
 
 /// One parameter as optimizers, checkpoints and exports see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub struct ParamInfo {
     pub name: String,
     /// Shape; matrices are `[outputs, inputs]`, row-major.
     pub shape: Vec<usize>,
+    /// What it does.
+    pub role: Role,
     /// Whether weight decay applies by default: to matrices, not to gains.
     pub decay: bool,
 }
@@ -17,12 +19,5 @@ impl ParamInfo {
     /// Number of elements.
     pub fn count(&self) -> usize {
         self.shape.iter().product()
-    }
-}
-
-impl DecoderSpec {
-    /// Embedding, blocks, final norm, head (unless tied). Every flat view of a model follows this order.
-    pub fn params(&self) -> Vec<ParamInfo> {
-        self.architecture().params()
     }
 }

@@ -1,64 +1,42 @@
 //! From the members of a `model` item to the sizes of a decoder, and from sizes to plan arguments and back.
 
-use llmp_nn::DecoderSpec;
-use llmp_nn::kinds::decoder_spec;
+use llmp_nn::Architecture;
+use llmp_nn::kinds::architecture;
 use llmp_stdlib::{Arg, Record, Value, View, number};
+use serde_json::Value as Json;
 
 /// Sizes of a decoder whose vocabulary may be known only once its tokenizer is there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoder {
     /// The sizes; `vocab` is 0 while it is not known.
-    pub spec: DecoderSpec,
+    pub spec: Architecture,
 }
 
 impl Decoder {
     /// The sizes with the vocabulary of a tokenizer of `tokens` ids filled in where none is given: rounded up to a
     /// multiple of 64.
-    pub fn with_tokens(&self, tokens: usize) -> DecoderSpec {
+    pub fn with_tokens(&self, tokens: usize) -> Architecture {
         let vocab = if self.spec.vocab == 0 { tokens.next_multiple_of(64) } else { self.spec.vocab };
-        DecoderSpec { vocab, ..self.spec.clone() }
+        Architecture { vocab, ..self.spec.clone() }
     }
 
-    /// Arguments of a plan step: every size by name.
+    /// Arguments of a plan step: every setting by name.
     pub fn to_record(&self) -> Record {
-        let s = &self.spec;
-        let size = |n: usize| Value::number(n as i128);
-        let vocab = if s.vocab == 0 { Value::None } else { size(s.vocab) };
-        [
-            ("vocab", vocab),
-            ("layers", size(s.layers)),
-            ("width", size(s.width)),
-            ("heads", size(s.heads)),
-            ("kv_heads", size(s.kv_heads)),
-            ("head_dim", size(s.head_dim)),
-            ("ffn_hidden", size(s.ffn_hidden)),
-            ("norm_eps", real(s.norm_eps)),
-            ("rope_base", real(s.rope_base)),
-            ("tied", Value::Bool(s.tied)),
-            ("context", size(s.context)),
-            ("init_std", real(s.init_std)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        let settings = serde_json::to_value(&self.spec).unwrap_or_default();
+        let Value::Record(mut record) = to_value(&settings) else { return Record::new() };
+        if self.spec.vocab == 0 {
+            record.insert("vocab".into(), Value::None);
+        }
+        record
     }
 
     /// Reads what [`Decoder::to_record`] wrote. Errors: words that name the field.
     pub fn from_record(record: &Record) -> Result<Decoder, String> {
-        let size = |name: &str| field::<usize>(record, name);
-        let spec = DecoderSpec {
-            vocab: field::<Option<usize>>(record, "vocab")?.unwrap_or(0),
-            layers: size("layers")?,
-            width: size("width")?,
-            heads: size("heads")?,
-            kv_heads: size("kv_heads")?,
-            head_dim: size("head_dim")?,
-            ffn_hidden: size("ffn_hidden")?,
-            norm_eps: field(record, "norm_eps")?,
-            rope_base: field(record, "rope_base")?,
-            tied: field(record, "tied")?,
-            context: size("context")?,
-            init_std: field(record, "init_std")?,
-        };
+        let mut record = record.clone();
+        if record.get("vocab") == Some(&Value::None) {
+            record.insert("vocab".into(), Value::number(0));
+        }
+        let spec = serde_json::from_value(to_json(&Value::Record(record))).map_err(|e| e.to_string())?;
         Ok(Decoder { spec })
     }
 
@@ -71,7 +49,7 @@ impl Decoder {
     fn of_members(members: &Record, tokenizer_size: Option<usize>) -> Option<Decoder> {
         let known = tokenizer_size.is_some() || members.get("vocab").is_some_and(|v| *v != Value::None);
         // Any size will do where the vocabulary comes with the tokenizer: it is not part of the other checks.
-        let mut spec = decoder_spec(members, Some(tokenizer_size.unwrap_or(64))).ok()?;
+        let mut spec = architecture(members, Some(tokenizer_size.unwrap_or(64))).ok()?;
         if !known {
             spec.vocab = 0;
         }
@@ -90,6 +68,36 @@ fn tokenizer_size(model: &View<'_>) -> Option<usize> {
         }
     };
     usize::read(&size).ok()
+}
+
+/// Settings as values of the language: numbers exact, names as choices.
+fn to_value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::None,
+        Json::Bool(on) => Value::Bool(*on),
+        Json::Number(n) => match n.as_u64() {
+            Some(n) => Value::number(i128::from(n)),
+            None => real(n.as_f64().unwrap_or_default()),
+        },
+        Json::String(name) => Value::Choice(name.clone()),
+        Json::Array(items) => Value::List(items.iter().map(to_value).collect()),
+        Json::Object(map) => Value::Record(map.iter().map(|(k, v)| (k.clone(), to_value(v))).collect()),
+    }
+}
+
+/// What [`to_value`] was given; values of other kinds are null, which no setting is.
+fn to_json(value: &Value) -> Json {
+    match value {
+        Value::Bool(on) => Json::Bool(*on),
+        Value::Number(n) => match number::to_u64(n.amount) {
+            Some(whole) => whole.into(),
+            None => number::to_f64(n.amount).into(),
+        },
+        Value::Choice(name) | Value::Text(name) => Json::String(name.clone()),
+        Value::List(items) => items.iter().map(to_json).collect(),
+        Value::Record(record) => Json::Object(record.iter().map(|(k, v)| (k.clone(), to_json(v))).collect()),
+        _ => Json::Null,
+    }
 }
 
 /// One field of a record as a Rust type.
@@ -135,7 +143,7 @@ mod tests {
     #[test]
     fn members_become_sizes_and_survive_the_plan() {
         let decoder = Decoder::of_members(&members(6), None).unwrap();
-        assert_eq!((decoder.spec.head_dim, decoder.spec.ffn_hidden, decoder.spec.vocab), (32, 512, 0));
+        assert_eq!((decoder.spec.head_dim, decoder.spec.ffn.hidden, decoder.spec.vocab), (32, 512, 0));
         assert_eq!(decoder.with_tokens(4000).vocab, 4032);
         assert_eq!(Decoder::from_record(&decoder.to_record()).unwrap(), decoder);
         assert_eq!(Decoder::of_members(&members(6), Some(4001)).unwrap().spec.vocab, 4032);

@@ -1,6 +1,7 @@
 //! The model card: `README.md` with the front matter that model hubs read.
 
-use llmp_nn::DecoderSpec;
+use llmp_nn::Architecture;
+use llmp_nn::spec::Family;
 
 /// What the caller knows about a model: the runtime does not know where data came from.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,17 +20,27 @@ pub struct Card {
 
 impl Card {
     /// The card as Markdown.
-    pub fn markdown(&self, spec: &DecoderSpec) -> String {
+    pub fn markdown(&self, spec: &Architecture) -> String {
         let mut text = "---\nlibrary_name: transformers\npipeline_tag: text-generation\n".to_owned();
         if let Some(license) = &self.license {
             text.push_str(&format!("license: {}\n", license.to_lowercase()));
         }
         text.push_str(&format!("---\n\n# {}\n\n", self.name));
         text.push_str(&format!(
-            "A Llama-style decoder of {} parameters: {} layers of width {}, {} heads ({} for keys and values), \
+            "A decoder of {} parameters: {} layers of width {}, {} heads ({} for keys and values), \
              a vocabulary of {} and a context of {} tokens.\n",
-            spec.parameters(), spec.layers, spec.width, spec.heads, spec.kv_heads, spec.vocab, spec.context
+            spec.parameters(),
+            spec.layers,
+            spec.width,
+            spec.heads,
+            spec.kv_heads,
+            spec.vocab,
+            spec.context
         ));
+        match Family::nearest(spec) {
+            Ok(family) => text.push_str(&format!("\nIts folder is one of `{}`.\n", family.class())),
+            Err(words) => text.push_str(&format!("\nOnly llmp reads its folder: {words}.\n")),
+        }
         section(&mut text, "Data", self.lineage.iter().map(|line| format!("* {line}\n")));
         let metric = |(name, value): &(String, f64)| format!("* {name}: {value:.4}\n");
         section(&mut text, "Evaluation", self.metrics.iter().map(metric));

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use llmp_data::mix::TokenStream;
-use llmp_nn::{Cpu, DecoderSpec, Model};
+use llmp_nn::spec::Order;
+use llmp_nn::weights::as_stored;
+use llmp_nn::{Architecture, Cpu, Model};
 use llmp_stdlib::Event;
 
 use super::checkpoint::Checkpoints;
@@ -13,7 +15,8 @@ use crate::budget::{Budget, micro_rows};
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
-use crate::settings::Accumulate;
+use crate::optimizers::Memory;
+use crate::settings::{Accumulate, Precision};
 use crate::stage::{Source, Stage};
 
 /// The first state of a stage, and its lengths in steps.
@@ -36,26 +39,31 @@ pub(super) fn start(
             let reason = "it belongs to a stage with another model or length".to_owned();
             return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
         }
-        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?;
+        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?.with_path(kernels(stage));
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
-        let state =
-            State { model, moments: loaded.moments, stream, metrics, done: place.step, loss: place.loss };
+        let mut memory = Memory::new(&stage.optimizer, model.spec());
+        let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
+        memory.restore(loaded.buffers, place.updates).map_err(other)?;
+        let state = State { model, memory, stream, metrics, done: place.step, loss: place.loss };
         return Ok((state, plan));
     }
     let model = match inputs.from {
         Some(path) => continued(path, spec)?,
         None => Model::init(spec, stage.stream("init"))?,
-    };
-    let zeros = || vec![0.0; model.spec().parameters() as usize];
-    let moments = (zeros(), zeros());
+    }
+    .with_path(kernels(stage));
+    if let Some(path) = stage.optimizer.unknown_path(model.spec()) {
+        return Err(TrainError::Settings(format!("`on` names `{path}`, the model has no such parameter")));
+    }
+    let memory = Memory::new(&stage.optimizer, model.spec());
     let metrics = Metrics::open(folder, 0)?;
-    Ok((State { model, moments, stream, metrics, done: 0, loss: 0.0 }, plan))
+    Ok((State { model, memory, stream, metrics, done: 0, loss: 0.0 }, plan))
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.
-fn spec(stage: &Stage, vocabulary: &Vocabulary) -> Result<DecoderSpec> {
+fn spec(stage: &Stage, vocabulary: &Vocabulary) -> Result<Architecture> {
     let mut spec = stage.model.with_tokens(vocabulary.ids());
     if vocabulary.ids() > spec.vocab {
         let message =
@@ -99,6 +107,8 @@ fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
     let unknown = || TrainError::Settings("the length of the stage is not known".to_owned());
     let budget: Budget = stage.budget(available).ok_or_else(unknown)?;
     let (warmup, over) = budget.schedule(&stage.schedule, Some(available)).ok_or_else(unknown)?;
+    let steps_of = |length| budget.steps_of(length, Some(available));
+    let schedule = stage.schedule.in_steps(steps_of).ok_or_else(unknown)?;
     if warmup > stage.schedule_done + budget.steps() {
         let message = format!("the warm-up takes {warmup} steps, the stage has {}", budget.steps());
         return Err(TrainError::Settings(message));
@@ -107,17 +117,33 @@ fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
         Accumulate::Auto => micro_rows(budget.rows, budget.context),
         Accumulate::Parts(parts) => budget.rows.div_ceil(parts.max(1)),
     };
-    Ok(Plan { budget, warmup, over, micro: micro as usize })
+    Ok(Plan { budget, schedule, warmup, over, micro: micro as usize })
 }
 
-/// Weights of another stage; only the number of positions may differ.
-fn continued(path: &Path, spec: DecoderSpec) -> Result<Model> {
+/// Weights of another stage; only the number of positions and how they are turned may differ.
+fn continued(path: &Path, spec: Architecture) -> Result<Model> {
     let model = Model::load(path)?;
-    let found = DecoderSpec { context: spec.context, init_std: spec.init_std, ..model.spec().clone() };
-    if found != spec {
+    let (context, init_std, dropout) = (spec.context, spec.init_std, spec.dropout);
+    let mut found = Architecture { context, init_std, dropout, ..model.spec().clone() };
+    // A stage may turn positions with another base or law.
+    if matches!((&found.order, &spec.order), (Order::Rotary(_), Order::Rotary(_))) {
+        found.order = spec.order;
+    }
+    if let (Some(found), Some(wanted)) = (&mut found.experts, &spec.experts) {
+        found.balance = wanted.balance;
+    }
+    if as_stored(&found) != as_stored(&spec) {
         let message =
             format!("{} holds a model of other sizes: {found:?}, the stage has {spec:?}", path.display());
         return Err(TrainError::Settings(message));
     }
     Ok(Model::from_flat(Cpu::default(), spec, &model.to_flat())?)
+}
+
+/// The kernels of a stage's number format.
+fn kernels(stage: &Stage) -> llmp_nn::Path {
+    match stage.precision {
+        Precision::F32 => llmp_nn::Path::Fused,
+        Precision::Bf16 => llmp_nn::Path::Bf16,
+    }
 }

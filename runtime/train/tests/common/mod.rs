@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use llmp_data::Context;
 use llmp_data::tokens::{ShardWriter, TokenShard};
-use llmp_nn::DecoderSpec;
+use llmp_nn::Architecture;
 use llmp_stdlib::arg::{BatchSize, Length};
+use llmp_stdlib::{Arg, Call, Record, Value, literal};
 use llmp_train::budget::Goal;
 use llmp_train::folder::Vocabulary;
 use llmp_train::kinds::decoder::Decoder;
 use llmp_train::optimizers::{AdamW, Coupling, Optimizer};
 use llmp_train::schedules::{Cosine, Over, Schedule};
-use llmp_train::settings::{Accumulate, Attention, Every, Interval, Times};
+use llmp_train::settings::{Accumulate, Attention, Clip, Every, Interval, Precision, Times};
 use llmp_train::stage::{Source, Stage};
 use llmp_train::training::{Inputs, Summary, train};
 use llmp_train::{Host, TrainError};
@@ -112,21 +113,25 @@ pub fn documents(seed: usize) -> Vec<&'static str> {
     all.iter().skip(seed % 2).step_by(seed).copied().collect()
 }
 
+/// A gated feed-forward of so many hidden units.
+pub fn hidden(hidden: usize) -> llmp_nn::spec::FeedForward {
+    llmp_nn::spec::FeedForward { hidden, ..Architecture::default().ffn }
+}
+
 /// A decoder of about 20,000 parameters.
-pub fn spec() -> DecoderSpec {
-    DecoderSpec {
+pub fn spec() -> Architecture {
+    Architecture {
         vocab: 320,
         layers: 2,
         width: 32,
         heads: 4,
         kv_heads: 2,
         head_dim: 8,
-        ffn_hidden: 64,
-        norm_eps: 1e-5,
-        rope_base: 10_000.0,
+        ffn: hidden(64),
         tied: true,
         context: 32,
         init_std: 0.05,
+        ..Architecture::default()
     }
 }
 
@@ -155,15 +160,32 @@ pub fn stage() -> Stage {
         optimizer: Optimizer::AdamW(adamw),
         schedule: Schedule::Cosine(cosine),
         schedule_done: 0,
-        clip: Some(1.0),
+        clip: Some(Clip::Norm(1.0)),
         attention: Attention::PerDocument,
         packing: llmp_data::pack::Packing::Concat,
+        precision: Precision::F32,
         accumulate: Accumulate::Parts(2),
         checkpoints: Times::Every(Every { distance: Interval::Steps(3) }),
         keep: 2,
         seed: 7,
         replicate: 0,
     }
+}
+
+/// An optimizer as a program writes it.
+pub fn optimizer(name: &str, changes: &[(&str, &str)]) -> Optimizer {
+    let signature = Optimizer::FAMILY.get(name).expect("an optimizer");
+    let default =
+        |p: &llmp_stdlib::Param| Some((p.name.to_owned(), literal::parse(p.default?).expect("a literal")));
+    let mut args: Record = signature.params.iter().filter_map(default).collect();
+    for (name, text) in changes {
+        assert!(
+            args.insert((*name).into(), literal::parse(text).expect("a literal")).is_some(),
+            "no setting {name}"
+        );
+    }
+    assert_eq!((signature.check)(&args), Vec::new());
+    Optimizer::read(&Value::Call(Call { name: name.into(), args })).expect("a literal")
 }
 
 /// Every file below a folder with its bytes, hidden ones included.

@@ -11,7 +11,9 @@ use super::{DistillSums, Lesson, Taught};
 use crate::kernels::cpu::view;
 use crate::kernels::dispatch::row_kernel;
 use crate::kernels::mm::{Store, View, Workers, mm};
-use crate::kernels::rows::{add_scaled, exp, largest, logsumexp_row, par_add_scaled, softmax_row, sum};
+use crate::kernels::rows::{
+    add_scaled, cap_row, exp, largest, logsumexp_row, par_add_scaled, softmax_row, sum, uncap_grad_row,
+};
 use crate::kernels::{Res, T0, T2};
 use crate::spec::head_rows;
 use crate::{IGNORE, LossSums};
@@ -23,6 +25,7 @@ pub(crate) fn distill_loss<T: Tape<f32, Cpu>>(
     truth: &[u32],
     lesson: &Lesson<'_, Cpu>,
     normaliser: f64,
+    cap: Option<f32>,
 ) -> Res<(T0<Cpu, T>, DistillSums), Cpu> {
     let (x, mut tape) = x_nc.split_tape();
     let ((n, c), v) = (*x.shape(), w_vc.shape().0);
@@ -36,7 +39,15 @@ pub(crate) fn distill_loss<T: Tape<f32, Cpu>>(
         let (xs, w) = (View::rows(&view(&x)[start * c..][..n * c], c), View::rows(view(w_vc), c));
         let logits = &mut logits[..n * v];
         mm((n, v, c), logits, v, Store::Set, xs, w.t(), Workers::Pool);
+        let bent = cap.map(|cap| {
+            logits.par_chunks_exact_mut(v).for_each(|row| cap_row(row, 1.0, cap));
+            (cap, logits.to_vec())
+        });
         sums += theirs.compare(start, logits, truth, (1.0 / normaliser) as f32);
+        if let Some((cap, bent)) = bent {
+            let rows = logits.par_chunks_exact_mut(v).zip(bent.par_chunks_exact(v));
+            rows.for_each(|(row, bent)| uncap_grad_row(row, bent, cap));
+        }
         if T::OWNS_TAPE {
             let d = View::rows(logits, v);
             mm((n, c, v), &mut gx[start * c..], c, Store::Set, d, w, Workers::Pool);
@@ -162,11 +173,14 @@ fn mean_logits(teachers: &[Taught<'_, Cpu>], start: usize, out: &mut [f32], one:
     out.par_iter_mut().for_each(|p| *p = t * p.max(f32::MIN_POSITIVE).ln());
 }
 
-fn logits((x, w): &Taught<'_, Cpu>, start: usize, out: &mut [f32]) {
+fn logits((x, w, cap): &Taught<'_, Cpu>, start: usize, out: &mut [f32]) {
     let ((_, c), v) = (*x.shape(), w.shape().0);
     let n = out.len() / v;
     let x = View::rows(&view(x)[start * c..][..n * c], c);
     mm((n, v, c), out, v, Store::Set, x, View::rows(view(w), c).t(), Workers::Pool);
+    if let Some(cap) = cap {
+        out.par_chunks_exact_mut(v).for_each(|row| cap_row(row, 1.0, *cap));
+    }
 }
 
 /// The mean of the teachers' softened distributions for the rows from `start` on.
@@ -185,7 +199,7 @@ fn mean_of(teachers: &[Taught<'_, Cpu>], start: usize, out: &mut [f32], one: &mu
 
 /// The fused version of [`super::mean_probabilities`].
 pub(crate) fn mean_probabilities(teachers: &[Taught<'_, Cpu>], rows: Range<usize>, t: f32) -> Vec<f32> {
-    let len = rows.len() * teachers.first().map_or(0, |(_, w)| w.shape().0);
+    let len = rows.len() * teachers.first().map_or(0, |(_, w, _)| w.shape().0);
     let (mut out, mut one) = (vec![0.0; len], vec![0.0; len]);
     mean_of(teachers, rows.start, &mut out, &mut one, t);
     out

@@ -19,8 +19,8 @@ use crate::{IGNORE, LossSums};
 use dfdx::prelude::*;
 use std::ops::Range;
 
-/// The final residual stream of a teacher and its output head.
-pub type Taught<'a, D> = (T2<D>, &'a T2<D>);
+/// The final residual stream of a teacher, its output head, and what its logits are bent to stay within.
+pub type Taught<'a, D> = (T2<D>, &'a T2<D>, Option<f32>);
 
 /// What a student learns from at the positions of a batch.
 pub enum Lesson<'a, D: Storage<f32>> {
@@ -70,10 +70,11 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     truth: &[u32],
     lesson: &Lesson<'_, D>,
     normaliser: f64,
+    cap: Option<f32>,
 ) -> Res<(T0<D, T>, DistillSums), D> {
     let device = x_nc.device().clone();
     let (n, v) = (truth.len(), w_vc.shape().0);
-    let logits = linear::composed(x_nc, w_vc)?;
+    let logits = capped(linear::composed(x_nc, w_vc)?, cap)?;
     let plain = logits.with_empty_tape().try_log_softmax::<Axis<1>>()?.as_vec();
     let (logprobs, table, weights) = match lesson {
         Lesson::Tokens { targets, teacher, truth } => {
@@ -121,12 +122,20 @@ pub fn mean_probabilities<D: Device<f32>>(
     temperature: f32,
 ) -> Res<Vec<f32>, D> {
     let mut total: Vec<f32> = Vec::new();
-    for (x_nc, w_vc) in teachers {
+    for (x_nc, w_vc, cap) in teachers {
         let x = x_nc.clone().try_slice((rows.clone(), ..))?;
-        let logits = linear::composed(x, w_vc)?.try_mul(1.0 / temperature)?;
+        let logits = capped(linear::composed(x, w_vc)?, *cap)?.try_mul(1.0 / temperature)?;
         let one = logits.try_softmax::<Axis<1>>()?.as_vec();
         total.resize(one.len(), 0.0);
         total.iter_mut().zip(one).for_each(|(sum, p)| *sum += p / teachers.len() as f32);
     }
     Ok(total)
+}
+
+/// Logits bent to stay within the cap.
+fn capped<D: Device<f32>, T: Tape<f32, D>>(logits: T2<D, T>, cap: Option<f32>) -> Res<T2<D, T>, D> {
+    match cap {
+        Some(cap) => logits.try_mul(1.0 / cap)?.try_tanh()?.try_mul(cap),
+        None => Ok(logits),
+    }
 }

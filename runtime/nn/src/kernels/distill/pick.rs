@@ -28,7 +28,7 @@ pub(crate) fn pick<D: Kernels>(
     streams: &(dyn Fn(usize) -> u64 + Sync),
 ) -> Res<Targets, D> {
     let mut targets = Targets::default();
-    let Some(v) = teachers.first().map(|(_, w)| w.shape().0) else { return Ok(targets) };
+    let Some(v) = teachers.first().map(|(_, w, _)| w.shape().0) else { return Ok(targets) };
     let rows = head_rows(v);
     for (start, truth) in (0..).step_by(rows).zip(truth.chunks(rows)) {
         let probabilities = D::mean_probabilities(teachers, start..start + truth.len(), 1.0)?;

@@ -24,8 +24,8 @@ type Run = (f32, DistillSums, Vec<f32>, Vec<f32>);
 fn run(fused: bool, x: &T2<Cpu>, w: &T2<Cpu>, truth: &[u32], lesson: &Lesson<'_, Cpu>) -> Run {
     let taped = x.clone().leaky_traced();
     let (loss, sums) = match fused {
-        true => Cpu::distill_loss(taped, w, truth, lesson, 3.0).expect("memory"),
-        false => composed(taped, w, truth, lesson, 3.0).expect("memory"),
+        true => Cpu::distill_loss(taped, w, truth, lesson, 3.0, Some(9.0)).expect("memory"),
+        false => composed(taped, w, truth, lesson, 3.0, Some(9.0)).expect("memory"),
     };
     let value = loss.array();
     let mut map = (loss * 2.0).backward();
@@ -49,7 +49,8 @@ fn lessons(n: usize, c: usize, v: usize, check: &dyn Fn(&str, &T2<Cpu>, &T2<Cpu>
     let (x, w, truth) = (matrix(n, c, 2.0, 1), matrix(v, c, 2.0, 2), truth(n, v));
     // Teachers are wider than the student and sure of themselves.
     let heads = [matrix(v, c + 3, 2.0, 3), matrix(v, c + 1, 1.0, 4)];
-    let taught: Vec<Taught<'_, Cpu>> = heads.iter().map(|w| (matrix(n, w.shape().1, 2.0, 5), w)).collect();
+    let taught: Vec<Taught<'_, Cpu>> =
+        heads.iter().map(|w| (matrix(n, w.shape().1, 2.0, 5), w, Some(20.0))).collect();
     for (what, choice) in
         [("likeliest", Pick::Likeliest(1)), ("some", Pick::Likeliest(4)), ("drawn", Pick::Drawn(9))]
     {
@@ -109,7 +110,7 @@ fn a_student_that_agrees_has_nothing_to_learn() {
     let (n, v) = (6, 9);
     let (x, w, truth) = (matrix(n, 4, 2.0, 1), matrix(v, 4, 2.0, 2), truth(n, v));
     for temperature in [1.0, 3.0] {
-        let teachers = [(x.clone(), &w)];
+        let teachers = [(x.clone(), &w, Some(9.0))];
         let (_, sums, gx, gw) =
             run(true, &x, &w, &truth, &Lesson::Whole { teachers: &teachers, temperature });
         assert!(sums.teacher_sum.abs() < 1e-5 && sums.truth.nll_sum > 1.0, "{sums:?}");
@@ -117,7 +118,7 @@ fn a_student_that_agrees_has_nothing_to_learn() {
     }
     // All of the vocabulary as tokens is the whole distribution.
     let teacher = matrix(v, 4, 1.0, 7);
-    let taught = [(x.clone(), &teacher)];
+    let taught = [(x.clone(), &teacher, None)];
     let targets = pick(&taught, &truth, Pick::Likeliest(v), &|_| 0).expect("memory");
     let tokens = run(true, &x, &w, &truth, &Lesson::Tokens { targets: &targets, teacher: 1.0, truth: 0.0 });
     let whole = run(true, &x, &w, &truth, &Lesson::Whole { teachers: &taught, temperature: 1.0 });

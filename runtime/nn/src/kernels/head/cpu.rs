@@ -5,11 +5,11 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use crate::kernels::cpu::view;
-use crate::kernels::mm::{Store, View, Workers, mm};
-use crate::kernels::rows::{cross_entropy_row, par_add_scaled};
+use crate::kernels::mm::{Right, Store, View, Workers};
+use crate::kernels::rows::{cap_row, cross_entropy_row, par_add_scaled, uncap_grad_row};
 use crate::kernels::{Res, T0, T2};
 use crate::spec::head_rows;
-use crate::{IGNORE, LossSums};
+use crate::{IGNORE, LossSums, Precision};
 
 /// The fused version of [`super::composed`].
 pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
@@ -17,12 +17,16 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
     w_vc: &T2<Cpu>,
     targets: &[u32],
     normaliser: f64,
+    cap: Option<f32>,
+    precision: Precision,
 ) -> Res<(T0<Cpu, T>, LossSums), Cpu> {
     let (x, mut tape) = x_nc.split_tape();
-    let mut chunks = Chunks::new(view(&x), view(w_vc), *x.shape(), w_vc.shape().0, T::OWNS_TAPE);
+    let ((n, c), (v, _)) = (*x.shape(), *w_vc.shape());
+    let mut chunks = Chunks::new((n, c, v), view(w_vc), precision, T::OWNS_TAPE);
     let mut sums = LossSums::default();
-    for (chunk, targets) in targets.chunks(chunks.rows).enumerate() {
-        sums += chunks.run(chunk * chunks.rows, targets, (1.0 / normaliser) as f32);
+    let pieces = view(&x).chunks(chunks.rows * c).zip(targets.chunks(chunks.rows));
+    for (at, (x, targets)) in pieces.enumerate() {
+        sums += chunks.run(at, x, targets, (1.0 / normaliser) as f32, cap);
     }
     let (gx, gw) = (chunks.gx, chunks.gw);
     let y = x.device().try_tensor_from_vec(vec![(sums.nll_sum / normaliser) as f32], ())?;
@@ -40,30 +44,45 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
 
 /// The work over chunks of rows: logits, losses, gradients.
 struct Chunks<'a> {
-    x: &'a [f32],
-    w: &'a [f32],
     c: usize,
     v: usize,
+    /// Rows of a chunk; the last may have fewer.
     rows: usize,
+    /// W^T, for logits.
+    ahead: Right<'a>,
+    /// W, for the gradient of x; none without a tape.
+    back: Option<Right<'a>>,
+    precision: Precision,
     logits: Vec<f32>,
     gx: Vec<f32>,
     gw: Vec<f32>,
-    taped: bool,
 }
 
 impl<'a> Chunks<'a> {
-    fn new(x: &'a [f32], w: &'a [f32], (n, c): (usize, usize), v: usize, taped: bool) -> Self {
-        let rows = head_rows(v).min(n).max(1);
-        let grads = |len: usize| vec![0.0; if taped { len } else { 0 }];
-        Self { x, w, c, v, rows, logits: vec![0.0; rows * v], gx: grads(n * c), gw: grads(v * c), taped }
+    fn new((n, c, v): (usize, usize, usize), w: &'a [f32], precision: Precision, taped: bool) -> Self {
+        let most = head_rows(v).min(n).max(1);
+        let rows = n.div_ceil(n.div_ceil(most).max(1)).max(1);
+        let w = View::rows(w, c);
+        let zeros = |len: usize| vec![0.0; if taped { len } else { 0 }];
+        Self {
+            c,
+            v,
+            rows,
+            ahead: precision.right(w.t(), (c, v)),
+            back: taped.then(|| precision.right(w, (v, c))),
+            precision,
+            logits: vec![0.0; rows * v],
+            gx: zeros(n * c),
+            gw: zeros(v * c),
+        }
     }
 
-    fn run(&mut self, start: usize, targets: &[u32], scale: f32) -> LossSums {
+    /// The chunk `at`, with `scale` before each target's loss and logits bent to stay within `cap`.
+    fn run(&mut self, at: usize, x: &[f32], targets: &[u32], scale: f32, cap: Option<f32>) -> LossSums {
         let (c, v, n) = (self.c, self.v, targets.len());
         let logits = &mut self.logits[..n * v];
-        let x = View::rows(&self.x[start * c..(start + n) * c], c);
-        let w = View::rows(self.w, c);
-        mm((n, v, c), logits, v, Store::Set, x, w.t(), Workers::Pool);
+        let x = View::rows(x, c);
+        self.ahead.mm((n, v, c), logits, v, Store::Set, x, Workers::Pool);
         let losses: Vec<f32> = logits
             .par_chunks_mut(v)
             .zip(targets)
@@ -72,13 +91,19 @@ impl<'a> Chunks<'a> {
                     row.fill(0.0);
                     return 0.0;
                 }
-                cross_entropy_row(row, target as usize, scale)
+                let Some(cap) = cap else { return cross_entropy_row(row, target as usize, scale) };
+                cap_row(row, 1.0, cap);
+                let capped = row.to_vec();
+                let loss = cross_entropy_row(row, target as usize, scale);
+                uncap_grad_row(row, &capped, cap);
+                loss
             })
             .collect();
-        if self.taped {
+        if let Some(back) = &self.back {
             let d = View::rows(logits, v);
-            mm((n, c, v), &mut self.gx[start * c..], c, Store::Set, d, w, Workers::Pool);
-            mm((v, c, n), &mut self.gw, c, Store::Add, d.t(), x, Workers::Pool);
+            back.mm((n, c, v), &mut self.gx[at * self.rows * c..], c, Store::Set, d, Workers::Pool);
+            let store = if at == 0 { Store::Set } else { Store::Add };
+            self.precision.right(x, (n, c)).mm((v, c, n), &mut self.gw, c, store, d.t(), Workers::Pool);
         }
         let counted = targets.iter().filter(|&&t| t != IGNORE).count() as u64;
         LossSums { nll_sum: losses.iter().map(|&l| f64::from(l)).sum(), targets: counted }
