@@ -23,6 +23,8 @@ mod error;
 mod host;
 
 #[cfg(feature = "kernels")]
+pub mod distill;
+#[cfg(feature = "kernels")]
 pub mod evaluate;
 #[cfg(feature = "kernels")]
 pub mod folder;

@@ -129,6 +129,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "tokenize" => tokens::tokenize(work),
         "classifier" => classifiers::classifier(work),
         "pretrain" => models::pretrain(work),
+        "distill" => models::distill(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
         "open_model" => models::open(work),

@@ -15,12 +15,13 @@ mod with_kernels {
     use llmp_data::tokens::TokenShard;
     use llmp_nn::kinds::Experts;
     use llmp_stdlib::{Arg, Event, Value};
+    use llmp_train::distill::{Distil, Distilling};
     use llmp_train::generate::Sampling;
     use llmp_train::kinds::decoder::Decoder;
     use llmp_train::kinds::{Evaluation, Quantizing, Releasing};
     use llmp_train::release::Card;
     use llmp_train::stage::Stage;
-    use llmp_train::training::{self, Inputs};
+    use llmp_train::training::{self, Inputs, NextToken, Objective};
     use llmp_train::{Host, TrainError, evaluate, folder::ModelFolder, release as releasing};
 
     use super::{Failure, Made, Work};
@@ -72,8 +73,29 @@ mod with_kernels {
         counts.and_then(|c| c.get(what)).copied().unwrap_or(0)
     }
 
-    /// Trains a stage.
+    /// Trains a stage on its text.
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
+        stage(work, |_, _| Ok(Box::new(NextToken)))
+    }
+
+    /// Trains a stage on what teachers predict.
+    pub(crate) fn distill(work: &Work<'_>) -> Result<Made, Failure> {
+        let settings = arguments(work, Distilling::from_args(&work.step().args))?;
+        let stored = |all: &[usize]| -> Result<Vec<PathBuf>, Failure> {
+            all.iter().map(|n| work.stored(work.step(), *n)).collect()
+        };
+        let (teachers, tokenizers) = (stored(&settings.teachers)?, stored(&settings.tokenizers)?);
+        stage(work, |stage, tokenizer| {
+            let own = (tokenizer, tokenizers.as_slice());
+            Ok(Box::new(Distil::new(stage, settings.loss.clone(), &teachers, own)?))
+        })
+    }
+
+    /// Trains a stage for an objective.
+    fn stage(
+        work: &Work<'_>,
+        objective: impl FnOnce(&Stage, &Path) -> Result<Box<dyn Objective>, TrainError>,
+    ) -> Result<Made, Failure> {
         let mut stage = arguments(work, Stage::from_args(&with_sizes(work)?))?;
         for source in &mut stage.sources {
             // `books.tokens` are the tokens of `books`.
@@ -92,7 +114,9 @@ mod with_kernels {
         let out = work.folder.join("model");
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
         let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref() };
-        let summary = with_host(work, |host| training::train(&stage, inputs, &out, host))?;
+        let mut objective = objective(&stage, &tokenizer).map_err(train_failure)?;
+        let run = |host: &Host<'_>| training::train_for(&stage, objective.as_mut(), inputs, &out, host);
+        let summary = with_host(work, run)?;
         let mut made = Made::whole(
             "model",
             weights_hash(&out)?,
@@ -299,6 +323,10 @@ mod without_kernels {
     }
 
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn distill(work: &Work<'_>) -> Result<Made, Failure> {
         Err(missing(work))
     }
 

@@ -4,7 +4,7 @@ mod chain;
 pub mod classifier;
 mod compare;
 pub mod decoder;
-mod distill;
+pub mod distill;
 mod eval;
 mod merge;
 pub mod post;

@@ -196,7 +196,8 @@ fn step(
     state.done += 1;
     state.loss = loss;
     let tokens = (state.done * plan.budget.rows).min(plan.budget.sequences) * plan.budget.context;
-    Ok(Line { step: state.done, tokens, loss, lr, norm })
+    let (teacher, truth) = objective.parts().unzip();
+    Ok(Line { step: state.done, tokens, loss, lr, norm, teacher, truth })
 }
 
 /// The loss that balances experts knows how the whole batch is routed, so the batch goes through the model twice: first
