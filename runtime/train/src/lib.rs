@@ -31,6 +31,8 @@ pub mod folder;
 #[cfg(feature = "kernels")]
 pub mod generate;
 #[cfg(feature = "kernels")]
+pub mod prune;
+#[cfg(feature = "kernels")]
 pub mod quantize;
 #[cfg(feature = "kernels")]
 pub mod release;

@@ -130,6 +130,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "classifier" => classifiers::classifier(work),
         "pretrain" => models::pretrain(work),
         "distill" => models::distill(work),
+        "prune" => models::prune(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
         "open_model" => models::open(work),

@@ -18,6 +18,7 @@ mod with_kernels {
     use llmp_train::distill::{Distil, Distilling};
     use llmp_train::generate::Sampling;
     use llmp_train::kinds::decoder::Decoder;
+    use llmp_train::kinds::prune::{Keep, PruneMethod};
     use llmp_train::kinds::{Evaluation, Quantizing, Releasing};
     use llmp_train::release::Card;
     use llmp_train::stage::Stage;
@@ -75,7 +76,7 @@ mod with_kernels {
 
     /// Trains a stage on its text.
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
-        stage(work, |_, _| Ok(Box::new(NextToken)))
+        stage(work, &with_sizes(work)?, None, |_, _| Ok(Box::new(NextToken)))
     }
 
     /// Trains a stage on what teachers predict.
@@ -85,18 +86,39 @@ mod with_kernels {
             all.iter().map(|n| work.stored(work.step(), *n)).collect()
         };
         let (teachers, tokenizers) = (stored(&settings.teachers)?, stored(&settings.tokenizers)?);
-        stage(work, |stage, tokenizer| {
+        stage(work, &with_sizes(work)?, None, |stage, tokenizer| {
             let own = (tokenizer, tokenizers.as_slice());
             Ok(Box::new(Distil::new(stage, settings.loss.clone(), &teachers, own)?))
         })
     }
 
-    /// Trains a stage for an objective.
+    /// Removes hidden units of a model and trains what is left.
+    pub(crate) fn prune(work: &Work<'_>) -> Result<Made, Failure> {
+        let mut args = with_sizes(work)?;
+        let read = |name: &str| args.get(name).cloned().unwrap_or(Value::None);
+        let keep = arguments(work, Keep::read(&read("keep")))?;
+        let kept = keep.ffn_hidden.ok_or_else(|| Failure::new("LLMP1003", "`keep` names nothing to keep"))?;
+        let method = arguments(work, PruneMethod::read(&read("method")))?;
+        if matches!(method, PruneMethod::SoftTopK(_)) {
+            return Err(Failure::new("LLMP0703", "this build cannot learn masks: use `magnitude()`"));
+        }
+        let (parent, left) = (work.input(&read("from"))?, work.folder.join("cut"));
+        with_host(work, |_| llmp_train::prune::magnitude(&parent, kept as usize, &left))?;
+        // The stage's own `keep` counts checkpoints.
+        args.insert("keep".into(), Value::number(2));
+        let made = stage(work, &args, Some(&left), |_, _| Ok(Box::new(NextToken)))?;
+        std::fs::remove_dir_all(&left).map_err(|e| Failure::io("remove", &left, &e))?;
+        Ok(made)
+    }
+
+    /// Trains a stage for an objective, from other weights than those of its plan where they are given.
     fn stage(
         work: &Work<'_>,
+        args: &llmp_stdlib::Record,
+        from: Option<&Path>,
         objective: impl FnOnce(&Stage, &Path) -> Result<Box<dyn Objective>, TrainError>,
     ) -> Result<Made, Failure> {
-        let mut stage = arguments(work, Stage::from_args(&with_sizes(work)?))?;
+        let mut stage = arguments(work, Stage::from_args(args))?;
         for source in &mut stage.sources {
             // `books.tokens` are the tokens of `books`.
             let name = work.step().inputs.get(source.input).map(|port| work.plan.name(&port.step));
@@ -108,7 +130,10 @@ mod with_kernels {
         };
         let shards = stage.sources.iter().map(|s| open(s.input)).collect::<Result<Vec<_>, _>>()?;
         let tokenizer = work.stored(work.step(), stage.tokenizer)?;
-        let from = stage.from.map(|input| work.stored(work.step(), input)).transpose()?;
+        let from = match (from, stage.from) {
+            (Some(other), _) => Some(other.to_owned()),
+            (None, input) => input.map(|input| work.stored(work.step(), input)).transpose()?,
+        };
         let available = stage.sources.first().map_or(0, |s| count(work, s.input, "tokens"));
         work.started(stage.budget(available).map(|b| b.tokens()), "tokens");
         let out = work.folder.join("model");
@@ -327,6 +352,10 @@ mod without_kernels {
     }
 
     pub(crate) fn distill(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn prune(work: &Work<'_>) -> Result<Made, Failure> {
         Err(missing(work))
     }
 

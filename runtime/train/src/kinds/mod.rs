@@ -10,7 +10,7 @@ mod merge;
 pub mod post;
 pub mod prefer;
 mod pretrain;
-mod prune;
+pub mod prune;
 mod quantize;
 mod release;
 pub mod reward_model;
