@@ -28,7 +28,7 @@ def main():
         ]
     ).astype(np.float32)
     golden = {"made_by": "tests/python/make_gguf_golden.py", "values": [float(x) for x in rows.flatten()]}
-    for name in ["F32", "F16", "BF16", "Q8_0", "Q4_0"]:
+    for name in ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"]:
         kind = gguf.GGMLQuantizationType[name]
         stored = gguf.quants.quantize(rows, kind)
         back = gguf.quants.dequantize(stored, kind)

@@ -451,7 +451,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
-    /// Model folder in Hugging Face form.
+    /// Model folder in Hugging Face form, or a GGUF file.
     #[arg(long)]
     pub(crate) model: PathBuf,
     /// Text to continue; standard input when left out.
@@ -479,7 +479,7 @@ pub(crate) struct Generate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Score {
-    /// Model folder in Hugging Face form.
+    /// Model folder in Hugging Face form, or a GGUF file.
     #[arg(long)]
     pub(crate) model: PathBuf,
     /// Text file.

@@ -58,6 +58,23 @@ release of_file { model = file, format = [safetensors, gguf(f32)] }
     let (was, is) = ("release/f16/f16-f32.gguf", "release/of_file/of_file-f32.gguf");
     assert!(worst(&scores(&project, was), &scores(&project, is)) < 1e-9);
     assert_eq!(ran(&project.run()), Vec::<String>::new());
+
+    // The lock holds what was opened.
+    let locked = project.llmp(&["lock", "main.llmp"]);
+    assert!(locked.status.success(), "{}", text(&locked.stderr));
+    let lock = std::fs::read_to_string(project.path("llmp.lock")).unwrap();
+    assert!(
+        lock.contains("release/f16/f16-f32.gguf") && lock.contains("model.safetensors.index.json"),
+        "{lock}"
+    );
+    assert!(project.llmp(&["run", "main.llmp", "--frozen"]).status.success());
+    project.write("release/f16/config.json", "{}");
+    let changed = project.llmp(&["run", "main.llmp", "--frozen"]);
+    assert!(
+        !changed.status.success() && text(&changed.stderr).contains("LLMP0112"),
+        "{}",
+        text(&changed.stderr)
+    );
 }
 
 #[test]

@@ -55,12 +55,6 @@ fn external(
             inputs.push(files(word.clone(), vec![file], step, index)?);
         }
     }
-    if step.op == "open_model"
-        && let Some(Value::Text(written)) = step.args.get("folder")
-    {
-        let found = found::written(written, roots).map_err(|failure| failure.at(&step.id))?;
-        inputs.push(files(written.clone(), found.files, step, index)?);
-    }
     for (_, written) in registry.paths(&step.op, &step.args) {
         let found = found::of_step(step, &written, roots).map_err(|failure| failure.at(&step.id))?;
         inputs.push(files(written, found.files, step, index)?);

@@ -37,13 +37,13 @@ pub enum TrainError {
         tensor: String,
     },
     /// The data ended before the stage did.
-    #[error("`{stage}`: the data ended after {drawn} of {wanted} sequences")]
+    #[error("`{stage}`: the data ended after {drawn} of {wanted} tokens")]
     DataEnded {
         /// The stage.
         stage: String,
-        /// Sequences that were there.
+        /// Tokens that were there.
         drawn: u64,
-        /// Sequences that the stage needs.
+        /// Tokens that the stage needs.
         wanted: u64,
     },
     /// A checkpoint that is not this stage's, or was made under other arithmetic.

@@ -1,11 +1,11 @@
 //! A training stage as the plan hands it over: the arguments of the step `pretrain`.
 
 use llmp_data::pack::Packing;
-use llmp_stdlib::arg::BatchSize;
 use llmp_stdlib::unit::{Dim, Quantity};
 use llmp_stdlib::{Arg, Rational, Record, Value};
 
-use crate::budget::{Budget, Goal};
+use crate::budget::Goal;
+use crate::course::{Batch, Context, Course};
 use crate::kinds::decoder::{Decoder, field};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
@@ -45,10 +45,10 @@ pub struct Stage {
     pub sources: Vec<Source>,
     /// Length.
     pub goal: Goal,
-    /// Tokens of a sequence.
-    pub context: usize,
-    /// Size of a batch; without it the default of [`crate::budget::default_batch`].
-    pub batch: Option<BatchSize>,
+    /// Tokens of a sequence, or how they grow.
+    pub context: Context,
+    /// Size of a batch, or a ramp; without it the default of [`crate::budget::default_batch`].
+    pub batch: Option<Batch>,
     /// How gradients change the weights.
     pub optimizer: Optimizer,
     /// The learning rate.
@@ -111,8 +111,8 @@ impl Stage {
     }
 
     /// The stage in sequences and steps; `available` is the number of tokens of its first source.
-    pub fn budget(&self, available: u64) -> Option<Budget> {
-        Budget::new(self.goal, self.batch, self.context as u64, Some(available))
+    pub fn course(&self, available: u64) -> Option<Course> {
+        Course::new(self.goal, self.batch.as_ref(), &self.context, Some(available))
     }
 
     /// The seed of a random role (`init`, `order`): project seed, role and replicate together.

@@ -11,6 +11,7 @@ use llmp_nn::{Architecture, Model, SaveOptions};
 use llmp_stdlib::arg::BatchSize;
 use llmp_train::Host;
 use llmp_train::budget::Goal;
+use llmp_train::course::{Batch, Context};
 use llmp_train::evaluate::bits_per_byte;
 use llmp_train::folder::ModelFolder;
 use llmp_train::generate::{Sampling, generate};
@@ -48,7 +49,8 @@ fn a_small_model_learns_two_kilobytes_by_heart() {
     stage.model = Decoder { spec: Architecture { width: 64, ffn: hidden(128), context: 128, ..spec() } };
     stage.sources =
         vec![Source { input: 1, share: 1.0, max_epochs: None, name: String::new(), then: Vec::new() }];
-    (stage.context, stage.batch, stage.goal) = (128, Some(BatchSize::Sequences(4)), Goal::Steps(360));
+    (stage.context, stage.batch, stage.goal) =
+        (Context::Fixed(128), Some(Batch::Fixed(BatchSize::Sequences(4))), Goal::Steps(360));
     if let llmp_train::schedules::Schedule::Cosine(cosine) = &mut stage.schedule {
         cosine.peak = 1e-2;
     }
@@ -206,7 +208,7 @@ fn a_stage_goes_on_from_another_with_a_longer_context() {
     let stand = Stand::new();
     let first = stand.run(&stage(), "first", &Host::quiet()).unwrap();
     let mut next = stage();
-    (next.context, next.from) = (48, Some(3));
+    (next.context, next.from) = (Context::Fixed(48), Some(3));
     let (tokenizer, from) = (stand.path("tokenizer.json"), stand.path("first"));
     let shards =
         || vec![stand.shard("left", &common::documents(1)), stand.shard("right", &common::documents(2))];

@@ -143,7 +143,7 @@ fn every_setting_turns_the_golden_red() {
         ("adamw", "adamw", [("betas", "[0.9, 0.951]")].as_slice(), 0.01),
         ("adamw", "adamw", &[("weight_decay", "0.11")], 0.01),
         ("adamw", "adamw", &[("eps", "1e-4")], 0.01),
-        ("adamw", "adamw", &[("coupling", "schedule")], 0.01),
+        ("adamw", "adamw", &[("coupling", "schedule"), ("weight_decay", "0.01")], 0.01),
         ("sgd_nesterov", "sgd", &[("momentum", "0.9")], 0.002),
         ("lion", "lion", &[("betas", "[0.9, 0.9]")], 0.003),
         ("adafactor", "adafactor", &[("weight_decay", "0.1"), ("decay_rate", "0.81")], 0.9),

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use common::{Stand, content, optimizer, stage};
 use llmp_stdlib::Event;
-use llmp_stdlib::arg::Length;
+use llmp_stdlib::arg::{BatchSize, Length};
 use llmp_train::budget::Goal;
+use llmp_train::course::{Batch, Context, Grow, OnFail, Phase, Ramp};
 use llmp_train::schedules::Schedule;
 use llmp_train::settings::{Accumulate, Clip, Every, Interval, Precision, Times};
 use llmp_train::stage::Stage;
@@ -137,11 +138,45 @@ fn products_in_bf16_train_and_go_on_to_the_same_bytes() {
 }
 
 #[test]
+fn batches_and_contexts_that_change_go_on_to_the_same_bytes() {
+    let stand = Stand::new();
+    let of = |size, context, after| Phase { size: BatchSize::Tokens(size), context: Some(context), after };
+    let grow = Grow { from: 16, to: 48, stages: 2, through: vec![], gate: None, on_fail: OnFail::Stop };
+    let ramp = Ramp { phases: vec![of(100, 16, 0), of(200, 16, 600), of(200, 40, 1200)] };
+    let stages = [
+        Stage { batch: Some(Batch::Ramp(ramp)), context: Context::Fixed(16), ..stage() },
+        Stage { context: Context::Grow(grow), ..stage() },
+    ];
+    for (case, stage) in stages.into_iter().enumerate() {
+        let stage = Stage { goal: Goal::Tokens(2_400), ..stage };
+        let course = stage.course(0).unwrap();
+        assert!(course.switches().len() + 1 == course.0.len() && course.0.len() > 1, "{course:?}");
+        let whole = format!("course-{case}");
+        let summary = stand.run(&stage, &whole, &Host::quiet()).unwrap();
+        assert_eq!((summary.steps, summary.tokens), (course.steps(), course.drawn()));
+        assert_eq!(summary.drawn.iter().sum::<u64>(), summary.tokens);
+        for at in 1..course.steps() {
+            let name = format!("course-{case}-{at}");
+            let stop = AtomicBool::new(false);
+            let event = |event: Event| {
+                if let Event::Loss { at: step, .. } = event {
+                    stop.store(step == at, Ordering::Relaxed);
+                }
+            };
+            let host = Host { event: &event, stop: &stop, ..Host::quiet() };
+            assert!(matches!(stand.run(&stage, &name, &host), Err(TrainError::Stopped)));
+            stand.run(&stage, &name, &Host::quiet()).unwrap();
+            assert!(content(&stand.path(&whole)) == content(&stand.path(&name)), "{case}, cut after {at}");
+        }
+    }
+}
+
+#[test]
 fn every_optimizer_goes_on_to_the_same_bytes_and_lowers_the_loss() {
     let stand = Stand::new();
     const SIMPLE: (&str, &str) = ("mup", "simple(base_width = 16)");
     let cases = [
-        ("adamw", [("coupling", "schedule"), SIMPLE].as_slice(), 3e-3),
+        ("adamw", [("coupling", "schedule"), ("weight_decay", "1e-3"), SIMPLE].as_slice(), 3e-3),
         ("adamw", &[("on", "[\"blocks.*.ffn\", \"norm\"]")], 3e-3),
         ("adafactor", &[], 0.1),
         ("lion", &[], 1e-3),

@@ -133,7 +133,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "prune" => models::prune(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
-        "open_model" => models::open(work),
+        llmp_stdlib::registry::OPEN_MODEL => models::open(work),
         "quantize" => models::quantize(work),
         "upcycle" => models::upcycle(work),
         "export" => documents::export(work),

@@ -135,7 +135,7 @@ mod with_kernels {
             (None, input) => input.map(|input| work.stored(work.step(), input)).transpose()?,
         };
         let available = stage.sources.first().map_or(0, |s| count(work, s.input, "tokens"));
-        work.started(stage.budget(available).map(|b| b.tokens()), "tokens");
+        work.started(stage.course(available).map(|c| c.drawn()), "tokens");
         let out = work.folder.join("model");
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
         let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref() };

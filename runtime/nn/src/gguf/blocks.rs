@@ -1,7 +1,7 @@
 //! How numbers are stored: floats, and the blocks of 32 numbers with one scale of llama.cpp.
 //!
-//! Q8_0 is `x = d q` with q in -127..=127, Q4_0 is `x = d (q - 8)` with q in 0..=15; d is a 16-bit float.
-//! Rounding follows `quantize_row_q8_0_ref` and `quantize_row_q4_0_ref` of ggml.
+//! Q8_0 is `x = d q` with q in -127..=127, Q4_0 is `x = d (q - 8)` and Q4_1 `x = d q + m` with q in 0..=15; d and m are
+//! 16-bit floats. Rounding follows `quantize_row_q8_0_ref` and its kin of ggml.
 
 use half::{bf16, f16};
 
@@ -21,10 +21,13 @@ pub enum Storage {
     Q8,
     /// 18 bytes for 32.
     Q4,
+    /// 20 bytes for 32, with their least number.
+    Q41,
 }
 
 impl Storage {
-    const ALL: [Storage; 5] = [Storage::F32, Storage::F16, Storage::Bf16, Storage::Q8, Storage::Q4];
+    const ALL: [Storage; 6] =
+        [Storage::F32, Storage::F16, Storage::Bf16, Storage::Q8, Storage::Q4, Storage::Q41];
 
     /// Its number in a file.
     pub(super) fn code(self) -> u32 {
@@ -32,6 +35,7 @@ impl Storage {
             Storage::F32 => 0,
             Storage::F16 => 1,
             Storage::Q4 => 2,
+            Storage::Q41 => 3,
             Storage::Q8 => 8,
             Storage::Bf16 => 30,
         }
@@ -48,6 +52,7 @@ impl Storage {
             Storage::F16 | Storage::Bf16 => (1, 2),
             Storage::Q8 => (BLOCK, 34),
             Storage::Q4 => (BLOCK, 18),
+            Storage::Q41 => (BLOCK, 20),
         }
     }
 
@@ -65,6 +70,7 @@ impl Storage {
             Storage::Bf16 => values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
             Storage::Q8 => values.chunks_exact(BLOCK).flat_map(q8).collect(),
             Storage::Q4 => values.chunks_exact(BLOCK).flat_map(q4).collect(),
+            Storage::Q41 => values.chunks_exact(BLOCK).flat_map(q41).collect(),
         }
     }
 
@@ -90,6 +96,13 @@ impl Storage {
                     let (d, quants) = (half(block), &block[2..]);
                     into.extend(quants.iter().map(|&q| d * (f32::from(q & 15) - 8.0)));
                     into.extend(quants.iter().map(|&q| d * (f32::from(q >> 4) - 8.0)));
+                }
+            }
+            Storage::Q41 => {
+                for block in bytes.chunks_exact(20) {
+                    let (d, least, quants) = (half(block), half(&block[2..]), &block[4..]);
+                    into.extend(quants.iter().map(|&q| d * f32::from(q & 15) + least));
+                    into.extend(quants.iter().map(|&q| d * f32::from(q >> 4) + least));
                 }
             }
         }
@@ -118,6 +131,22 @@ fn q4(x: &[f32]) -> [u8; 18] {
     block[..2].copy_from_slice(&f16::from_f32(d).to_le_bytes());
     let (low, high) = x.split_at(BLOCK / 2);
     for ((q, low), high) in block[2..].iter_mut().zip(low).zip(high) {
+        *q = quant(*low) | quant(*high) << 4;
+    }
+    block
+}
+
+fn q41(x: &[f32]) -> [u8; 20] {
+    let least = x.iter().fold(f32::INFINITY, |m, x| m.min(*x));
+    let most = x.iter().fold(f32::NEG_INFINITY, |m, x| m.max(*x));
+    let d = (most - least) / 15.0;
+    let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
+    let quant = |x: f32| ((x - least) * inverse + 0.5).clamp(0.0, 15.0) as u8;
+    let mut block = [0; 20];
+    block[..2].copy_from_slice(&f16::from_f32(d).to_le_bytes());
+    block[2..4].copy_from_slice(&f16::from_f32(least).to_le_bytes());
+    let (low, high) = x.split_at(BLOCK / 2);
+    for ((q, low), high) in block[4..].iter_mut().zip(low).zip(high) {
         *q = quant(*low) | quant(*high) << 4;
     }
     block

@@ -202,7 +202,7 @@ impl<R: Read> Head<'_, R> {
         }
         shape.reverse();
         let code = self.u32()?;
-        let known = "F32, F16, BF16, Q8_0 and Q4_0 are read";
+        let known = "F32, F16, BF16, Q8_0, Q4_0 and Q4_1 are read";
         let storage = Storage::of_code(code)
             .ok_or_else(|| format!("tensor `{name}` is stored in ggml's type {code}; {known}"))?;
         Ok((name, shape, storage, self.u64()?))

@@ -29,6 +29,7 @@ fn blocks_are_those_of_the_gguf_package() {
         (Storage::Bf16, "BF16"),
         (Storage::Q8, "Q8_0"),
         (Storage::Q4, "Q4_0"),
+        (Storage::Q41, "Q4_1"),
     ];
     for (storage, name) in all {
         let bytes = storage.encode(&values);

@@ -196,18 +196,16 @@ row_kernel! {
 }
 
 row_kernel! {
-    /// Gradient of scores under a cap, from raw scores `x` and the gradient `d` of weights: both inside `from..to`, where
-    /// `x` becomes the weights again, and zero outside.
+    /// Gradient of scores under a cap, from raw scores `x` and the gradient `d` of weights: both inside a span, where `x`
+    /// becomes the weights again, and zero outside. `bend` is scale and cap, `saved` logsumexp and delta.
     fn capped_grad_row(
         x: &mut [f32],
         d: &mut [f32],
-        from: usize,
-        to: usize,
-        scale: f32,
-        cap: f32,
-        logsumexp: f32,
-        delta: f32,
+        span: (usize, usize),
+        bend: (f32, f32),
+        saved: (f32, f32),
     ) {
+        let ((from, to), (scale, cap), (logsumexp, delta)) = (span, bend, saved);
         for out in [&mut *x, &mut *d] {
             out[..from].fill(0.0);
             out[to..].fill(0.0);

@@ -70,7 +70,8 @@ llmp_stdlib::def! {
         embedding_scale: Option<Rational> = "none",
         /// Experts in place of the feed-forward of every block.
         experts: Option<Experts> = "none",
-        /// Share of activations dropped in training.
+        /// Share of activations dropped in training: of the embedding, and of what attention and feed-forward add to the
+        /// residual stream.
         dropout: Rational = "0",
         /// Positions.
         @binary context: usize,
@@ -124,7 +125,7 @@ fn count(view: &View<'_>, pick: fn(&ModelCost) -> u64) -> Option<Value> {
 }
 
 /// The operation that opens a model folder: weights, tokenizer, sizes.
-pub(super) const OPEN: (&str, u32) = ("open_model", 1);
+pub(super) const OPEN: (&str, u32) = (llmp_stdlib::registry::OPEN_MODEL, 1);
 
 /// The operation that makes experts from a dense model.
 pub(super) const UPCYCLE: (&str, u32) = ("upcycle", 2);

@@ -151,7 +151,9 @@ mod tests {
         (0..sizes.parameters()).map(|i| i as f32).collect()
     }
 
-    fn made(share: f64) -> (Vec<f32>, BTreeMap<String, Vec<f32>>, BTreeMap<String, Vec<f32>>) {
+    type Named = BTreeMap<String, Vec<f32>>;
+
+    fn made(share: f64) -> (Vec<f32>, Named, Named) {
         let dense = tiny();
         let flat = numbers(&dense);
         let redraw = Redraw { share, std: 0.02, seed: 3 };

@@ -139,7 +139,7 @@ impl Family {
         let (gemma, gpt2) = (self == Family::Gemma2, self == Family::Gpt2);
         let rotary = matches!(a.order, Order::Rotary(Rotary { chunks: None, .. }));
         let place = if gemma { NormPlace::Sandwich } else { NormPlace::Pre };
-        let norm = a.norm.rms == !gpt2 && a.norm.bias == gpt2 && a.norm.offset == gemma;
+        let norm = a.norm.rms != gpt2 && a.norm.bias == gpt2 && a.norm.offset == gemma;
         let (bias, qkv_bias) = match self {
             Family::Llama => (true, a.bias || !a.qkv_bias),
             Family::Mistral | Family::Gemma2 => (!a.bias, !a.qkv_bias),

@@ -134,12 +134,10 @@ pub(super) fn cost_of(view: &View<'_>, sizes: &Architecture) -> Option<StageCost
     let kept = view.read::<u64>("keep").unwrap_or(1).max(1);
     let whole = sizes.parameters().saturating_mul(4);
     let disk = kept.saturating_mul(whole.saturating_add(state)).saturating_add(whole);
-    let flops =
-        course.0.iter().map(|leg| sizes.flops_per_token(leg.context as f64) * leg.tokens as f64).sum();
     Some(StageCost {
         tokens: course.tokens(),
         steps: course.steps(),
-        flops,
+        flops: course.flops(sizes),
         memory_bytes: weights.saturating_add(state).saturating_add(activations),
         weight_bytes: weights,
         optimizer_bytes: state,

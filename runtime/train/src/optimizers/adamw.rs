@@ -39,12 +39,15 @@ llmp_stdlib::def! {
         /// Paths of parameters that it updates: `"head"`, `"blocks.0"` with all below it, `"blocks.*.attention"` with `*`
         /// for one part. All others stay as they are. An empty list means all.
         on: Vec<String> = "[]",
-        /// What the decay is multiplied with.
+        /// What the decay is multiplied with. Without the rate it must be far smaller: 1e-5 to 1e-3 are usual.
         coupling: Coupling = "rate",
         /// How rates depend on the width.
         mup: Option<Mup> = "none",
     }
 }
+
+/// Above it a decay that the rate does not multiply halves the weights in fewer than 70 steps.
+const MOST_UNCOUPLED: f64 = 0.01;
 
 fn check(it: &AdamW) -> Vec<Problem> {
     let mut problems: Vec<Problem> = betas(&it.betas, "[0.9, 0.95]").into_iter().collect();
@@ -53,6 +56,13 @@ fn check(it: &AdamW) -> Vec<Problem> {
         problems.push(Problem::error("LLMP0209", "eps", message));
     }
     problems.extend(decay(it.weight_decay));
+    if it.coupling == Coupling::Schedule && it.weight_decay > MOST_UNCOUPLED {
+        let percent = 100.0 * it.weight_decay;
+        let message =
+            format!("a decay that the rate does not multiply takes {percent}% of a weight in each step");
+        let problem = Problem::error("LLMP0209", "weight_decay", message);
+        problems.push(problem.fix("use the decay of AFM", "weight_decay", "3.16e-4".to_owned()));
+    }
     problems
 }
 

@@ -19,14 +19,15 @@ use llmp_nn::{Balance, Extras, Grads, MicroBatch, Model, Noise, SaveOptions, opt
 use llmp_stdlib::Event;
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Budget;
+use crate::budget::micro_rows;
+use crate::course::Course;
 use crate::durable;
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::optimizers::{self, Memory};
 use crate::schedules::Schedule;
-use crate::settings::Clip;
+use crate::settings::{Accumulate, Clip};
 use crate::stage::Stage;
 
 use checkpoint::Checkpoints;
@@ -77,12 +78,11 @@ pub(crate) struct State {
 
 /// Facts of a stage that do not change while it runs.
 pub(crate) struct Plan {
-    pub(crate) budget: Budget,
+    pub(crate) course: Course,
     /// The schedule with all its lengths in steps.
     pub(crate) schedule: Schedule,
     pub(crate) warmup: u64,
     pub(crate) over: u64,
-    pub(crate) micro: usize,
 }
 
 /// Runs a stage in `folder` to its end, going on from its newest checkpoint if there is one.
@@ -109,10 +109,10 @@ pub fn train_for(
     let vocabulary = Vocabulary::load(inputs.tokenizer)?;
     let (mut state, plan) = start::start(stage, inputs, &vocabulary, folder, &checkpoints, host)?;
     let mut grads = Grads::zeros(state.model.spec());
-    let mut pace = Pace::new(stage.checkpoints.distance(), &plan.budget, state.done, (host.clock)());
+    let mut pace = Pace::new(stage.checkpoints.distance(), &plan.course, state.done, (host.clock)());
 
     loop {
-        let over = state.done == plan.budget.steps();
+        let over = state.done == plan.course.steps();
         let stop = host.stopped();
         if over || stop || pace.due(state.done, (host.clock)()) {
             checkpoints.save(&mut state, host)?;
@@ -124,7 +124,7 @@ pub fn train_for(
         if stop {
             return Err(TrainError::Stopped);
         }
-        let begin = (host.clock)();
+        let (begin, before) = ((host.clock)(), plan.course.tokens_after(state.done));
         let line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
         state.metrics.write(&line)?;
         let seconds = (host.clock)() - begin;
@@ -135,8 +135,7 @@ pub fn train_for(
             loss: line.loss,
             rate: line.lr,
             gradient_norm: line.norm,
-            tokens_per_second: plan.budget.rows_at(line.step - 1) as f64 * plan.budget.context as f64
-                / seconds.max(1e-9),
+            tokens_per_second: (line.tokens - before) as f64 / seconds.max(1e-9),
         });
     }
     publish(&mut state, &plan, &vocabulary, folder, &checkpoints, host)
@@ -151,25 +150,29 @@ fn step(
     grads: &mut Grads,
     host: &Host<'_>,
 ) -> Result<Line> {
-    let wanted = plan.budget.rows_at(state.done) as usize;
-    let rows = batches::draw(&mut state.stream, wanted)?;
-    if rows.len() < wanted {
-        let drawn = state.done * plan.budget.rows + rows.len() as u64;
-        return Err(TrainError::DataEnded {
-            stage: host.step.to_owned(),
-            drawn,
-            wanted: plan.budget.sequences,
-        });
+    let Some((leg, wanted)) = plan.course.batch_at(state.done) else {
+        return Err(TrainError::Settings("a step after the last".to_owned()));
+    };
+    state.stream.lengthen(leg.context as usize);
+    let rows = batches::draw(&mut state.stream, wanted as usize)?;
+    if (rows.len() as u64) < wanted {
+        let drawn = plan.course.tokens_after(state.done) + rows.len() as u64 * leg.context;
+        let wanted = plan.course.drawn();
+        return Err(TrainError::DataEnded { stage: host.step.to_owned(), drawn, wanted });
     }
-    let micro_batches: Vec<_> =
-        rows.chunks(plan.micro).map(|rows| batches::pack(rows, stage.attention)).collect();
+    let micro = match stage.accumulate {
+        Accumulate::Auto => micro_rows(leg.rows(), leg.context),
+        Accumulate::Parts(parts) => leg.rows().div_ceil(parts.max(1)),
+    };
+    let micro = micro.max(1) as usize;
+    let micro_batches: Vec<_> = rows.chunks(micro).map(|rows| batches::pack(rows, stage.attention)).collect();
 
     // The loss is the mean over the targets of the whole batch, however it is cut.
     let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
     grads.clear();
     let balance = balance(&state.model, &micro_batches)?;
     let mut sum = 0.0;
-    for (batch, row) in micro_batches.iter().zip((0..).step_by(plan.micro)) {
+    for (batch, row) in micro_batches.iter().zip((0..).step_by(micro)) {
         let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
         let extras = Extras { noise: Some(noise), balance: balance.as_ref() };
         let micro = Micro { batch, counted: counted as f64, extras, gpu: host.gpu };
@@ -195,7 +198,7 @@ fn step(
     }
     state.done += 1;
     state.loss = loss;
-    let tokens = (state.done * plan.budget.rows).min(plan.budget.sequences) * plan.budget.context;
+    let tokens = plan.course.tokens_after(state.done);
     let (teacher, truth) = objective.parts().unzip();
     Ok(Line { step: state.done, tokens, loss, lr, norm, teacher, truth })
 }
@@ -265,14 +268,14 @@ fn publish(
         durable::rename(&temporary.join(name), &folder.join(name), host)?;
     }
     durable::remove_folder(&temporary)?;
-    let tokens = plan.budget.tokens();
+    let tokens = plan.course.drawn();
     let summary = Summary {
         steps: state.done,
         tokens,
         loss: state.loss,
         drawn: state.stream.drawn(),
         epochs: state.stream.epochs(),
-        flops: state.model.spec().flops_per_token(plan.budget.context as f64) * tokens as f64,
+        flops: plan.course.flops(state.model.spec()),
     };
     let text = serde_json::to_string_pretty(&summary).map_err(|e| TrainError::Settings(e.to_string()))?;
     durable::write(&folder.join(SUMMARY), format!("{text}\n").as_bytes(), host)?;

@@ -10,6 +10,7 @@ use llmp_nn::Architecture;
 use llmp_stdlib::arg::{BatchSize, Length};
 use llmp_stdlib::{Arg, Call, Record, Value, literal};
 use llmp_train::budget::Goal;
+use llmp_train::course::{self, Batch};
 use llmp_train::folder::Vocabulary;
 use llmp_train::kinds::decoder::Decoder;
 use llmp_train::optimizers::{AdamW, Coupling, Optimizer};
@@ -155,8 +156,8 @@ pub fn stage() -> Stage {
             Source { input: 2, share: 0.3, max_epochs: None, name: String::new(), then: Vec::new() },
         ],
         goal: Goal::Tokens(32 * (11 * 6 + 2)),
-        context: 32,
-        batch: Some(BatchSize::Sequences(6)),
+        context: course::Context::Fixed(32),
+        batch: Some(Batch::Fixed(BatchSize::Sequences(6))),
         optimizer: Optimizer::AdamW(adamw),
         schedule: Schedule::Cosine(cosine),
         schedule_done: 0,

@@ -58,7 +58,7 @@ fn silu<const FMA: bool>(x: f32) -> (f32, f32) {
 /// Value and slope of the tanh form: `0.5 x (1 + tanh(u)) = x sigmoid(2u)` with `2u = a x + b x^3`.
 #[inline(always)]
 fn gelu_tanh<const FMA: bool>(x: f32) -> (f32, f32) {
-    const A: f32 = 1.595_769_1; // 2 sqrt(2 / pi)
+    const A: f32 = 1.595_769; // 2 sqrt(2 / pi)
     const B: f32 = A * 0.044_715;
     let square = x * x;
     let s = 1.0 / (1.0 + exp::<FMA>(-x * fma::<FMA>(square, B, A)));

@@ -40,12 +40,12 @@ fn bend<S: Shape, D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
 
 /// The error function as `x P(x^2) / Q(x^2)` within 4 of 0, right to 4e-7: a minimax fit that Eigen and XLA use too.
 pub(crate) const ERF_P: [f32; 7] = [
-    -2.726_142_2e-10,
+    -2.726_142e-10,
     2.770_681_5e-8,
     -2.101_024e-6,
     -5.692_506_5e-5,
     -7.349_906e-4,
-    -2.954_599_9e-3,
+    -2.954_6e-3,
     -1.609_603_3e-2,
 ];
 

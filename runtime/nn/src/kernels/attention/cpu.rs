@@ -157,7 +157,7 @@ impl Job {
                     let (from, to) = self.span(row, &tile, i);
                     let lse = logsumexp[(row * length + first + i) * heads + head];
                     if let Some(cap) = cap {
-                        capped_grad_row(p, ds, from, to, scale, cap, lse, delta);
+                        capped_grad_row(p, ds, (from, to), (scale, cap), (lse, delta));
                     } else {
                         softmax_again_row(p, from, to, scale, lse);
                         score_grad_row(ds, p, delta, scale);

@@ -96,7 +96,7 @@ fn gemma2(c: &Config<'_>, sizes: Architecture) -> Read<Architecture> {
         return Err(format!("`query_pre_attn_scalar` is {scalar}, it must be above 0"));
     }
     let window = c.size("sliding_window", Some(4096))?;
-    let default = |block: usize| if block % 2 == 0 { Reach::Window(window) } else { Reach::Global };
+    let default = |block: usize| if block.is_multiple_of(2) { Reach::Window(window) } else { Reach::Global };
     Ok(Architecture {
         ffn: FeedForward { activation: activation(act, "hidden_activation")?, ..sizes.ffn },
         norm: NormForm { offset: true, ..sizes.norm },

@@ -77,6 +77,7 @@ pub(super) fn write(family: Family, a: &Architecture, storage: Storage, name: &s
         Storage::F32 => 0,
         Storage::F16 => 1,
         Storage::Q4 => 2,
+        Storage::Q41 => 3,
         Storage::Q8 => 7,
         Storage::Bf16 => 32,
     };

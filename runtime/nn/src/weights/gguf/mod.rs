@@ -61,7 +61,7 @@ fn pending<'a>(slot: &'a Slot, wanted: Storage, flat: &'a [f32]) -> Pending<'a> 
     let table = slot.name.starts_with("token_embd") || slot.name.starts_with("output.");
     let storage = match (slot.shape.as_slice(), wanted) {
         ([_], _) => Storage::F32,
-        (_, Storage::Q4) if table => Storage::Q8,
+        (_, Storage::Q4 | Storage::Q41) if table => Storage::Q8,
         _ => wanted,
     };
     let row = slot.shape.last().copied().unwrap_or(1);
