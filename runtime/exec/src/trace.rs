@@ -257,7 +257,7 @@ impl Search<'_> {
 
     /// Stages that read the tokens of what was found.
     fn train(&mut self, done: &[Done<'_>]) -> Result<(), Failure> {
-        for one in done.iter().filter(|one| one.task.last().op == "pretrain") {
+        for one in done.iter().filter(|one| matches!(one.task.last().op.as_str(), "pretrain" | "distill")) {
             for portion in portions(one) {
                 let Some(shard) = done.iter().find(|d| d.task.last().id == portion.tokens.id(one)) else {
                     continue;

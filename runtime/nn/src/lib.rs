@@ -39,9 +39,11 @@ pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
 pub use gpu::Gpu;
 #[cfg(feature = "kernels")]
+pub use kernels::distill::{DistillSums, Pick, Targets};
+#[cfg(feature = "kernels")]
 pub use kernels::{Kernels, Noise, Path, Precision, optim};
 #[cfg(feature = "kernels")]
-pub use model::{Balance, Extras, Model, Redraw, upcycle};
+pub use model::{Balance, Extras, Model, Redraw, Teaching, teach, upcycle};
 #[cfg(feature = "kernels")]
 pub use peak::peak;
 #[cfg(feature = "kernels")]

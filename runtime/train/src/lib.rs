@@ -23,11 +23,15 @@ mod error;
 mod host;
 
 #[cfg(feature = "kernels")]
+pub mod distill;
+#[cfg(feature = "kernels")]
 pub mod evaluate;
 #[cfg(feature = "kernels")]
 pub mod folder;
 #[cfg(feature = "kernels")]
 pub mod generate;
+#[cfg(feature = "kernels")]
+pub mod prune;
 #[cfg(feature = "kernels")]
 pub mod quantize;
 #[cfg(feature = "kernels")]

@@ -129,6 +129,8 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "tokenize" => tokens::tokenize(work),
         "classifier" => classifiers::classifier(work),
         "pretrain" => models::pretrain(work),
+        "distill" => models::distill(work),
+        "prune" => models::prune(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
         llmp_stdlib::registry::OPEN_MODEL => models::open(work),

@@ -15,12 +15,14 @@ mod with_kernels {
     use llmp_data::tokens::TokenShard;
     use llmp_nn::kinds::Experts;
     use llmp_stdlib::{Arg, Event, Value};
+    use llmp_train::distill::{Distil, Distilling};
     use llmp_train::generate::Sampling;
     use llmp_train::kinds::decoder::Decoder;
+    use llmp_train::kinds::prune::{Keep, PruneMethod};
     use llmp_train::kinds::{Evaluation, Quantizing, Releasing};
     use llmp_train::release::Card;
     use llmp_train::stage::Stage;
-    use llmp_train::training::{self, Inputs};
+    use llmp_train::training::{self, Inputs, NextToken, Objective};
     use llmp_train::{Host, TrainError, evaluate, folder::ModelFolder, release as releasing};
 
     use super::{Failure, Made, Work};
@@ -72,9 +74,51 @@ mod with_kernels {
         counts.and_then(|c| c.get(what)).copied().unwrap_or(0)
     }
 
-    /// Trains a stage.
+    /// Trains a stage on its text.
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
-        let mut stage = arguments(work, Stage::from_args(&with_sizes(work)?))?;
+        stage(work, &with_sizes(work)?, None, |_, _| Ok(Box::new(NextToken)))
+    }
+
+    /// Trains a stage on what teachers predict.
+    pub(crate) fn distill(work: &Work<'_>) -> Result<Made, Failure> {
+        let settings = arguments(work, Distilling::from_args(&work.step().args))?;
+        let stored = |all: &[usize]| -> Result<Vec<PathBuf>, Failure> {
+            all.iter().map(|n| work.stored(work.step(), *n)).collect()
+        };
+        let (teachers, tokenizers) = (stored(&settings.teachers)?, stored(&settings.tokenizers)?);
+        stage(work, &with_sizes(work)?, None, |stage, tokenizer| {
+            let own = (tokenizer, tokenizers.as_slice());
+            Ok(Box::new(Distil::new(stage, settings.loss.clone(), &teachers, own)?))
+        })
+    }
+
+    /// Removes hidden units of a model and trains what is left.
+    pub(crate) fn prune(work: &Work<'_>) -> Result<Made, Failure> {
+        let mut args = with_sizes(work)?;
+        let read = |name: &str| args.get(name).cloned().unwrap_or(Value::None);
+        let keep = arguments(work, Keep::read(&read("keep")))?;
+        let kept = keep.ffn_hidden.ok_or_else(|| Failure::new("LLMP1003", "`keep` names nothing to keep"))?;
+        let method = arguments(work, PruneMethod::read(&read("method")))?;
+        if matches!(method, PruneMethod::SoftTopK(_)) {
+            return Err(Failure::new("LLMP0703", "this build cannot learn masks: use `magnitude()`"));
+        }
+        let (parent, left) = (work.input(&read("from"))?, work.folder.join("cut"));
+        with_host(work, |_| llmp_train::prune::magnitude(&parent, kept as usize, &left))?;
+        // The stage's own `keep` counts checkpoints.
+        args.insert("keep".into(), Value::number(2));
+        let made = stage(work, &args, Some(&left), |_, _| Ok(Box::new(NextToken)))?;
+        std::fs::remove_dir_all(&left).map_err(|e| Failure::io("remove", &left, &e))?;
+        Ok(made)
+    }
+
+    /// Trains a stage for an objective, from other weights than those of its plan where they are given.
+    fn stage(
+        work: &Work<'_>,
+        args: &llmp_stdlib::Record,
+        from: Option<&Path>,
+        objective: impl FnOnce(&Stage, &Path) -> Result<Box<dyn Objective>, TrainError>,
+    ) -> Result<Made, Failure> {
+        let mut stage = arguments(work, Stage::from_args(args))?;
         for source in &mut stage.sources {
             // `books.tokens` are the tokens of `books`.
             let name = work.step().inputs.get(source.input).map(|port| work.plan.name(&port.step));
@@ -86,13 +130,18 @@ mod with_kernels {
         };
         let shards = stage.sources.iter().map(|s| open(s.input)).collect::<Result<Vec<_>, _>>()?;
         let tokenizer = work.stored(work.step(), stage.tokenizer)?;
-        let from = stage.from.map(|input| work.stored(work.step(), input)).transpose()?;
+        let from = match (from, stage.from) {
+            (Some(other), _) => Some(other.to_owned()),
+            (None, input) => input.map(|input| work.stored(work.step(), input)).transpose()?,
+        };
         let available = stage.sources.first().map_or(0, |s| count(work, s.input, "tokens"));
         work.started(stage.course(available).map(|c| c.drawn()), "tokens");
         let out = work.folder.join("model");
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
         let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref() };
-        let summary = with_host(work, |host| training::train(&stage, inputs, &out, host))?;
+        let mut objective = objective(&stage, &tokenizer).map_err(train_failure)?;
+        let run = |host: &Host<'_>| training::train_for(&stage, objective.as_mut(), inputs, &out, host);
+        let summary = with_host(work, run)?;
         let mut made = Made::whole(
             "model",
             weights_hash(&out)?,
@@ -299,6 +348,14 @@ mod without_kernels {
     }
 
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn distill(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn prune(work: &Work<'_>) -> Result<Made, Failure> {
         Err(missing(work))
     }
 

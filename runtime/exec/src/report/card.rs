@@ -170,7 +170,7 @@ pub(super) fn estimates(
 
 pub(super) fn stages(plan: &Plan, done: &[Done<'_>]) -> Vec<Stage> {
     let mut stages = Vec::new();
-    for one in done.iter().filter(|one| one.task.last().op == "pretrain") {
+    for one in done.iter().filter(|one| matches!(one.task.last().op.as_str(), "pretrain" | "distill")) {
         let portions = portions(one);
         let total: u64 = portions.iter().map(|portion| portion.drawn).sum();
         let part = |portion: &crate::trace::Portion| {

@@ -4,8 +4,8 @@
 use dfdx::prelude::*;
 
 use super::{
-    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
-    head_norm, linear, moe, norm, rope,
+    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, distill, dropout,
+    embed, head, head_norm, linear, moe, norm, rope,
 };
 use crate::spec::{Activation, NormForm};
 use crate::{LossSums, Precision};
@@ -94,6 +94,25 @@ impl Kernels for Cpu {
         precision: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
         head::cpu::head_loss(x_nc, w_vc, targets, normaliser, cap, precision)
+    }
+
+    fn distill_loss<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_vc: &T2<Self>,
+        truth: &[u32],
+        lesson: &distill::Lesson<'_, Self>,
+        normaliser: f64,
+        cap: Option<f32>,
+    ) -> Res<(T0<Self, T>, distill::DistillSums), Self> {
+        distill::cpu::distill_loss(x_nc, w_vc, truth, lesson, normaliser, cap)
+    }
+
+    fn mean_probabilities(
+        teachers: &[distill::Taught<'_, Self>],
+        rows: std::ops::Range<usize>,
+        temperature: f32,
+    ) -> Res<Vec<f32>, Self> {
+        Ok(distill::cpu::mean_probabilities(teachers, rows, temperature))
     }
 
     fn drain<S: Shape>(

@@ -12,6 +12,7 @@ mod bf16;
 pub mod bias;
 mod cpu;
 mod dispatch;
+pub mod distill;
 pub mod dropout;
 pub mod embed;
 pub mod head;
@@ -147,6 +148,28 @@ pub trait Kernels: Device<f32> {
         _: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
         head::composed(x_nc, w_vc, targets, normaliser, cap)
+    }
+
+    /// Output head and distillation: what the lesson asks for over `normaliser`, and the sums themselves. Positions whose
+    /// truth is [`crate::IGNORE`] do not count.
+    fn distill_loss<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_vc: &T2<Self>,
+        truth: &[u32],
+        lesson: &distill::Lesson<'_, Self>,
+        normaliser: f64,
+        cap: Option<f32>,
+    ) -> Res<(T0<Self, T>, distill::DistillSums), Self> {
+        distill::composed(x_nc, w_vc, truth, lesson, normaliser, cap)
+    }
+
+    /// The mean of the teachers' softened distributions at some positions: rows of the vocabulary's length.
+    fn mean_probabilities(
+        teachers: &[distill::Taught<'_, Self>],
+        rows: std::ops::Range<usize>,
+        temperature: f32,
+    ) -> Res<Vec<f32>, Self> {
+        distill::mean_probabilities(teachers, rows, temperature)
     }
 
     /// Adds the gradient of `parameter` to `into` and frees it.

@@ -3,8 +3,8 @@
 use dfdx::prelude::*;
 
 use super::{
-    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
-    head_norm, linear, moe, norm, rope,
+    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, distill, dropout,
+    embed, head, head_norm, linear, moe, norm, rope,
 };
 use crate::spec::{Activation, NormForm};
 use crate::{LossSums, Precision};
@@ -173,6 +173,22 @@ impl Path {
             Self::Fused => D::head_loss(x, w, targets, normaliser, cap, Precision::F32),
             Self::Bf16 => D::head_loss(x, w, targets, normaliser, cap, Precision::Bf16),
             Self::Composed => head::composed(x, w, targets, normaliser, cap),
+        }
+    }
+
+    pub(crate) fn distill_loss<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        w: &T2<D>,
+        truth: &[u32],
+        lesson: &distill::Lesson<'_, D>,
+        normaliser: f64,
+        cap: Option<f32>,
+    ) -> Res<(T0<D, T>, distill::DistillSums), D> {
+        match self {
+            // The head of a distillation multiplies in f32 also where the blocks do not.
+            Self::Fused | Self::Bf16 => D::distill_loss(x, w, truth, lesson, normaliser, cap),
+            Self::Composed => distill::composed(x, w, truth, lesson, normaliser, cap),
         }
     }
 }

@@ -76,8 +76,9 @@ pub(crate) fn inner<const FMA: bool>(x: &[f32], y: &[f32]) -> f32 {
     tail.fold(lanes.iter().sum(), |s, (x, y)| fma::<FMA>(*x, *y, s))
 }
 
+/// The largest entry.
 #[inline(always)]
-fn largest(x: &[f32]) -> f32 {
+pub(crate) fn largest(x: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = x.chunks_exact(LANES);
     let tail = chunks.remainder();

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::{Model, device_error};
 use crate::blocks::{Notes, Pass, Stored};
-use crate::kernels::{Kernels, Noise, Positions, Res, T2};
+use crate::kernels::{Kernels, Noise, Positions, Res, T0, T2};
 use crate::{Architecture, Grads, LossSums, MicroBatch, NnError};
 
 /// The loss that balances the experts of a whole batch (Switch form, Fedus et al. 2021): `experts` times the sum of
@@ -34,6 +34,9 @@ pub struct Extras<'a> {
     /// The loss that balances experts.
     pub balance: Option<&'a Balance>,
 }
+
+/// The residual stream on a tape.
+type Taped<D> = T2<D, OwnedTape<f32, D>>;
 
 impl<D: Kernels> Model<D> {
     /// Tokens that each expert is given, over all blocks; empty without experts.
@@ -70,26 +73,41 @@ impl<D: Kernels> Model<D> {
         grads: &mut Grads,
     ) -> Result<(LossSums, f64), NnError> {
         const OP: &str = "training step";
-        batch.validate(&self.spec, OP)?;
+        self.check_step(OP, batch, normaliser, grads)?;
+        if batch.positions() == 0 {
+            return Ok((LossSums::default(), 0.0));
+        }
+        let cap = self.logit_cap();
+        let step = self.taped(batch, grads.flat_mut(), extras, |x| {
+            self.path.head_loss(x, self.head_weight(), &batch.targets, normaliser, cap)
+        });
+        step.map_err(device_error(OP))
+    }
+
+    /// What every training step asks of its arguments.
+    pub(super) fn check_step(
+        &self,
+        op: &'static str,
+        batch: &MicroBatch,
+        normaliser: f64,
+        grads: &Grads,
+    ) -> Result<(), NnError> {
+        batch.validate(&self.spec, op)?;
         if !(normaliser.is_finite() && normaliser > 0.0) {
             let reason = format!("the loss is divided by {normaliser}; it must be a count above 0");
-            return Err(NnError::Input { op: OP, reason });
+            return Err(NnError::Input { op, reason });
         }
         let parameters = self.spec.parameters() as usize;
         if grads.flat().len() != parameters {
             return Err(NnError::Mismatch {
-                op: OP,
+                op,
                 left_name: "the gradient buffer".into(),
                 left: grads.flat().len(),
                 right_name: "the model".into(),
                 right: parameters,
             });
         }
-        if batch.positions() == 0 {
-            return Ok((LossSums::default(), 0.0));
-        }
-        let pull = extras.balance.map_or_else(Vec::new, |b| b.pull.clone());
-        self.taped(batch, normaliser, grads.flat_mut(), extras.noise, pull).map_err(device_error(OP))
+        Ok(())
     }
 
     /// Sums of the loss over a batch, without gradients.
@@ -108,7 +126,7 @@ impl<D: Kernels> Model<D> {
 
     /// The residual stream after the final norm. The tape starts at the embedding: gradients are kept by
     /// identity, so one taped input serves all parameters.
-    fn hidden<T: Tape<f32, D> + Merge<T>>(
+    pub(super) fn hidden<T: Tape<f32, D> + Merge<T>>(
         &self,
         table: T2<D, T>,
         batch: &MicroBatch,
@@ -135,23 +153,21 @@ impl<D: Kernels> Model<D> {
     }
 
     /// What logits are bent to stay within.
-    fn logit_cap(&self) -> Option<f32> {
+    pub(super) fn logit_cap(&self) -> Option<f32> {
         self.spec.logit_cap.map(|cap| cap as f32)
     }
 
     /// A fresh gradient map per micro-batch (a reused one keeps every temporary); parameters move out of it.
-    fn taped(
+    pub(super) fn taped<S>(
         &self,
         batch: &MicroBatch,
-        normaliser: f64,
         flat: &mut [f32],
-        noise: Option<Noise>,
-        pull: Vec<f32>,
-    ) -> Res<(LossSums, f64), D> {
-        let notes = Notes::new(pull);
-        let x = self.hidden(self.embedding.clone().leaky_traced(), batch, noise, &notes)?;
-        let (head, cap) = (self.head_weight(), self.logit_cap());
-        let (mut loss, sums) = self.path.head_loss(x, head, &batch.targets, normaliser, cap)?;
+        extras: Extras<'_>,
+        head: impl FnOnce(Taped<D>) -> Res<(T0<D, OwnedTape<f32, D>>, S), D>,
+    ) -> Res<(S, f64), D> {
+        let notes = Notes::new(extras.balance.map_or_else(Vec::new, |b| b.pull.clone()));
+        let x = self.hidden(self.embedding.clone().leaky_traced(), batch, extras.noise, &notes)?;
+        let (mut loss, sums) = head(x)?;
         let mut balanced = 0.0;
         if let Some(balance) = notes.balance() {
             balanced = balance.as_vec().first().map_or(0.0, |b| f64::from(*b));

@@ -4,9 +4,11 @@ mod init;
 mod loss;
 mod params;
 mod score;
+mod teach;
 mod upcycle;
 
 pub use loss::{Balance, Extras};
+pub use teach::{Teaching, teach};
 pub use upcycle::{Redraw, upcycle};
 
 use dfdx::prelude::*;

@@ -16,7 +16,7 @@ use crate::settings::{
 
 llmp_stdlib::def! {
     /// Outputs of a teacher that were written to files before: for every token of the data its ids and probabilities.
-    Stored = "stored", rev 1 {
+    @planned Stored = "stored", rev 1 {
         /// The files.
         files: FilePath,
     }
@@ -24,7 +24,7 @@ llmp_stdlib::def! {
 
 llmp_stdlib::def! {
     /// Several teachers, each for the documents whose column has its name as value.
-    Routed = "routed", rev 1 {
+    @planned Routed = "routed", rev 1 {
         /// The teachers.
         teachers: Vec<ModelRef>,
         /// Column that names the teacher's place in the list, from 0.
@@ -61,7 +61,8 @@ llmp_stdlib::choices! {
 }
 
 llmp_stdlib::def! {
-    /// Cross-entropy to the whole distribution of the teacher (Gemma 2).
+    /// Divergence from the whole distribution of the teacher, or from the mean of several: the gradient of the
+    /// cross-entropy to it (Gemma 2). It is multiplied by the square of the temperature, so that gradients keep their size.
     Full = "full", rev 1, check check_full {
         /// Both distributions are softened by it.
         temperature: f64 = "1",
@@ -79,7 +80,7 @@ fn positive(name: &str, value: f64) -> Vec<Problem> {
 
 llmp_stdlib::def! {
     /// The student writes, and the teacher says at every token what it would have written (GKD, MiniLLM).
-    OnPolicy = "on_policy", rev 1, check check_on_policy {
+    @planned OnPolicy = "on_policy", rev 1, check check_on_policy {
         /// How the two distributions are compared.
         divergence: Divergence = "reverse_kl",
         /// Share of the sequences that the student writes; the others are those of the data.
@@ -99,7 +100,7 @@ fn check_on_policy(it: &OnPolicy) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Cross-entropy to tokens drawn from the teacher's distribution, renormalised on them (Gemma 3).
+    /// Divergence from the tokens that are drawn from the teacher's distribution, renormalised on them (Gemma 3).
     Sampled = "sampled", rev 1 {
         /// Tokens drawn at every position.
         n: u64 = "256",
@@ -138,7 +139,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// distill small_9b { model = gemma_9b, teacher = large, data = web, tokens = 8T, loss = full() }
     /// ```
-    @planned Distill = "distill", rev 1 {
+    Distill = "distill", rev 1 {
         /// The description of the model to train from scratch.
         model: Option<ModelRef> = "none",
         /// The stage (or model with weights) to go on from.
@@ -206,6 +207,7 @@ pub(super) static KIND: Kind = Kind {
     ],
     fields: chain::FIELDS,
     check,
+    lacks: training::lacks,
     cost,
     ..Kind::new(Distill::SIGNATURE, Form::Block, Yields::Model, elaborate)
 };
@@ -284,8 +286,29 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
     let mut begun = training::begin(view, planner)?;
     let teacher = view.get("teacher").ok_or_else(|| Problem::error("LLMP0103", "teacher", "no teacher"))?;
     begun.args.insert("teacher".into(), super::ported(teacher, "teacher", planner)?);
+    let theirs = tokenizers(teacher, planner)?;
+    let unlike: Vec<Value> = theirs.into_iter().filter(|t| *t != begun.tokenizer).map(Value::Port).collect();
+    if !unlike.is_empty() {
+        begun.args.insert("teacher_tokenizers".into(), Value::List(unlike));
+    }
     begun.args.insert("loss".into(), view.members.get("loss").cloned().unwrap_or(Value::None));
     let weights = planner.step(Distill::SIGNATURE.name, Distill::SIGNATURE.rev, begun.args);
     let spec = training::result(view, begun.spec);
     Ok(Output::Model { spec, tokenizer: Some(begun.tokenizer), weights: Some(weights) })
+}
+
+/// Tokenizers of the models that teach; those of other teachers are not known.
+fn tokenizers(teacher: &Value, planner: &mut dyn Planner) -> Result<Vec<llmp_stdlib::Port>, Problem> {
+    let items: Vec<&ItemRef> = match teacher {
+        Value::Item(item) => vec![item],
+        Value::List(all) => all.iter().filter_map(super::item_name).collect(),
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for item in items {
+        if let Output::Model { tokenizer, .. } = planner.item(item)? {
+            found.extend(tokenizer);
+        }
+    }
+    Ok(found)
 }

@@ -38,14 +38,15 @@ impl Arg for Keep {
 }
 
 llmp_stdlib::def! {
-    /// The units with the largest weights are kept.
+    /// The units with the largest weights are kept: by the product of the norms of the rows and columns of a unit. The
+    /// others go before the training, in which what is left recovers.
     Magnitude = "magnitude", rev 1 {}
 }
 
 llmp_stdlib::def! {
     /// A mask over the units is trained with the weights: between 0 and 1, summing to the number kept, harder as the
     /// temperature falls (AFM). At the end the units with the largest mask are kept.
-    SoftTopK = "soft_top_k", rev 1, check check_soft {
+    @planned SoftTopK = "soft_top_k", rev 1, check check_soft {
         /// Softness of the mask at the start.
         temperature: f64 = "1.0",
         /// Softness at the end.
@@ -73,7 +74,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// prune student { from = parent, keep = { ffn_hidden = 8064 }, data = core_mix, tokens = 188B }
     /// ```
-    @planned Prune = "prune", rev 1 {
+    Prune = "prune", rev 1 {
         /// The trained model.
         from: ModelRef,
         /// What is left.
@@ -119,10 +120,12 @@ llmp_stdlib::def! {
 pub(super) static KIND: Kind = Kind {
     fields: chain::FIELDS,
     check,
+    lacks: training::lacks,
     cost: |view| {
-        // The whole model trains; what is removed goes at the end.
-        let from = chain::source(view)?;
-        training::cost_of(view, Known::of(&from)?.counted()?).map(Cost::Stage)
+        // With masks the whole model trains, and what is removed goes at the end; by weights it goes at once.
+        let at_once = matches!(view.read("method"), Some(PruneMethod::Magnitude(_)));
+        let trains = if at_once { Known::of(view)? } else { Known::of(&chain::source(view)?)? };
+        training::cost_of(view, trains.counted()?).map(Cost::Stage)
     },
     ..Kind::new(Prune::SIGNATURE, Form::Block, Yields::Model, elaborate)
 };

@@ -21,6 +21,12 @@ pub(crate) struct Line {
     pub(crate) lr: f64,
     /// Norm of the gradient before clipping.
     pub(crate) norm: f64,
+    /// Mean divergence from the teacher, of a distillation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) teacher: Option<f64>,
+    /// Mean negative log-likelihood of the true tokens, of a distillation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) truth: Option<f64>,
 }
 
 /// The open file.

@@ -211,7 +211,8 @@ fn step(
     if let Some(average) = &mut state.average {
         average.take(&state.model, &plan.course, state.done);
     }
-    Ok(Line { step: state.done, tokens, loss, lr, norm })
+    let (teacher, truth) = objective.parts().unzip();
+    Ok(Line { step: state.done, tokens, loss, lr, norm, teacher, truth })
 }
 
 /// The loss that balances experts knows how the whole batch is routed, so the batch goes through the model twice: first

@@ -21,6 +21,12 @@ pub struct Micro<'a> {
 pub trait Objective {
     /// The sum of the loss over a micro-batch. Adds to `grads` the gradients of that sum over [`Micro::counted`].
     fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<f64>;
+
+    /// Means over the targets of the last batch, of what has two parts: the divergence from a teacher, and the negative
+    /// log-likelihood of the true tokens.
+    fn parts(&mut self) -> Option<(f64, f64)> {
+        None
+    }
 }
 
 /// Cross-entropy of the next token, in nats.

@@ -1,0 +1,238 @@
+//! Distillation on the CPU: logits of student and teachers exist for one chunk of rows at a time, gradients are made
+//! in the forward pass.
+#![expect(unsafe_code, reason = "calls to the variant that the processor has")]
+
+use std::ops::Range;
+
+use dfdx::prelude::*;
+use rayon::prelude::*;
+
+use super::{DistillSums, Lesson, Taught};
+use crate::kernels::cpu::view;
+use crate::kernels::dispatch::row_kernel;
+use crate::kernels::mm::{Store, View, Workers, mm};
+use crate::kernels::rows::{
+    add_scaled, cap_row, exp, largest, logsumexp_row, par_add_scaled, softmax_row, sum, uncap_grad_row,
+};
+use crate::kernels::{Res, T0, T2};
+use crate::spec::head_rows;
+use crate::{IGNORE, LossSums};
+
+/// The fused version of [`super::composed`].
+pub(crate) fn distill_loss<T: Tape<f32, Cpu>>(
+    x_nc: T2<Cpu, T>,
+    w_vc: &T2<Cpu>,
+    truth: &[u32],
+    lesson: &Lesson<'_, Cpu>,
+    normaliser: f64,
+    cap: Option<f32>,
+) -> Res<(T0<Cpu, T>, DistillSums), Cpu> {
+    let (x, mut tape) = x_nc.split_tape();
+    let ((n, c), v) = (*x.shape(), w_vc.shape().0);
+    let grads = |len: usize| vec![0.0; if T::OWNS_TAPE { len } else { 0 }];
+    let (mut gx, mut gw) = (grads(n * c), grads(v * c));
+    let rows = head_rows(v).min(n).max(1);
+    let (mut logits, mut theirs) = (vec![0.0; rows * v], Teachers::new(lesson, rows * v));
+    let mut sums = DistillSums::default();
+    for (start, truth) in (0..).step_by(rows).zip(truth.chunks(rows)) {
+        let n = truth.len();
+        let (xs, w) = (View::rows(&view(&x)[start * c..][..n * c], c), View::rows(view(w_vc), c));
+        let logits = &mut logits[..n * v];
+        mm((n, v, c), logits, v, Store::Set, xs, w.t(), Workers::Pool);
+        let bent = cap.map(|cap| {
+            logits.par_chunks_exact_mut(v).for_each(|row| cap_row(row, 1.0, cap));
+            (cap, logits.to_vec())
+        });
+        sums += theirs.compare(start, logits, truth, (1.0 / normaliser) as f32);
+        if let Some((cap, bent)) = bent {
+            let rows = logits.par_chunks_exact_mut(v).zip(bent.par_chunks_exact(v));
+            rows.for_each(|(row, bent)| uncap_grad_row(row, bent, cap));
+        }
+        if T::OWNS_TAPE {
+            let d = View::rows(logits, v);
+            mm((n, c, v), &mut gx[start * c..], c, Store::Set, d, w, Workers::Pool);
+            mm((v, c, n), &mut gw, c, Store::Add, d.t(), xs, Workers::Pool);
+        }
+    }
+    let y = x.device().try_tensor_from_vec(vec![(sums.loss_sum / normaliser) as f32], ())?;
+    if T::OWNS_TAPE {
+        let (y_ghost, x_ghost, w_ghost) = (y.ghost(), x.ghost(), w_vc.ghost());
+        tape.add_backward_op(move |g| {
+            let scale = g.get_or_alloc_mut(&y_ghost)?[0];
+            par_add_scaled(g.get_or_alloc_mut(&x_ghost)?, &gx, scale);
+            par_add_scaled(g.get_or_alloc_mut(&w_ghost)?, &gw, scale);
+            Ok(())
+        });
+    }
+    Ok((y.put_tape(tape), sums))
+}
+
+/// What the teachers say about one chunk of rows.
+struct Teachers<'a> {
+    lesson: &'a Lesson<'a, Cpu>,
+    /// Their logits, where they are compared whole.
+    logits: Vec<f32>,
+    /// Those of one of several.
+    one: Vec<f32>,
+}
+
+impl<'a> Teachers<'a> {
+    fn new(lesson: &'a Lesson<'a, Cpu>, len: usize) -> Self {
+        let several = match lesson {
+            Lesson::Tokens { .. } => 0,
+            Lesson::Whole { teachers, .. } => teachers.len(),
+        };
+        let room = |needed: bool| vec![0.0; if needed { len } else { 0 }];
+        Self { lesson, logits: room(several > 0), one: room(several > 1) }
+    }
+
+    /// Turns the student's logits of the rows from `start` on into their gradients.
+    fn compare(&mut self, start: usize, logits: &mut [f32], truth: &[u32], scale: f32) -> DistillSums {
+        let (len, v) = (logits.len(), logits.len() / truth.len());
+        let rows = logits.par_chunks_exact_mut(v).zip(truth);
+        let of_rows: Vec<(f32, f32, f32)> = match self.lesson {
+            Lesson::Tokens { targets, teacher, truth } => {
+                let one = |(at, (row, &own)): (usize, (&mut [f32], &u32))| {
+                    let said = || targets.row(start + at);
+                    counted(row, own, |row| tokens(row, own as usize, said, (*teacher, *truth), scale))
+                };
+                rows.enumerate().map(one).collect()
+            }
+            Lesson::Whole { teachers, temperature } => {
+                let theirs = &mut self.logits[..len];
+                mean_logits(teachers, start, theirs, &mut self.one, *temperature);
+                let one = |((row, &own), theirs): ((&mut [f32], &u32), &mut [f32])| {
+                    counted(row, own, |row| whole(row, theirs, own as usize, *temperature, scale))
+                };
+                rows.zip(theirs.par_chunks_exact_mut(v)).map(one).collect()
+            }
+        };
+        let mut sums = DistillSums::default();
+        for ((loss, teacher, nll), _) in of_rows.into_iter().zip(truth).filter(|(_, t)| **t != IGNORE) {
+            sums += DistillSums {
+                loss_sum: f64::from(loss),
+                teacher_sum: f64::from(teacher),
+                truth: LossSums { nll_sum: f64::from(nll), targets: 1 },
+            };
+        }
+        sums
+    }
+}
+
+/// A row that does not count has no gradient.
+fn counted(
+    row: &mut [f32],
+    own: u32,
+    compare: impl FnOnce(&mut [f32]) -> (f32, f32, f32),
+) -> (f32, f32, f32) {
+    if own == IGNORE {
+        row.fill(0.0);
+        return (0.0, 0.0, 0.0);
+    }
+    compare(row)
+}
+
+/// One row against a few tokens and the true one: its loss, its divergence from the teacher and the true token's
+/// negative log-likelihood.
+fn tokens<I: Iterator<Item = (u32, f32)>>(
+    row: &mut [f32],
+    own: usize,
+    said: impl Fn() -> I,
+    (teacher, truth): (f32, f32),
+    scale: f32,
+) -> (f32, f32, f32) {
+    let own_logit = row[own];
+    // Sums of weight times logit, of weight times its log, and of weights.
+    let (mut along, mut entropy, mut weight) = (0.0f32, 0.0f32, 0.0f32);
+    for (id, w) in said().filter(|(_, w)| *w > 0.0) {
+        along += w * row[id as usize];
+        entropy += w * w.ln();
+        weight += w;
+    }
+    let logsumexp = scaled_softmax_row(row, scale * (teacher * weight + truth));
+    row[own] -= scale * truth;
+    said().for_each(|(id, w)| row[id as usize] -= scale * teacher * w);
+    let (divergence, nll) = (weight * logsumexp - along + entropy, logsumexp - own_logit);
+    (teacher * divergence + truth * nll, divergence, nll)
+}
+
+/// One row against a whole row of the teacher.
+fn whole(row: &mut [f32], theirs: &mut [f32], own: usize, temperature: f32, scale: f32) -> (f32, f32, f32) {
+    let nll = logsumexp_row(row) - row[own];
+    let divergence = divergence_row(row, theirs, 1.0 / temperature, scale * temperature);
+    (temperature * temperature * divergence, divergence, nll)
+}
+
+/// The teachers' logits for the rows from `start` on; of several, logits of their mean distribution.
+fn mean_logits(teachers: &[Taught<'_, Cpu>], start: usize, out: &mut [f32], one: &mut [f32], t: f32) {
+    if let [only] = teachers {
+        return logits(only, start, out);
+    }
+    mean_of(teachers, start, out, one, t);
+    // A probability that a float cannot hold is as good as 0.
+    out.par_iter_mut().for_each(|p| *p = t * p.max(f32::MIN_POSITIVE).ln());
+}
+
+fn logits((x, w, cap): &Taught<'_, Cpu>, start: usize, out: &mut [f32]) {
+    let ((_, c), v) = (*x.shape(), w.shape().0);
+    let n = out.len() / v;
+    let x = View::rows(&view(x)[start * c..][..n * c], c);
+    mm((n, v, c), out, v, Store::Set, x, View::rows(view(w), c).t(), Workers::Pool);
+    if let Some(cap) = cap {
+        out.par_chunks_exact_mut(v).for_each(|row| cap_row(row, 1.0, *cap));
+    }
+}
+
+/// The mean of the teachers' softened distributions for the rows from `start` on.
+fn mean_of(teachers: &[Taught<'_, Cpu>], start: usize, out: &mut [f32], one: &mut [f32], t: f32) {
+    out.fill(0.0);
+    let share = 1.0 / teachers.len() as f32;
+    for teacher in teachers {
+        let (v, one) = (teacher.1.shape().0, &mut one[..out.len()]);
+        logits(teacher, start, one);
+        out.par_chunks_exact_mut(v).zip(one.par_chunks_exact_mut(v)).for_each(|(out, one)| {
+            softmax_row(one, 0, v, 1.0 / t);
+            add_scaled(out, one, share);
+        });
+    }
+}
+
+/// The fused version of [`super::mean_probabilities`].
+pub(crate) fn mean_probabilities(teachers: &[Taught<'_, Cpu>], rows: Range<usize>, t: f32) -> Vec<f32> {
+    let len = rows.len() * teachers.first().map_or(0, |(_, w, _)| w.shape().0);
+    let (mut out, mut one) = (vec![0.0; len], vec![0.0; len]);
+    mean_of(teachers, rows.start, &mut out, &mut one, t);
+    out
+}
+
+row_kernel! {
+    /// `x = factor * softmax(x)`; returns the logsumexp.
+    fn scaled_softmax_row(x: &mut [f32], factor: f32) -> f32 {
+        let top = largest(x);
+        for v in x.iter_mut() { *v = exp::<FMA>(*v - top) }
+        let total = sum(x.len(), |i| x[i]);
+        let k = factor / total;
+        for v in x.iter_mut() { *v *= k }
+        top + total.ln()
+    }
+}
+
+row_kernel! {
+    /// `KL(softmax(inverse y) || softmax(inverse x))`; turns `x` into `factor` times the difference of the two
+    /// softmaxes and spoils `y`.
+    fn divergence_row(x: &mut [f32], y: &mut [f32], inverse: f32, factor: f32) -> f32 {
+        let n = x.len();
+        let y = &mut y[..n];
+        let (top_x, top_y) = (largest(x), largest(y));
+        let total_y = sum(n, |i| exp::<FMA>((y[i] - top_y) * inverse));
+        let along = sum(n, |i| exp::<FMA>((y[i] - top_y) * inverse) * (y[i] - top_y - x[i] + top_x));
+        for i in 0..n {
+            x[i] = exp::<FMA>((x[i] - top_x) * inverse);
+            y[i] = exp::<FMA>((y[i] - top_y) * inverse);
+        }
+        let total_x = sum(n, |i| x[i]);
+        let (a, b) = (factor / total_x, factor / total_y);
+        for i in 0..n { x[i] = a * x[i] - b * y[i] }
+        along * inverse / total_y - total_y.ln() + total_x.ln()
+    }
+}

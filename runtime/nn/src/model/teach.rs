@@ -1,0 +1,126 @@
+//! A teacher's predictions and a student's training step on them.
+
+use dfdx::prelude::*;
+
+use super::{Extras, Model, device_error};
+use crate::blocks::Notes;
+use crate::kernels::distill::{DistillSums, Lesson, Pick, Targets, Taught, pick};
+use crate::kernels::{Kernels, Res};
+use crate::{Grads, MicroBatch, NnError};
+
+/// What a student learns from; see [`Lesson`].
+#[derive(Debug)]
+pub enum Teaching<'a, D: Kernels = Cpu> {
+    /// A few tokens of the teacher beside the true one.
+    Tokens {
+        /// The teacher's tokens at every position.
+        targets: &'a Targets,
+        /// Weight of the teacher's tokens.
+        teacher: f32,
+        /// Weight of the true token.
+        truth: f32,
+    },
+    /// The whole distribution, the mean of several teachers.
+    Whole {
+        /// The teachers.
+        teachers: &'a [&'a Model<D>],
+        /// Softens both sides.
+        temperature: f32,
+    },
+}
+
+impl<D: Kernels> Model<D> {
+    /// Sums of the distillation loss over a micro-batch, and its gradients added to `grads`; as
+    /// [`Model::loss_and_grads`].
+    pub fn distill_and_grads(
+        &self,
+        batch: &MicroBatch,
+        normaliser: f64,
+        teaching: &Teaching<'_, D>,
+        extras: Extras<'_>,
+        grads: &mut Grads,
+    ) -> Result<DistillSums, NnError> {
+        const OP: &str = "distillation step";
+        self.check_step(OP, batch, normaliser, grads)?;
+        if batch.positions() == 0 {
+            return Ok(DistillSums::default());
+        }
+        let step = |lesson: &Lesson<'_, D>, grads: &mut Grads| {
+            let step = self.taped(batch, grads.flat_mut(), extras, |x| {
+                self.path.distill_loss(
+                    x,
+                    self.head_weight(),
+                    &batch.targets,
+                    lesson,
+                    normaliser,
+                    self.logit_cap(),
+                )
+            });
+            step.map(|(sums, _)| sums).map_err(device_error(OP))
+        };
+        match teaching {
+            Teaching::Tokens { targets, teacher, truth } => {
+                targets.validate(OP, batch.positions(), self.spec.vocab)?;
+                step(&Lesson::Tokens { targets, teacher: *teacher, truth: *truth }, grads)
+            }
+            Teaching::Whole { teachers, temperature } => {
+                if !(temperature.is_finite() && *temperature > 0.0) {
+                    let reason = format!("the temperature is {temperature}; it must be above 0");
+                    return Err(NnError::Input { op: OP, reason });
+                }
+                let taught = taught(OP, teachers, batch)?;
+                self.check_vocabulary(OP, teachers)?;
+                step(&Lesson::Whole { teachers: &taught, temperature: *temperature }, grads)
+            }
+        }
+    }
+
+    fn check_vocabulary(&self, op: &'static str, teachers: &[&Model<D>]) -> Result<(), NnError> {
+        match teachers.iter().find(|t| t.spec.vocab != self.spec.vocab) {
+            None => Ok(()),
+            Some(teacher) => Err(NnError::Mismatch {
+                op,
+                left_name: "the teacher's vocabulary".into(),
+                left: teacher.spec.vocab,
+                right_name: "the student's".into(),
+                right: self.spec.vocab,
+            }),
+        }
+    }
+}
+
+/// Tokens that the mean of the teachers' distributions is cut down to at every position of a batch. `streams` names
+/// the random stream of each position.
+pub fn teach<D: Kernels>(
+    teachers: &[&Model<D>],
+    batch: &MicroBatch,
+    choice: Pick,
+    streams: &(dyn Fn(usize) -> u64 + Sync),
+) -> Result<Targets, NnError> {
+    const OP: &str = "teacher's predictions";
+    let taught = taught(OP, teachers, batch)?;
+    if let [first, rest @ ..] = teachers {
+        first.check_vocabulary(OP, rest)?;
+    }
+    pick(&taught, &batch.targets, choice, streams).map_err(device_error(OP))
+}
+
+/// Where the teachers' last norms leave the batch, with their heads.
+fn taught<'a, D: Kernels>(
+    op: &'static str,
+    teachers: &[&'a Model<D>],
+    batch: &MicroBatch,
+) -> Result<Vec<Taught<'a, D>>, NnError> {
+    if teachers.is_empty() {
+        return Err(NnError::Input { op, reason: "nobody teaches".into() });
+    }
+    let one = |teacher: &&'a Model<D>| {
+        batch.validate(&teacher.spec, op)?;
+        let run = || -> Res<Taught<'a, D>, D> {
+            let x = teacher.hidden(teacher.embedding.clone(), batch, None, &Notes::new(Vec::new()))?;
+            Ok((x, teacher.head_weight(), teacher.logit_cap()))
+        };
+        run().map_err(device_error(op))
+    };
+    teachers.iter().map(one).collect()
+}

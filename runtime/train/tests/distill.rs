@@ -1,0 +1,97 @@
+//! Distillation as a stage: a student that learns from a teacher, resumed, and against one without a teacher.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![cfg(feature = "kernels")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{Stand, content, documents, stage};
+use llmp_stdlib::Event;
+use llmp_train::budget::Goal;
+use llmp_train::distill::Distil;
+use llmp_train::kinds::distill::{DistillLoss, Full, Sampled, Top1};
+use llmp_train::stage::Stage;
+use llmp_train::training::{Inputs, Summary, train_for};
+use llmp_train::{Host, TrainError};
+
+fn teacher(stand: &Stand) -> PathBuf {
+    let mut long = stage();
+    long.goal = Goal::Steps(150);
+    long.checkpoints = llmp_train::settings::Times::Every(llmp_train::settings::Every {
+        distance: llmp_train::settings::Interval::Steps(1000),
+    });
+    stand.run(&long, "teacher", &Host::quiet()).unwrap();
+    stand.path("teacher")
+}
+
+fn distil(
+    stand: &Stand,
+    loss: &DistillLoss,
+    teachers: &[PathBuf],
+    name: &str,
+    host: &Host<'_>,
+) -> Result<Summary, TrainError> {
+    let (stage, tokenizer): (Stage, PathBuf) = (stage(), stand.path("tokenizer.json"));
+    let shards = vec![stand.shard("left", &documents(1)), stand.shard("right", &documents(2))];
+    let mut objective = Distil::new(&stage, loss.clone(), teachers, (&tokenizer, &[]))?;
+    let inputs = Inputs { shards, tokenizer: &tokenizer, from: None };
+    train_for(&stage, &mut objective, inputs, &stand.path(name), host)
+}
+
+fn lines(folder: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn every_loss_trains_resumes_to_the_same_bytes_and_shows_its_parts() {
+    let stand = Stand::new();
+    let teacher = teacher(&stand);
+    let losses = [
+        DistillLoss::Full(Full { temperature: 2.0 }),
+        DistillLoss::Sampled(Sampled { n: 16 }),
+        DistillLoss::Top1(Top1 { teacher: 0.9, truth: 0.1 }),
+    ];
+    for (k, loss) in losses.iter().enumerate() {
+        let (whole, cut) = (format!("whole-{k}"), format!("cut-{k}"));
+        let one = std::slice::from_ref(&teacher);
+        distil(&stand, loss, one, &whole, &Host::quiet()).unwrap();
+        let lines = lines(&stand.path(&whole));
+        let at = |i: usize, name: &str| lines[i][name].as_f64().unwrap();
+        assert!(at(11, "teacher") < at(0, "teacher") && at(11, "truth") < at(0, "truth"), "{lines:?}");
+        let sum = match loss {
+            DistillLoss::Full(full) => full.temperature.powi(2) * at(3, "teacher"),
+            DistillLoss::Top1(_) => 0.9 * at(3, "teacher") + 0.1 * at(3, "truth"),
+            DistillLoss::Sampled(_) | DistillLoss::OnPolicy(_) => at(3, "teacher"),
+        };
+        assert!((at(3, "loss") / sum - 1.0).abs() < 1e-4, "{} is not {sum}", at(3, "loss"));
+        let stop = AtomicBool::new(false);
+        let event = |event: Event| {
+            if matches!(event, Event::Loss { at: 5, .. }) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let host = Host { stop: &stop, event: &event, ..Host::quiet() };
+        assert!(matches!(distil(&stand, loss, one, &cut, &host), Err(TrainError::Stopped)));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        pool.install(|| distil(&stand, loss, one, &cut, &Host::quiet())).unwrap();
+        assert!(content(&stand.path(&whole)) == content(&stand.path(&cut)), "another result after a stop");
+    }
+}
+
+#[test]
+fn several_teachers_teach_their_mean_and_another_tokenizer_is_refused() {
+    let stand = Stand::new();
+    let teacher = teacher(&stand);
+    let loss = DistillLoss::Full(Full { temperature: 1.0 });
+    let one = distil(&stand, &loss, std::slice::from_ref(&teacher), "one", &Host::quiet()).unwrap();
+    let two = distil(&stand, &loss, &[teacher.clone(), teacher.clone()], "two", &Host::quiet()).unwrap();
+    assert!((one.loss - two.loss).abs() < 1e-4, "the mean of equal teachers is the teacher");
+    let other = stand.path("other.json");
+    std::fs::write(&other, "{}").unwrap();
+    let own = stand.path("tokenizer.json");
+    let refused = Distil::new(&stage(), loss, &[teacher], (&own, &[other]));
+    assert!(refused.unwrap_err().to_string().contains("is not the student's"));
+}
