@@ -1,6 +1,7 @@
 //! What each op of a plan does. An operation reads finished inputs and writes into its work folder.
 
 mod classifiers;
+mod compare;
 mod documents;
 mod models;
 mod tokens;
@@ -129,6 +130,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "tokenize" => tokens::tokenize(work),
         "classifier" => classifiers::classifier(work),
         "pretrain" => models::pretrain(work),
+        "compare" => compare::compare(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
         "open_model" => models::open(work),
