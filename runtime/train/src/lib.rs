@@ -10,6 +10,7 @@ pub mod settings;
 pub mod suites;
 
 pub mod budget;
+pub mod comparison;
 pub mod course;
 pub mod gguf;
 pub mod kinds;

@@ -28,7 +28,16 @@ fn a_stopped_stage_goes_on_to_the_same_bytes() {
     assert_eq!((whole.steps, whole.tokens), (12, 32 * 68));
     let want = content(&stand.path("whole"));
     let names: Vec<&str> = want.keys().map(String::as_str).collect();
-    assert_eq!(names, ["/config.json", "/metrics.jsonl", "/model.safetensors", "/stage.json"]);
+    assert_eq!(
+        names,
+        [
+            "/config.json",
+            "/events.out.tfevents.0.llmp",
+            "/metrics.jsonl",
+            "/model.safetensors",
+            "/stage.json"
+        ]
+    );
     assert_eq!(String::from_utf8_lossy(&want["/metrics.jsonl"]).lines().count(), 12);
     for at in [1, 6, 11] {
         let (stop, name) = (AtomicBool::new(false), format!("stopped-{at}"));

@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
     }
     let outcome = llmp_exec::run(&planned.plan, &planned.checked.registry, &options, &emit);
     match outcome {
-        Ok(_) => {
+        Ok(results) => {
             if args.format == Format::Human
                 && let Ok(mut terminal) = terminal.lock()
             {
@@ -82,11 +82,37 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
                 report(&failure, &planned, args.format, color);
                 return Exit::Failed;
             }
+            comparisons(&planned, &results, args.format);
             Exit::Clean
         }
         Err(failure) => {
             report(&failure, &planned, args.format, color);
             Exit::Failed
+        }
+    }
+}
+
+/// What came out of every comparison of the program: the table for people, the JSON as one line.
+fn comparisons(
+    planned: &Planned,
+    results: &std::collections::BTreeMap<llmp_stdlib::StepId, llmp_exec::Finished>,
+    format: Format,
+) {
+    for step in planned.plan.steps.iter().filter(|step| step.op == "compare") {
+        let name = planned.plan.name(&step.id);
+        let Some(folder) = results.get(&step.id).and_then(|found| found.part("")) else { continue };
+        let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+        match format {
+            Format::Human => {
+                let page = folder.join("comparison.html");
+                output::print(&format!("\n{name}\n\n{}plots: {}\n", read("comparison.txt"), page.display()));
+            }
+            Format::Json => {
+                let facts: serde_json::Value =
+                    serde_json::from_str(&read("comparison.json")).unwrap_or_default();
+                let line = json!({ "event": "comparison", "step": name, "comparison": facts });
+                output::print(&format!("{line}\n"));
+            }
         }
     }
 }

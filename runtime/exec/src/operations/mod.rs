@@ -1,6 +1,7 @@
 //! What each op of a plan does. An operation reads finished inputs and writes into its work folder.
 
 mod classifiers;
+mod compare;
 mod documents;
 mod models;
 mod tokens;
@@ -131,6 +132,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "pretrain" => models::pretrain(work),
         "distill" => models::distill(work),
         "prune" => models::prune(work),
+        "compare" => compare::compare(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
         llmp_stdlib::registry::OPEN_MODEL => models::open(work),

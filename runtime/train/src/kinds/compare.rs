@@ -1,9 +1,12 @@
 //! `compare name { … }`: the same stage under different params, measured alike.
 
 use llmp_stdlib::arg::ModelRef;
-use llmp_stdlib::compare::{Expectation, Hold, Vary, words};
-use llmp_stdlib::{Arg, Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields};
+use llmp_stdlib::compare::{Expectation, Hold, Vary};
+use llmp_stdlib::{Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields};
 
+use super::decoder::field;
+use super::eval::{self, Evaluation};
+use crate::stage::input;
 use crate::suites::Suite;
 
 llmp_stdlib::def! {
@@ -18,7 +21,7 @@ llmp_stdlib::def! {
     /// dataset clean = books |> gopher_quality(when = strict)
     /// compare filter { of = run, vary = { strict = [true, false] }, hold = tokens, measure = [bits_per_byte(exam)] }
     /// ```
-    @planned Compare = "compare", rev 1 {
+    Compare = "compare", rev 1 {
         /// The stage that is run in every arm.
         of: ModelRef,
         /// Params and the values that they take.
@@ -58,6 +61,54 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     problems
 }
 
+/// Arguments of the step `compare`, typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparing {
+    /// Runs in the order of the arms, each with its seeds.
+    pub runs: Vec<Compared>,
+    /// Names of the suites.
+    pub measure: Vec<String>,
+    /// What is expected to come out.
+    pub expect: Option<Expectation>,
+}
+
+/// One run: its arm and seed, and the inputs that hold its model and what was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// Values of the varied params.
+    pub arm: Record,
+    /// Which of the paired seeds.
+    pub seed: u64,
+    /// Index of the input that is the model.
+    pub model: usize,
+    /// Index of the input that holds the metrics.
+    pub metrics: usize,
+}
+
+impl Comparing {
+    /// The operation's name in a plan.
+    pub const OP: &'static str = "compare";
+
+    /// Reads the arguments of a plan step. Errors: words that name the argument.
+    pub fn from_args(args: &Record) -> Result<Comparing, String> {
+        let Some(Value::List(runs)) = args.get("runs") else { return Err("`runs` is missing".to_owned()) };
+        let run = |value: &Value| {
+            let Value::Record(record) = value else { return Err("a run is not a record".to_owned()) };
+            let Some(Value::Record(arm)) = record.get("arm") else {
+                return Err("a run without an arm".to_owned());
+            };
+            let (model, metrics) = (input(record, "model")?, input(record, "metrics")?);
+            Ok(Compared { arm: arm.clone(), seed: field(record, "seed")?, model, metrics })
+        };
+        Ok(Comparing {
+            runs: runs.iter().map(run).collect::<Result<_, _>>()?,
+            measure: field(args, "measure")?,
+            expect: field(args, "expect")?,
+        })
+    }
+}
+
+/// Every run is measured by a step of its own, so that an interrupted comparison goes on where it was.
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     let mut runs = Vec::new();
     let Some(Value::List(measure)) = view.get("measure") else {
@@ -67,27 +118,25 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
         let Output::Model { tokenizer: Some(tokenizer), weights: Some(weights), .. } = run.model else {
             return Err(Problem::error("LLMP0201", "of", "this is not a model with a tokenizer"));
         };
-        let mut suites = Vec::new();
-        for value in measure {
-            if let Ok(Suite::BitsPerByte(suite)) = Suite::read(value)
-                && let Output::Port(documents) = planner.data(&suite.data.0)?
-            {
-                suites.push(Value::Port(planner.tokens(documents, tokenizer.clone())));
-            } else {
-                suites.push(value.clone());
-            }
-        }
+        let args =
+            eval::arguments("measure", measure, weights.clone(), tokenizer, Value::number(0), planner)?;
+        let metrics = planner.step(Evaluation::OP, Evaluation::REV, args);
         let fields = [
-            ("arm", Value::text(words(&run.arm))),
+            ("arm", Value::Record(run.arm)),
             ("seed", Value::number(i128::from(run.seed))),
             ("model", Value::Port(weights)),
-            ("measure", Value::List(suites)),
+            ("metrics", Value::Port(metrics)),
         ];
         runs.push(Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into()));
     }
-    let mut args: Record = [("runs".to_owned(), Value::List(runs))].into();
+    let names = measure.iter().filter_map(|value| match value {
+        Value::Call(call) => Some(Value::text(&call.name)),
+        _ => None,
+    });
+    let mut args: Record = [("measure".to_owned(), Value::List(names.collect()))].into();
+    args.insert("runs".to_owned(), Value::List(runs));
     for name in ["hold", "expect"] {
         args.insert(name.to_owned(), view.members.get(name).cloned().unwrap_or(Value::None));
     }
-    Ok(Output::Port(planner.step(Compare::SIGNATURE.name, Compare::SIGNATURE.rev, args)))
+    Ok(Output::Port(planner.step(Comparing::OP, Compare::SIGNATURE.rev, args)))
 }

@@ -1,7 +1,7 @@
 //! `eval name { … }`: measures a trained model.
 
 use llmp_stdlib::{
-    Arg, Form, Formula, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields,
+    Arg, Form, Formula, Kind, Output, Planner, Port, Problem, Record, Settings, Value, View, Yields,
 };
 
 use super::decoder::field;
@@ -158,13 +158,30 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
     let (weights, tokenizer) = trained(view, planner)?;
     let tokenizer =
         tokenizer.ok_or_else(|| Problem::error("LLMP0703", "model", "the model has no tokenizer"))?;
-    let mut measured = Vec::new();
     let Some(Value::List(written)) = view.get("suites") else {
         return Err(Problem::error("LLMP0103", "suites", "`suites` is missing"));
     };
+    let samples = view.members.get("samples").cloned().unwrap_or_else(|| Value::number(0));
+    let mut args = arguments("suites", written, weights, tokenizer, samples, planner)?;
+    if let Some(Value::Formula(require)) = view.get("require") {
+        args.insert("require".into(), Value::Formula(require.clone()));
+    }
+    Ok(Output::Port(planner.step(Evaluation::OP, Evaluation::REV, args)))
+}
+
+/// Arguments of a step that measures a model by suites, which stand in the member `member`.
+pub(super) fn arguments(
+    member: &str,
+    written: &[Value],
+    weights: Port,
+    tokenizer: Port,
+    samples: Value,
+    planner: &mut dyn Planner,
+) -> Result<Record, Problem> {
+    let mut measured = Vec::new();
     for value in written {
         let (name, data) =
-            match Suite::read(value).map_err(|words| Problem::error("LLMP0201", "suites", words))? {
+            match Suite::read(value).map_err(|words| Problem::error("LLMP0201", member, words))? {
                 Suite::BitsPerByte(suite) => (suites::BitsPerByte::SIGNATURE.name, suite.data),
                 Suite::Perplexity(suite) => (suites::Perplexity::SIGNATURE.name, suite.data),
                 // The runtime of later versions takes the suite as it is written.
@@ -174,7 +191,7 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
                 }
             };
         let Output::Port(documents) = planner.data(&data.0)? else {
-            return Err(Problem::error("LLMP0201", "suites", "a suite is measured on documents"));
+            return Err(Problem::error("LLMP0201", member, "a suite is measured on documents"));
         };
         let fields = [
             ("suite", Value::text(name)),
@@ -187,11 +204,7 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
         ("model", Value::Port(weights)),
         ("tokenizer", Value::Port(tokenizer)),
         ("suites", Value::List(measured)),
-        ("samples", view.members.get("samples").cloned().unwrap_or_else(|| Value::number(0))),
+        ("samples", samples),
     ];
-    let mut args: Record = args.map(|(name, value)| (name.to_owned(), value)).into();
-    if let Some(Value::Formula(require)) = view.get("require") {
-        args.insert("require".into(), Value::Formula(require.clone()));
-    }
-    Ok(Output::Port(planner.step(Evaluation::OP, Evaluation::REV, args)))
+    Ok(args.map(|(name, value)| (name.to_owned(), value)).into())
 }

@@ -21,6 +21,7 @@ mod training;
 
 use llmp_stdlib::{ItemRef, Output, Planner, Problem, Settings, Value, View};
 
+pub use compare::{Compared, Comparing};
 pub use distill::Distill;
 pub use eval::{Eval, Evaluation, Measured};
 pub use merge::Merge;

@@ -1,15 +1,16 @@
-//! `metrics.jsonl`: one line a step, cut back to the checkpoint when a stage goes on.
+//! `metrics.jsonl` and TensorBoard's event file: one line a step, cut back to the checkpoint when a stage goes on.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::tensorboard;
 use crate::error::{Result, TrainError};
 
 /// One optimizer step. No clock time is in it, so that equal runs give equal files.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// Steps done, from 1.
     pub(crate) step: u64,
@@ -35,6 +36,8 @@ pub(crate) struct Metrics {
     path: PathBuf,
     file: File,
     bytes: u64,
+    /// The same steps for TensorBoard.
+    events: File,
 }
 
 impl Metrics {
@@ -52,7 +55,8 @@ impl Metrics {
         file.set_len(bytes)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .map_err(TrainError::io("cut", &path))?;
-        Ok(Metrics { path, file, bytes })
+        let events = events(folder, &path)?;
+        Ok(Metrics { path, file, bytes, events })
     }
 
     /// Appends a line.
@@ -61,7 +65,7 @@ impl Metrics {
         text.push(b'\n');
         self.file.write_all(&text).map_err(TrainError::io("write", &self.path))?;
         self.bytes += text.len() as u64;
-        Ok(())
+        self.events.write_all(&tensorboard::event(line)).map_err(TrainError::io("write", &self.path))
     }
 
     /// Makes all lines durable; gives their length in bytes.
@@ -69,4 +73,21 @@ impl Metrics {
         self.file.sync_data().map_err(TrainError::io("sync", &self.path))?;
         Ok(self.bytes)
     }
+}
+
+/// The event file, written anew with the steps that `metrics` holds.
+fn events(folder: &Path, metrics: &Path) -> Result<File> {
+    let text = std::fs::read_to_string(metrics).map_err(TrainError::io("read", metrics))?;
+    let mut content = tensorboard::head();
+    for line in text.lines() {
+        let line = serde_json::from_str(line).map_err(|e| TrainError::Checkpoint {
+            path: metrics.to_owned(),
+            reason: format!("not a line of metrics: {e}"),
+        })?;
+        content.extend(tensorboard::event(&line));
+    }
+    let path = folder.join(tensorboard::FILE);
+    let mut file = File::create(&path).map_err(TrainError::io("create", &path))?;
+    file.write_all(&content).map_err(TrainError::io("write", &path))?;
+    Ok(file)
 }

@@ -1,7 +1,7 @@
 //! The training loop: one function in plain order, and what a stage leaves behind.
 //!
 //! In the folder of a stage: `model.safetensors` and `config.json` (a Hugging Face folder without its tokenizer),
-//! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm) and `stage.json`, which is written last and says
+//! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm), the same for TensorBoard, and `stage.json`, which is written last and says
 //! that the stage is finished. While it runs, `.checkpoints/` holds the newest checkpoints.
 
 mod average;
@@ -12,6 +12,7 @@ mod objective;
 mod pace;
 mod spike;
 mod start;
+mod tensorboard;
 
 use std::path::Path;
 
