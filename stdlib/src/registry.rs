@@ -7,6 +7,10 @@ use crate::signature::Signature;
 use crate::ty::{Family, Ty};
 use crate::value::Value;
 
+/// The operation that opens a model folder or file, `folder`: a model's constructor becomes it, so no signature has its
+/// name.
+pub const OPEN_MODEL: &str = "open_model";
+
 /// A pure function over text columns, for predicates.
 #[derive(Debug)]
 pub struct Function {
@@ -159,6 +163,9 @@ impl Registry {
     /// built-in that reads it.
     pub fn paths(&self, op: &str, args: &crate::Record) -> Vec<(String, String)> {
         let mut found = Vec::new();
+        if let (OPEN_MODEL, Some(Value::Text(folder))) = (op, args.get("folder")) {
+            found.push((op.to_owned(), folder.clone()));
+        }
         let params = self.meant(op, args).map_or(&[][..], |s| s.params);
         for (param, value) in params.iter().filter_map(|p| Some((p, args.get(p.name)?))) {
             match value {

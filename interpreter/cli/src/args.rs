@@ -230,6 +230,8 @@ pub(crate) struct Fmt {
 pub(crate) struct Plan {
     /// Program.
     pub(crate) file: PathBuf,
+    /// Items to plan, with all that they need; without any, all that the program trains, evaluates and releases.
+    pub(crate) items: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
@@ -358,9 +360,14 @@ pub(crate) struct Roots {
 pub(crate) struct Run {
     /// Program.
     pub(crate) file: PathBuf,
+    /// Items to make, with all that they need; without any, all that the program trains, evaluates and releases.
+    pub(crate) items: Vec<String>,
     /// Let steps `external(…)` start the programs that they name.
     #[arg(long)]
     pub(crate) allow_external: bool,
+    /// What computes the steps of training: `cpu`, or `cuda:0` in a build with CUDA.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: String,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
@@ -444,7 +451,7 @@ pub(crate) struct Why {
 
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
-    /// Model folder in Hugging Face form.
+    /// Model folder in Hugging Face form, or a GGUF file.
     #[arg(long)]
     pub(crate) model: PathBuf,
     /// Text to continue; standard input when left out.
@@ -472,7 +479,7 @@ pub(crate) struct Generate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Score {
-    /// Model folder in Hugging Face form.
+    /// Model folder in Hugging Face form, or a GGUF file.
     #[arg(long)]
     pub(crate) model: PathBuf,
     /// Text file.

@@ -137,22 +137,48 @@ pub(crate) fn plan(file: &Path, reading: &Reading, color: Color) -> Option<Plann
     plan_checked(check(file, reading), color)
 }
 
-/// As [`plan`], and with `--frozen` only where the lock knows every input.
-pub(crate) fn plan_frozen(file: &Path, reading: &Reading, frozen: Frozen, color: Color) -> Option<Planned> {
+/// As [`plan`], of some items where any are named, and with `--frozen` only where the lock knows every input.
+pub(crate) fn plan_frozen(
+    file: &Path,
+    items: &[String],
+    reading: &Reading,
+    frozen: Frozen,
+    color: Color,
+) -> Option<Planned> {
     let mut checked = check(file, reading);
     if frozen.frozen {
         freeze(&mut checked);
     }
-    plan_checked(checked, color)
+    planned(checked, items, color)
 }
 
 /// Plans what was checked; `None` after printing the errors that stand in the way.
-pub(crate) fn plan_checked(mut checked: Checked, color: Color) -> Option<Planned> {
+pub(crate) fn plan_checked(checked: Checked, color: Color) -> Option<Planned> {
+    planned(checked, &[], color)
+}
+
+fn planned(mut checked: Checked, items: &[String], color: Color) -> Option<Planned> {
     if checked.failed() {
         checked.print(color);
         return None;
     }
-    let (plan, sink) = llmp_interpreter::plan(&checked.program, &checked.registry);
+    let (plan, sink) = if items.is_empty() {
+        llmp_interpreter::plan(&checked.program, &checked.registry)
+    } else {
+        match llmp_interpreter::plan_items(&checked.program, &checked.registry, items) {
+            Ok(made) => made,
+            Err(unknown) => {
+                let names = || unknown.items.iter().map(String::as_str);
+                let near = llmp_grammar::nearest(&unknown.name, names());
+                let help = near.map_or_else(
+                    || format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                usage(&format!("no item is called `{}`\nhelp: {help}", unknown.name));
+                return None;
+            }
+        }
+    };
     checked.diags.extend(sink.into_sorted());
     checked.print(color);
     if checked.failed() { None } else { Some(Planned { checked, plan }) }
@@ -223,6 +249,7 @@ impl Place {
             roots: self.roots.clone(),
             stop,
             hook,
+            device: llmp_exec::Device::default(),
         }
     }
 }

@@ -28,6 +28,7 @@ pub use check::{Options, check, registry_problems};
 pub use load::{Loaded, Unit, Vfs, load};
 pub use plan::{
     Change, Class, Diff, Edge, External, Graph, ItemChange, Node, OnHardware, StageEstimate, StepChange,
-    comparisons_text, diff, estimates, estimates_json, estimates_text, externals, frozen, graph, plan,
+    UnknownItem, comparisons_text, diff, estimates, estimates_json, estimates_text, externals, frozen, graph,
+    plan, plan_items,
 };
 pub use program::{Guard, Insert, Item, Layer, Meaning, Note, Origin, Place, Places, Program, Row};

@@ -44,7 +44,35 @@ impl Template {
     }
 }
 
+impl Template {
+    /// The template in Jinja, as Hugging Face and llama.cpp keep it.
+    pub fn jinja(&self) -> String {
+        match self {
+            Template::Known(known) => known.jinja().to_owned(),
+            Template::Text(text) => text.clone(),
+        }
+    }
+}
+
 impl Known {
+    /// The texts of `std/templates/chat`.
+    fn jinja(self) -> &'static str {
+        match self {
+            Known::Chatml => {
+                r"{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+            }
+            Known::Llama3 => {
+                r"{{ '<|begin_of_text|>' }}{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+            }
+            Known::Gemma => {
+                r"{{ '<bos>' }}{% for message in messages %}{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+            }
+            Known::Plain => {
+                r"{% for message in messages %}{% if not loop.first %}{{ '\n\n' }}{% endif %}{% if message['role'] == 'user' %}{{ 'User: ' }}{% elif message['role'] == 'assistant' %}{{ 'Assistant: ' }}{% elif message['role'] != 'system' %}{{ message['role'] + ': ' }}{% endif %}{{ message['content'] }}{% endfor %}{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
+            }
+        }
+    }
+
     /// Turns as one text. Beginning-of-text marks are the tokenizer's business and are left out. Gemma has no system role: the
     /// system prompt stands at the beginning of the first turn of the user.
     pub fn write(self, turns: &[Message]) -> String {
@@ -92,6 +120,15 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_library_states_the_same_texts() {
+        let library =
+            llmp_stdlib::library::library("std/templates/chat.llmp").expect("a file of the library");
+        for known in [Known::Chatml, Known::Llama3, Known::Gemma] {
+            assert!(library.contains(&format!("r\"{}\"", known.jinja())), "{}", known.name());
+        }
+    }
 
     #[test]
     fn each_template_writes_its_marks() {

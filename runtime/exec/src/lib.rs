@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "the clock belongs to cli and exec")]
 
 pub mod codes;
+mod device;
 pub mod difference;
 mod failure;
 pub mod found;
@@ -26,6 +27,7 @@ pub mod store;
 pub mod task;
 pub mod trace;
 
+pub use device::Device;
 pub use failure::Failure;
 pub use llmp_data::readers::Roots;
 #[cfg(feature = "kernels")]

@@ -8,6 +8,7 @@ use std::time::Instant;
 use llmp_data::readers::Roots;
 use llmp_stdlib::{Event, Plan, Registry, StepId};
 
+use crate::device::Device;
 use crate::failure::Failure;
 use crate::guards;
 use crate::operations::{self, Work};
@@ -30,6 +31,8 @@ pub struct Options<'a> {
     pub stop: &'a AtomicBool,
     /// Called around every write and rename; a test ends the process there.
     pub hook: Hook<'a>,
+    /// What computes the steps of training.
+    pub device: Device,
 }
 
 /// The state of one task before a run.
@@ -204,7 +207,7 @@ impl Runner<'_> {
             funnels: made.funnels,
             bad_records: made.bad_records,
             metrics: made.metrics,
-            numerics: crate::numerics::class(),
+            numerics: crate::numerics::class(self.options.device.name()),
             versions: operations::versions(),
         };
         self.store.publish(&key, &manifest, self.options.hook)?;

@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+pub mod gguf;
 mod grads;
 pub mod kinds;
 pub mod spec;
@@ -13,6 +14,8 @@ pub mod spec;
 mod blocks;
 #[cfg(feature = "kernels")]
 pub mod decode;
+#[cfg(feature = "kernels")]
+mod gpu;
 #[cfg(feature = "kernels")]
 pub mod kernels;
 #[cfg(feature = "kernels")]
@@ -34,9 +37,11 @@ pub use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
-pub use kernels::{Kernels, Path, Precision, optim};
+pub use gpu::Gpu;
 #[cfg(feature = "kernels")]
-pub use model::Model;
+pub use kernels::{Kernels, Noise, Path, Precision, optim};
+#[cfg(feature = "kernels")]
+pub use model::{Balance, Extras, Model, Redraw, upcycle};
 #[cfg(feature = "kernels")]
 pub use peak::peak;
 #[cfg(feature = "kernels")]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{difference, model, on_threads, spec, specs};
+use common::{difference, every, model, on_threads, spec};
 use llmp_nn::{Decoder, MicroBatch, NnError};
 
 fn ids(n: usize, vocab: usize, seed: usize) -> Vec<u32> {
@@ -12,7 +12,7 @@ fn ids(n: usize, vocab: usize, seed: usize) -> Vec<u32> {
 
 #[test]
 fn scores_are_those_of_the_training_forward_pass() {
-    for spec in specs() {
+    for spec in every() {
         let m = model(&spec, 21);
         let text = ids(140, spec.vocab, 1);
         let logprobs = m.token_logprobs(&text).expect("valid ids");
@@ -25,25 +25,26 @@ fn scores_are_those_of_the_training_forward_pass() {
 
 #[test]
 fn stepping_equals_the_whole_text_bit_for_bit() {
-    let spec = spec();
-    let m = model(&spec, 22);
-    let text = ids(100, spec.vocab, 2);
-    let all = m.logits(&text).expect("valid ids");
-    let mut decoder = Decoder::new(&m);
-    let mut last = decoder.prefill(&text[..70]).expect("valid ids");
-    for (i, &id) in text.iter().enumerate().skip(70) {
-        assert_eq!(last, all[(i - 1) * spec.vocab..i * spec.vocab], "position {i}");
-        last = decoder.step(id).expect("valid ids");
+    for spec in every() {
+        let m = model(&spec, 22);
+        let text = ids(100, spec.vocab, 2);
+        let all = m.logits(&text).expect("valid ids");
+        let mut decoder = Decoder::new(&m);
+        let mut last = decoder.prefill(&text[..70]).expect("valid ids");
+        for (i, &id) in text.iter().enumerate().skip(70) {
+            assert_eq!(last, all[(i - 1) * spec.vocab..i * spec.vocab], "position {i}");
+            last = decoder.step(id).expect("valid ids");
+        }
+        decoder.truncate(0, 50);
+        assert_eq!(decoder.length(0), 50);
+        let again = decoder.step(text[50]).expect("valid ids");
+        assert_eq!(again, all[50 * spec.vocab..51 * spec.vocab], "after going back");
     }
-    decoder.truncate(0, 50);
-    assert_eq!(decoder.length(0), 50);
-    let again = decoder.step(text[50]).expect("valid ids");
-    assert_eq!(again, all[50 * spec.vocab..51 * spec.vocab], "after going back");
 }
 
 #[test]
 fn logits_do_not_depend_on_the_batch_or_the_threads() {
-    for spec in specs() {
+    for spec in every() {
         let m = model(&spec, 23);
         let prompts: Vec<Vec<u32>> = (0..8).map(|s| ids(5 + 9 * s, spec.vocab, s)).collect();
         let alone = on_threads(1, || {

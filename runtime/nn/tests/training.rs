@@ -3,12 +3,13 @@
 
 mod common;
 
-use common::{batch, difference, model, on_threads, relative, spec, specs, step};
-use llmp_nn::{Grads, IGNORE, LossSums, MicroBatch, NnError, Path};
+use common::{batch, difference, every, model, on_threads, relative, spec, step};
+use llmp_nn::spec::{ChunkForm, Order, Rotary, Stretch};
+use llmp_nn::{Architecture, Extras, Grads, IGNORE, LossSums, MicroBatch, NnError, Noise, Path};
 
 #[test]
 fn fused_equals_composed() {
-    for (i, spec) in specs().into_iter().enumerate() {
+    for (i, spec) in every().into_iter().enumerate() {
         for (rows, length, documents) in
             [(1, 7, false), (2, 33, true), (3, 65, true), (1, 150, true), (1, 1, false)]
         {
@@ -21,7 +22,7 @@ fn fused_equals_composed() {
             assert!((la.nll_sum / lb.nll_sum - 1.0).abs() < 1e-5, "{la:?} {lb:?}");
             if length > 1 {
                 let r = relative(&a, &g);
-                assert!(r < 1e-5, "spec {i}, {rows} x {length}: gradients differ by {r:e}");
+                assert!(r < 2e-5, "spec {i}, {rows} x {length}: gradients differ by {r:e}");
             }
             let untaped = fused.loss(&b).expect("a valid batch");
             assert_eq!(untaped, la, "with and without a tape");
@@ -31,7 +32,7 @@ fn fused_equals_composed() {
 
 #[test]
 fn gradients_are_finite_differences() {
-    for spec in &specs()[..3] {
+    for spec in &every() {
         let base = model(spec, 5);
         let b = batch(spec, 2, 23, true, 6);
         let n = b.counted() as f64;
@@ -40,6 +41,9 @@ fn gradients_are_finite_differences() {
             // Along the gradient itself: the slope is its norm, far above the noise of f32.
             let g = grads.get(i);
             let norm = g.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+            if info.name.ends_with("k.bias") && norm < 1e-6 {
+                continue; // without turns it moves all scores of a query alike
+            }
             let at = |h: f64| {
                 let mut moved = base.clone();
                 for (p, &g) in moved.params_mut()[i].iter_mut().zip(g) {
@@ -50,7 +54,8 @@ fn gradients_are_finite_differences() {
             let slope = |h: f64| (at(h) - at(-h)) / (2.0 * h);
             // Two steps, so that the error of third order cancels.
             let found = (4.0 * slope(4e-3) - slope(8e-3)) / 3.0;
-            assert!((found / norm - 1.0).abs() < 3e-3, "{}: slope {found}, gradient {norm}", info.name);
+            let close = (found - norm).abs() < 3e-3 * norm + 4e-5;
+            assert!(close, "{}: slope {found}, gradient {norm}", info.name);
         }
     }
 }
@@ -103,18 +108,71 @@ fn accumulated_micro_batches_are_the_whole_batch() {
 
 #[test]
 fn bytes_do_not_depend_on_threads_or_on_the_run() {
-    let spec =
-        llmp_nn::Architecture { vocab: 1031, width: 96, head_dim: 24, ffn: common::hidden(260), ..spec() };
-    let m = model(&spec, 10);
-    let b = batch(&spec, 5, 130, true, 5);
-    let n = b.counted() as f64;
-    let run = |threads| on_threads(threads, || step(&m, &b, n));
-    let ((la, a), (lb, g), (lc, h)) = (run(1), run(2), run(2));
-    assert!(la == lb && lb == lc);
-    assert!(a == g, "1 thread and 2 threads");
-    assert!(g == h, "the same run again");
-    let (_, three) = run(3);
-    assert!(three == a, "3 threads");
+    let plain = Architecture { vocab: 1031, width: 96, head_dim: 24, ffn: common::hidden(260), ..spec() };
+    for spec in [plain, common::gemma(), common::gpt2(), common::odd()] {
+        let m = model(&spec, 10);
+        let b = batch(&spec, 5, 130, true, 5);
+        let n = b.counted() as f64;
+        let run = |threads| on_threads(threads, || step(&m, &b, n));
+        let ((la, a), (lb, g), (lc, h)) = (run(1), run(2), run(2));
+        assert!(la == lb && lb == lc);
+        assert!(a == g, "1 thread and 2 threads");
+        assert!(g == h, "the same run again");
+        let (_, three) = run(3);
+        assert!(three == a, "3 threads");
+    }
+}
+
+#[test]
+fn dropout_depends_on_the_place_in_the_batch_and_on_the_step_only() {
+    for spec in [Architecture { dropout: 0.2, ..spec() }, Architecture { dropout: 0.4, ..common::gpt2() }] {
+        let m = model(&spec, 14);
+        let whole = batch(&spec, 4, 30, true, 6);
+        let n = whole.counted() as f64;
+        let run = |m: &llmp_nn::Model, batch: &MicroBatch, noise| {
+            let mut grads = Grads::zeros(&spec);
+            let sums = m
+                .loss_and_grads_with(batch, n, Extras { noise, balance: None }, &mut grads)
+                .expect("a valid batch")
+                .0;
+            (sums, grads)
+        };
+        let noise = |step, row| Some(Noise { seed: 9, step, row });
+        let (sums, want) = run(&m, &whole, noise(3, 0));
+        let (composed, slow) = run(&m.clone().with_path(Path::Composed), &whole, noise(3, 0));
+        assert!((sums.nll_sum / composed.nll_sum - 1.0).abs() < 1e-5 && relative(&want, &slow) < 1e-5);
+        let mut grads = Grads::zeros(&spec);
+        let mut total = LossSums::default();
+        for rows in [0..1, 1..4] {
+            let range = rows.start * 30..rows.end * 30;
+            let part = MicroBatch {
+                rows: rows.len(),
+                length: 30,
+                inputs: whole.inputs[range.clone()].to_vec(),
+                targets: whole.targets[range.clone()].to_vec(),
+                doc_start: whole.doc_start[range].to_vec(),
+            };
+            let noise = noise(3, rows.start as u64);
+            total += m
+                .loss_and_grads_with(&part, n, Extras { noise, balance: None }, &mut grads)
+                .expect("a valid batch")
+                .0;
+        }
+        assert!((total.nll_sum / sums.nll_sum - 1.0).abs() < 1e-6 && relative(&grads, &want) < 1e-5);
+        assert_ne!(run(&m, &whole, noise(4, 0)).0, sums, "another step");
+        assert_eq!(run(&m, &whole, None).0, m.loss(&whole).expect("valid"), "none in evaluation");
+        let (a, b) = (on_threads(1, || run(&m, &whole, noise(3, 0))), run(&m, &whole, noise(3, 0)));
+        assert!(a == b, "1 thread and many");
+    }
+}
+
+#[test]
+fn a_feature_that_is_not_run_is_an_error() {
+    let plain =
+        Rotary { base: 500.0, stretch: Stretch::None, chunks: Some(ChunkForm { trained: 8, chunk: 6 }) };
+    let spec = Architecture { order: Order::Rotary(plain), ..spec() };
+    let text = llmp_nn::Model::init(spec, 1).expect_err("chunks").to_string();
+    assert!(text.contains("attention in chunks"), "{text}");
 }
 
 #[test]
@@ -158,14 +216,16 @@ fn bad_calls_are_errors() {
 
 #[test]
 fn parameter_counts_are_those_of_the_tensors() {
-    for spec in specs() {
+    for spec in every() {
         let m = model(&spec, 1);
         let counts: Vec<usize> = m.params().iter().map(|p| p.len()).collect();
         let infos = spec.params();
         assert_eq!(counts, infos.iter().map(|p| p.count()).collect::<Vec<_>>());
         assert_eq!(counts.iter().sum::<usize>() as u64, spec.parameters());
         assert_eq!(m.to_flat(), m.params().concat());
-        let embeddings = if spec.tied { 1 } else { 2 } * (spec.vocab * spec.width) as u64;
+        let positions = if spec.order == Order::Table { spec.context } else { 0 };
+        let tables = if spec.tied { 1 } else { 2 } * spec.vocab + positions;
+        let embeddings = (tables * spec.width) as u64;
         assert_eq!(spec.parameters() - embeddings, spec.parameters_non_embedding());
     }
 }

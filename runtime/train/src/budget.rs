@@ -1,8 +1,6 @@
 //! From lengths as written to sequences and optimizer steps: the one place where rounding happens.
 
-use llmp_stdlib::arg::{BatchSize, Length};
-
-use crate::schedules::{Over, Schedule};
+use llmp_stdlib::arg::BatchSize;
 
 /// Positions of a micro-batch: large enough for full-speed matrix products, small enough for memory.
 const MICRO_POSITIONS: u64 = 2048;
@@ -71,33 +69,6 @@ impl Budget {
     pub fn batch_tokens(&self) -> u64 {
         self.rows * self.context
     }
-
-    /// Sequences of the batch that follows `done` steps.
-    pub fn rows_at(&self, done: u64) -> u64 {
-        self.rows.min(self.sequences.saturating_sub(done * self.rows))
-    }
-
-    /// A length as steps of this stage, to the nearest; `None` for epochs without `available`.
-    pub fn steps_of(&self, length: Length, available: Option<u64>) -> Option<u64> {
-        let of_tokens = |tokens: f64| (tokens / self.batch_tokens() as f64).round() as u64;
-        match length {
-            Length::Steps(steps) => Some(steps),
-            Length::Tokens(tokens) => Some(of_tokens(tokens as f64)),
-            Length::Share(share) => Some((share * self.steps() as f64).round() as u64),
-            Length::Epochs(epochs) => available.map(|all| of_tokens(epochs * all as f64)),
-        }
-    }
-
-    /// Warm-up and horizon of a schedule in steps of this stage.
-    pub fn schedule(&self, schedule: &Schedule, available: Option<u64>) -> Option<(u64, u64)> {
-        let ramp = schedule.shape().ramp();
-        let warmup = self.steps_of(ramp.warmup, available)?;
-        let over = match ramp.over {
-            None | Some(Over::Stage) => self.steps(),
-            Some(Over::Length(length)) => self.steps_of(length, available)?,
-        };
-        Some((warmup, over))
-    }
 }
 
 fn nearest(tokens: u64, context: u64) -> u64 {
@@ -141,7 +112,6 @@ mod tests {
     fn tokens_round_to_sequences_and_the_last_batch_may_be_short() {
         let budget = Budget::new(Goal::Tokens(10_000), Some(BatchSize::Tokens(1_000)), 256, None).unwrap();
         assert_eq!((budget.rows, budget.sequences, budget.steps()), (4, 39, 10));
-        assert_eq!((budget.rows_at(0), budget.rows_at(9), budget.rows_at(10)), (4, 3, 0));
         assert_eq!(budget.tokens(), 39 * 256);
     }
 
@@ -169,15 +139,6 @@ mod tests {
             [micro_rows(8, 256), micro_rows(9, 256), micro_rows(17, 256), micro_rows(3, 4096)],
             [8, 5, 6, 1]
         );
-    }
-
-    #[test]
-    fn lengths_become_steps() {
-        let budget = Budget::new(Goal::Tokens(1_000_000), Some(BatchSize::Tokens(1_000)), 100, None).unwrap();
-        assert_eq!(budget.steps_of(Length::Share(0.02), None), Some(20));
-        assert_eq!(budget.steps_of(Length::Tokens(50_400), None), Some(50));
-        assert_eq!(budget.steps_of(Length::Epochs(1.0), None), None);
-        assert_eq!(budget.steps_of(Length::Epochs(1.0), Some(500_000)), Some(500));
     }
 
     #[test]

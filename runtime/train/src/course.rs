@@ -4,6 +4,7 @@ use llmp_stdlib::arg::{BatchSize, Length, Tokens};
 use llmp_stdlib::{Arg, Param, Problem, Ty, Value};
 
 use crate::budget::{Budget, Goal};
+use crate::schedules::{Over, Schedule};
 
 /// One part of a ramp.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +67,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// batch = ramp([{ size = 4M tokens, context = 4Ki }, { size = 8M tokens, context = 8Ki, after = 252M tokens }])
     /// ```
-    @planned Ramp = "ramp", rev 1, check check_ramp {
+    Ramp = "ramp", rev 1, check check_ramp {
         /// The phases in order; the first begins with the stage.
         phases: Vec<Phase>,
     }
@@ -164,7 +165,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// context = grow(from = 8Ki, to = 128Ki, stages = 6, gate = needle(score = 100%), on_fail = extend)
     /// ```
-    @planned Grow = "grow", rev 1, check check_grow {
+    Grow = "grow", rev 1, check check_grow, lacks gated {
         /// Tokens of a sequence before the stage.
         @binary from: u64,
         /// Tokens of a sequence in its last part.
@@ -206,6 +207,11 @@ fn check_grow(it: &Grow) -> Vec<Problem> {
         return wrong("through", format!("{} contexts for {} increases", it.through.len(), it.stages));
     }
     Vec::new()
+}
+
+fn gated(it: &Grow) -> Vec<Problem> {
+    let problem = || Problem::error("LLMP0703", "gate", "this version grows without a gate");
+    it.gate.iter().map(|_| problem().fix("grow without a gate", "gate", "none")).collect()
 }
 
 impl Grow {
@@ -263,8 +269,8 @@ pub struct Leg {
 
 impl Leg {
     fn new(context: u64, batch: u64, tokens: u64) -> Leg {
-        let batch = batch.max(1);
-        Leg { context: context.max(1), batch, tokens, steps: tokens.div_ceil(batch) }
+        let (context, batch) = (context.max(1), batch.max(context).max(1));
+        Leg { context, batch, tokens, steps: tokens.div_ceil(batch).max(1) }
     }
 
     fn of(budget: &Budget) -> Leg {
@@ -279,6 +285,23 @@ impl Leg {
     /// Sequences of its largest batch.
     pub fn rows(&self) -> u64 {
         self.batch.div_ceil(self.context)
+    }
+
+    /// Sequences of all its batches.
+    fn sequences(&self) -> u64 {
+        (self.tokens.saturating_add(self.context / 2) / self.context).max(self.steps)
+    }
+
+    /// Sequences of its first `steps` batches: their sizes differ by at most one, but for the last one.
+    fn sequences_after(&self, steps: u64) -> u64 {
+        let even = u128::from(steps) * u128::from(self.batch) / u128::from(self.context);
+        let all = self.sequences();
+        let left = self.steps.saturating_sub(steps);
+        if left == 0 {
+            all
+        } else {
+            u64::try_from(even).unwrap_or(u64::MAX).clamp(steps, all - left.min(all))
+        }
     }
 }
 
@@ -315,6 +338,61 @@ impl Course {
     /// Tokens consumed.
     pub fn tokens(&self) -> u64 {
         self.0.iter().map(|leg| leg.tokens).fold(0, u64::saturating_add)
+    }
+
+    /// The leg of the batch that follows `done` steps, and the sequences of that batch; `None` at the end.
+    pub fn batch_at(&self, done: u64) -> Option<(Leg, u64)> {
+        let mut before = 0;
+        for leg in &self.0 {
+            if done < before + leg.steps {
+                let step = done - before;
+                return Some((*leg, leg.sequences_after(step + 1) - leg.sequences_after(step)));
+            }
+            before += leg.steps;
+        }
+        None
+    }
+
+    /// Tokens of the first `done` batches, in whole sequences.
+    pub fn tokens_after(&self, done: u64) -> u64 {
+        let mut rest = done;
+        let legs = self.0.iter().map(|leg| {
+            let steps = rest.min(leg.steps);
+            rest -= steps;
+            leg.sequences_after(steps) * leg.context
+        });
+        legs.sum()
+    }
+
+    /// Tokens of all batches, in whole sequences.
+    pub fn drawn(&self) -> u64 {
+        self.tokens_after(self.steps())
+    }
+
+    /// FLOPs of forward and backward over all batches.
+    pub fn flops(&self, sizes: &llmp_nn::Architecture) -> f64 {
+        self.0.iter().map(|leg| sizes.flops_per_token(leg.context as f64) * leg.tokens as f64).sum()
+    }
+
+    /// The longest context.
+    pub fn context(&self) -> u64 {
+        self.0.iter().map(|leg| leg.context).max().unwrap_or(1)
+    }
+
+    /// Tokens of a batch in the mean over the stage.
+    pub fn mean_batch(&self) -> u64 {
+        (self.drawn() / self.steps().max(1)).max(1)
+    }
+
+    /// Warm-up and horizon of a schedule in steps of this stage.
+    pub fn schedule(&self, schedule: &Schedule, available: Option<u64>) -> Option<(u64, u64)> {
+        let ramp = schedule.shape().ramp();
+        let warmup = self.steps_of(ramp.warmup, available)?;
+        let over = match ramp.over {
+            None | Some(Over::Stage) => self.steps(),
+            Some(Over::Length(length)) => self.steps_of(length, available)?,
+        };
+        Some((warmup, over))
     }
 
     /// Steps after which the batch or the context changes.
@@ -409,6 +487,21 @@ pub(crate) fn spaced(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn batches_of_a_course_add_up_to_its_legs() {
+        // A batch of 100 tokens in sequences of 32: 3 of them, sometimes 4; then 50-token sequences, 4 at a time.
+        let course = Course(vec![Leg::new(32, 100, 1_000), Leg::new(50, 200, 500)]);
+        let at = |done| course.batch_at(done).map(|(leg, rows)| (leg.context, rows));
+        let batches: Vec<(u64, u64)> = (0..course.steps()).map(|done| at(done).unwrap()).collect();
+        let rows: Vec<u64> = batches.iter().map(|b| b.1).collect();
+        assert_eq!(rows, [3, 3, 3, 3, 3, 3, 3, 4, 3, 3, 4, 4, 2]);
+        assert_eq!((batches[9].0, batches[10].0), (32, 50));
+        assert_eq!((course.tokens_after(10), course.drawn()), (31 * 32, 31 * 32 + 500));
+        assert_eq!(course.batch_at(course.steps()), None);
+        // A batch that is smaller than a sequence is one sequence.
+        assert_eq!(Leg::new(64, 10, 640).steps, 10);
+    }
 
     fn phase(size: u64, context: u64, after: u64) -> Phase {
         Phase { size: BatchSize::Tokens(size), context: Some(context), after }

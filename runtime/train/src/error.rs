@@ -37,13 +37,13 @@ pub enum TrainError {
         tensor: String,
     },
     /// The data ended before the stage did.
-    #[error("`{stage}`: the data ended after {drawn} of {wanted} sequences")]
+    #[error("`{stage}`: the data ended after {drawn} of {wanted} tokens")]
     DataEnded {
         /// The stage.
         stage: String,
-        /// Sequences that were there.
+        /// Tokens that were there.
         drawn: u64,
-        /// Sequences that the stage needs.
+        /// Tokens that the stage needs.
         wanted: u64,
     },
     /// A checkpoint that is not this stage's, or was made under other arithmetic.
@@ -78,12 +78,12 @@ impl TrainError {
         match self {
             #[cfg(feature = "kernels")]
             TrainError::Model(_) => "LLMP1101",
-            TrainError::Tokenizer { .. } => "LLMP1102",
-            TrainError::Data(_) => "LLMP1001",
-            TrainError::NotFinite { .. } => "LLMP1201",
-            TrainError::DataEnded { .. } => "LLMP1202",
-            TrainError::Checkpoint { .. } => "LLMP1203",
-            TrainError::Settings(_) => "LLMP1204",
+            TrainError::Tokenizer { .. } => "LLMP1101",
+            TrainError::Data(_) => "LLMP1003",
+            TrainError::NotFinite { .. } | TrainError::DataEnded { .. } | TrainError::Settings(_) => {
+                "LLMP1201"
+            }
+            TrainError::Checkpoint { .. } => "LLMP1301",
             TrainError::Io { .. } => "LLMP1303",
             TrainError::Stopped => "LLMP1304",
         }
@@ -93,7 +93,7 @@ impl TrainError {
     pub fn help(&self) -> Option<String> {
         match self {
             TrainError::NotFinite { .. } => {
-                Some("lower `schedule.peak` or lengthen `warmup`; the last checkpoint is kept".to_owned())
+                Some("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`; the last checkpoint is kept".to_owned())
             }
             TrainError::DataEnded { .. } => {
                 Some("raise `max_epochs` in the mixture, or lower `tokens`".to_owned())

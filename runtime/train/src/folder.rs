@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use llmp_nn::Model;
+use llmp_nn::{Model, SaveOptions};
 use serde_json::{Map, Value as Json};
 use tokenizers::Tokenizer;
 
@@ -18,6 +18,8 @@ const STARTS: &[&str] = &["<|begin_of_text|>", "<s>", "<bos>", "[CLS]"];
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
     tokenizer: Tokenizer,
+    /// The content of its file.
+    json: Vec<u8>,
     path: PathBuf,
     ids: usize,
 }
@@ -25,15 +27,21 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// Opens a `tokenizer.json`.
     pub fn load(path: &Path) -> Result<Vocabulary> {
+        let bad =
+            |e: std::io::Error| TrainError::Tokenizer { path: path.to_path_buf(), reason: e.to_string() };
+        Vocabulary::read(path, &std::fs::read(path).map_err(bad)?)
+    }
+
+    /// Reads the content of a `tokenizer.json`; `path` is where it came from.
+    fn read(path: &Path, bytes: &[u8]) -> Result<Vocabulary> {
         let bad = |reason: String| TrainError::Tokenizer { path: path.to_path_buf(), reason };
-        let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
         let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| bad(e.to_string()))?;
         // As a plain call of transformers does: nothing is cut or filled up.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| bad(e.to_string()))?;
         let highest = tokenizer.get_vocab(true).into_values().max();
         let ids = highest.map(|id| id as usize + 1).ok_or_else(|| bad("it has no token".to_owned()))?;
-        Ok(Vocabulary { tokenizer, path: path.to_path_buf(), ids })
+        Ok(Vocabulary { tokenizer, json: bytes.to_vec(), path: path.to_path_buf(), ids })
     }
 
     /// The file.
@@ -86,6 +94,38 @@ impl Vocabulary {
     }
 }
 
+/// What belongs to a model in its folder.
+const PARTS: &[&str] = &[
+    "config.json",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+];
+
+/// Copies what belongs to a model out of a folder that others wrote, once it has been read whole; a GGUF file becomes
+/// such a folder. Errors: it is not a model that this runtime reads.
+pub fn take(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).map_err(TrainError::io("create", to))?;
+    if from.is_file() {
+        let source = ModelFolder::open(from)?;
+        let extra = source.vocabulary.config();
+        source.model.save(to, &SaveOptions { extra, ..SaveOptions::default() })?;
+        let path = to.join("tokenizer.json");
+        return std::fs::write(&path, &source.vocabulary.json).map_err(TrainError::io("write", &path));
+    }
+    Model::load(from)?;
+    for entry in std::fs::read_dir(from).map_err(TrainError::io("list", from))? {
+        let entry = entry.map_err(TrainError::io("list", from))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if PARTS.contains(&name.as_str()) || name.ends_with(".safetensors") {
+            std::fs::copy(entry.path(), to.join(&name)).map_err(TrainError::io("copy", &entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
 /// A model with its tokenizer.
 #[derive(Debug)]
 pub struct ModelFolder {
@@ -98,9 +138,24 @@ pub struct ModelFolder {
 }
 
 impl ModelFolder {
-    /// Opens a Hugging Face folder with its `tokenizer.json`.
-    pub fn open(folder: &Path) -> Result<ModelFolder> {
-        Self::with_tokenizer(folder, &folder.join("tokenizer.json"))
+    /// Opens a Hugging Face folder with its `tokenizer.json`, or a GGUF file.
+    pub fn open(path: &Path) -> Result<ModelFolder> {
+        if path.is_file() {
+            return Self::of_file(path);
+        }
+        Self::with_tokenizer(path, &path.join("tokenizer.json"))
+    }
+
+    /// Opens a GGUF file, whose tokenizer is inside.
+    fn of_file(path: &Path) -> Result<ModelFolder> {
+        let bad = |reason: String| TrainError::Tokenizer { path: path.to_path_buf(), reason };
+        let file = std::fs::File::open(path).map_err(TrainError::io("open", path))?;
+        let reader = llmp_nn::gguf::Reader::open(std::io::BufReader::new(file)).map_err(bad)?;
+        let json = crate::gguf::tokenizer(reader.metadata()).map_err(bad)?;
+        let vocabulary = Vocabulary::read(path, json.to_string().as_bytes())?;
+        let end = reader.get("tokenizer.ggml.eos_token_id").and_then(llmp_nn::gguf::Value::as_u64);
+        let ends = end.and_then(|id| u32::try_from(id).ok()).into_iter().collect();
+        Ok(ModelFolder { model: Model::load(path)?, vocabulary, ends })
     }
 
     /// Opens a model folder with a tokenizer from elsewhere: a stage's result holds none.

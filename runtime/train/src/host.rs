@@ -19,13 +19,25 @@ pub struct Host<'a> {
     pub failpoint: &'a (dyn Fn(&str) + Sync),
     /// The numerics class (device, instruction set, products, precision): a checkpoint of another one is refused.
     pub numerics: &'a str,
+    /// Computes the steps of training; the processor does where there is none.
+    #[cfg(feature = "kernels")]
+    pub gpu: Option<&'a llmp_nn::Gpu>,
 }
 
 impl Host<'_> {
     /// A host without a clock, listener or failpoints.
     pub fn quiet() -> Host<'static> {
         static NEVER: AtomicBool = AtomicBool::new(false);
-        Host { step: "", clock: &|| 0.0, stop: &NEVER, event: &|_| {}, failpoint: &|_| {}, numerics: "" }
+        Host {
+            step: "",
+            clock: &|| 0.0,
+            stop: &NEVER,
+            event: &|_| {},
+            failpoint: &|_| {},
+            numerics: "",
+            #[cfg(feature = "kernels")]
+            gpu: None,
+        }
     }
 
     /// Whether the run was asked to stop.

@@ -11,6 +11,7 @@ pub mod suites;
 
 pub mod budget;
 pub mod course;
+pub mod gguf;
 pub mod kinds;
 pub mod require;
 pub mod stage;
@@ -27,6 +28,8 @@ pub mod evaluate;
 pub mod folder;
 #[cfg(feature = "kernels")]
 pub mod generate;
+#[cfg(feature = "kernels")]
+pub mod quantize;
 #[cfg(feature = "kernels")]
 pub mod release;
 #[cfg(feature = "kernels")]

@@ -319,13 +319,16 @@ llmp_stdlib::choices! {
         F32 = "f32",
         /// 16-bit floats.
         F16 = "f16",
-        /// 8-bit blocks.
+        /// Blocks of 32 numbers of 8 bits with one scale.
         Q8 = "q8_0",
+        /// Blocks of 32 numbers of 4 bits with one scale; embedding and head have 8 bits.
+        Q4 = "q4_0",
     }
 }
 
 llmp_stdlib::def! {
-    /// One GGUF file, as llama.cpp reads it.
+    /// One GGUF file, as llama.cpp reads it, with the tokenizer and the chat template inside. Models that transformers
+    /// would run as llama, qwen2 or gemma2 can be written so. Gains and biases are 32-bit floats in every file.
     Gguf = "gguf", rev 1 {
         /// How numbers are stored.
         r#type: GgufType = "q8_0",
@@ -371,5 +374,49 @@ llmp_stdlib::choices! {
         F32 = "f32",
         /// Two bytes a number, rounded to nearest even.
         Bf16 = "bf16",
+        /// Two bytes a number with more digits and less range, rounded to nearest even.
+        F16 = "f16",
+    }
+}
+
+llmp_stdlib::def! {
+    /// Every element of the gradient is kept within `-largest` to `largest`.
+    ///
+    /// ```llmp
+    /// clip = by_value(0.1)
+    /// ```
+    ByValue = "by_value", rev 1, check check_by_value {
+        /// The largest size of an element.
+        largest: f64,
+    }
+}
+
+fn check_by_value(it: &ByValue) -> Vec<Problem> {
+    let good = it.largest > 0.0;
+    let problem = || Problem::error("LLMP0209", "largest", "the largest element must be above 0");
+    (!good).then(problem).into_iter().collect()
+}
+
+llmp_stdlib::family! {
+    /// Another way to keep gradients short than by their norm.
+    Clipping = "clipping" { ByValue }
+}
+
+/// How gradients are kept short.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Clip {
+    /// They are scaled down together to this norm.
+    Norm(f64),
+    /// Each element is kept within this.
+    Value(f64),
+}
+
+impl Arg for Clip {
+    const TY: Ty = Ty::OneOf(&[f64::TY, Clipping::TY]);
+    fn read(value: &Value) -> Result<Self, String> {
+        match f64::read(value) {
+            Ok(norm) => Ok(Clip::Norm(norm)),
+            Err(_) => Clipping::read(value).map(|Clipping::ByValue(it)| Clip::Value(it.largest)),
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! A training stage as the plan hands it over: the arguments of the step `pretrain`.
 
 use llmp_data::pack::Packing;
-use llmp_stdlib::arg::BatchSize;
 use llmp_stdlib::unit::{Dim, Quantity};
 use llmp_stdlib::{Arg, Rational, Record, Value};
 
-use crate::budget::{Budget, Goal};
+use crate::budget::Goal;
+use crate::course::{Batch, Context, Course};
 use crate::kinds::decoder::{Decoder, field};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
-use crate::settings::{Accumulate, Attention, Times};
+use crate::settings::{Accumulate, Attention, Clip, Precision, Times};
 
 /// The operation's name in a plan.
 pub const OP: &str = "pretrain";
@@ -45,22 +45,24 @@ pub struct Stage {
     pub sources: Vec<Source>,
     /// Length.
     pub goal: Goal,
-    /// Tokens of a sequence.
-    pub context: usize,
-    /// Size of a batch; without it the default of [`crate::budget::default_batch`].
-    pub batch: Option<BatchSize>,
+    /// Tokens of a sequence, or how they grow.
+    pub context: Context,
+    /// Size of a batch, or a ramp; without it the default of [`crate::budget::default_batch`].
+    pub batch: Option<Batch>,
     /// How gradients change the weights.
     pub optimizer: Optimizer,
     /// The learning rate.
     pub schedule: Schedule,
     /// Steps of the schedule that earlier stages have done.
     pub schedule_done: u64,
-    /// Largest gradient norm.
-    pub clip: Option<f64>,
+    /// How gradients are kept short.
+    pub clip: Option<Clip>,
     /// What a token sees of its row.
     pub attention: Attention,
     /// How documents become rows.
     pub packing: Packing,
+    /// Number format of matrix products.
+    pub precision: Precision,
     /// Micro-batches of a batch.
     pub accumulate: Accumulate,
     /// Longest distance between two checkpoints.
@@ -95,6 +97,11 @@ impl Stage {
             clip: field(args, "clip")?,
             attention: field(args, "attention")?,
             packing: if args.contains_key("packing") { field(args, "packing")? } else { Packing::Concat },
+            precision: if args.contains_key("precision") {
+                field(args, "precision")?
+            } else {
+                Precision::F32
+            },
             accumulate: field(args, "accumulate")?,
             checkpoints: field(args, "checkpoints")?,
             keep: field(args, "keep")?,
@@ -104,8 +111,8 @@ impl Stage {
     }
 
     /// The stage in sequences and steps; `available` is the number of tokens of its first source.
-    pub fn budget(&self, available: u64) -> Option<Budget> {
-        Budget::new(self.goal, self.batch, self.context as u64, Some(available))
+    pub fn course(&self, available: u64) -> Option<Course> {
+        Course::new(self.goal, self.batch.as_ref(), &self.context, Some(available))
     }
 
     /// The seed of a random role (`init`, `order`): project seed, role and replicate together.

@@ -12,9 +12,10 @@ use llmp_stdlib::Event;
 use llmp_stdlib::arg::{BatchSize, Length};
 use llmp_train::Host;
 use llmp_train::budget::Goal;
+use llmp_train::course::Batch;
 use llmp_train::optimizers::Optimizer;
 use llmp_train::schedules::{Cosine, Over, Schedule};
-use llmp_train::settings::Attention;
+use llmp_train::settings::{Attention, Clip};
 use llmp_train::stage::Source;
 use llmp_train::training::{Inputs, train};
 use serde_json::Value as Json;
@@ -40,8 +41,8 @@ fn ten_steps_equal_those_of_pytorch() {
     stage.sources =
         vec![Source { input: 0, share: 1.0, max_epochs: None, name: String::new(), then: Vec::new() }];
     stage.from = Some(1);
-    (stage.goal, stage.batch) = (Goal::Steps(10), Some(BatchSize::Sequences(4)));
-    (stage.clip, stage.attention) = (golden["clip"].as_f64(), Attention::Across);
+    (stage.goal, stage.batch) = (Goal::Steps(10), Some(Batch::Fixed(BatchSize::Sequences(4))));
+    (stage.clip, stage.attention) = (golden["clip"].as_f64().map(Clip::Norm), Attention::Across);
     let (warmup, over) = (Length::Steps(3), Over::Stage);
     let Optimizer::AdamW(adamw) = &mut stage.optimizer else { panic!("another optimizer") };
     adamw.eps = 1e-3;

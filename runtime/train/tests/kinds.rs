@@ -162,7 +162,7 @@ fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
         assert_eq!(stage(name, value), []);
     }
     for (family, names) in [
-        (llmp_train::optimizers::Optimizer::FAMILY, vec!["adamw"]),
+        (llmp_train::optimizers::Optimizer::FAMILY, family_names(llmp_train::optimizers::Optimizer::FAMILY)),
         (llmp_train::settings::Averaging::FAMILY, vec![]),
         (llmp_train::schedules::Schedule::FAMILY, family_names(llmp_train::schedules::Schedule::FAMILY)),
     ] {
@@ -173,6 +173,59 @@ fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
 
 fn family_names(family: &llmp_stdlib::Family) -> Vec<&'static str> {
     family.members.iter().map(|s| s.name).collect()
+}
+
+#[test]
+fn a_decay_branches_from_a_stage_whose_steps_are_known() {
+    let wsd = |peak| {
+        let args = [
+            ("peak", peak),
+            ("warmup", number("0", "")),
+            ("decay", number("1", "")),
+            ("shape", choice("sqrt")),
+            ("floor", number("0", "")),
+            ("over", choice("stage")),
+        ];
+        ("schedule", call("wsd", &args))
+    };
+    let steps = ("steps", number("100", "steps"));
+    let branch = [("from", item("core")), steps.clone(), wsd(Value::None)];
+    assert_eq!(codes(&branch), []);
+    let lone = [("model", item("tiny")), steps, wsd(Value::None)];
+    assert_eq!(codes(&lone), one("LLMP0103", "schedule.peak"));
+
+    let late = |stage: &[(&str, Value)]| {
+        let mut program = program(stage);
+        let core = record(&[("model", item("tiny")), ("epochs", number("2", "epochs"))]);
+        program.items.insert("core", (kind("pretrain"), core));
+        let view = program.view("run").unwrap();
+        (view.kind.check)(&view).into_iter().map(|p| (p.code, p.path.join("."))).collect::<Vec<_>>()
+    };
+    assert_eq!(late(&branch), one("LLMP0103", "schedule.peak"));
+    let mut given = branch.to_vec();
+    given[2] = wsd(number("1e-3", ""));
+    assert_eq!(late(&given), []);
+    given[2] = ("schedule", call("continue_from", &[("stage", item("core"))]));
+    assert_eq!(late(&given), one("LLMP0103", "schedule.stage"));
+}
+
+#[test]
+fn an_optimizer_updates_what_the_model_has() {
+    let adamw = |on: &str| {
+        let args = [
+            ("betas", Value::List(vec![number("0.9", ""), number("0.95", "")])),
+            ("eps", number("1e-8", "")),
+            ("weight_decay", number("0.1", "")),
+            ("on", Value::List(vec![Value::text(on)])),
+            ("coupling", choice("rate")),
+            ("mup", Value::None),
+        ];
+        let steps = ("steps", number("100", "steps"));
+        codes(&[("model", item("tiny")), steps, ("optimizer", call("adamw", &args))])
+    };
+    assert_eq!([adamw("blocks.*.attention"), adamw("embedding")], [vec![], vec![]]);
+    assert_eq!(adamw("blocks.4"), one("LLMP0209", "optimizer.on"));
+    assert_eq!(adamw("head"), one("LLMP0209", "optimizer.on"), "it is tied");
 }
 
 #[test]

@@ -11,13 +11,15 @@ use llmp_nn::{Architecture, Model, SaveOptions};
 use llmp_stdlib::arg::BatchSize;
 use llmp_train::Host;
 use llmp_train::budget::Goal;
+use llmp_train::course::{Batch, Context};
 use llmp_train::evaluate::bits_per_byte;
 use llmp_train::folder::ModelFolder;
 use llmp_train::generate::{Sampling, generate};
+use llmp_train::kinds::Written;
 use llmp_train::kinds::decoder::Decoder;
 use llmp_train::release::{Card, release};
 use llmp_train::score::{score, score_tokens};
-use llmp_train::settings::Dtype;
+use llmp_train::settings::{Dtype, Formats};
 use llmp_train::stage::Source;
 use llmp_train::training::{Inputs, train};
 
@@ -47,7 +49,8 @@ fn a_small_model_learns_two_kilobytes_by_heart() {
     stage.model = Decoder { spec: Architecture { width: 64, ffn: hidden(128), context: 128, ..spec() } };
     stage.sources =
         vec![Source { input: 1, share: 1.0, max_epochs: None, name: String::new(), then: Vec::new() }];
-    (stage.context, stage.batch, stage.goal) = (128, Some(BatchSize::Sequences(4)), Goal::Steps(360));
+    (stage.context, stage.batch, stage.goal) =
+        (Context::Fixed(128), Some(Batch::Fixed(BatchSize::Sequences(4))), Goal::Steps(360));
     if let llmp_train::schedules::Schedule::Cosine(cosine) = &mut stage.schedule {
         cosine.peak = 1e-2;
     }
@@ -78,8 +81,10 @@ fn release_and_load(stand: &Stand, folder: &ModelFolder, prompt: &str) {
     let (model, tokenizer, to) =
         (stand.path("model"), stand.path("tokenizer.json"), stand.path("release/squares"));
     let card = Card { name: "squares".into(), lineage: vec!["text: 1 document".into()], ..Card::default() };
+    let written =
+        |dtype| Written { formats: Formats { safetensors: true, files: Vec::new() }, dtype, shard: None };
     for _ in 0..2 {
-        release(&model, &tokenizer, &card, Dtype::F32, &to, &Host::quiet()).unwrap();
+        release(&model, &tokenizer, &card, &written(Dtype::F32), &to, &Host::quiet()).unwrap();
     }
     let files: Vec<String> = content(&stand.path("release")).into_keys().collect();
     let names = [
@@ -101,8 +106,15 @@ fn release_and_load(stand: &Stand, folder: &ModelFolder, prompt: &str) {
     let count = |_: &str| {
         calls.fetch_add(1, Ordering::Relaxed);
     };
-    release(&model, &tokenizer, &card, Dtype::Bf16, &to, &Host { failpoint: &count, ..Host::quiet() })
-        .unwrap();
+    release(
+        &model,
+        &tokenizer,
+        &card,
+        &written(Dtype::Bf16),
+        &to,
+        &Host { failpoint: &count, ..Host::quiet() },
+    )
+    .unwrap();
     assert!(calls.into_inner() >= 5);
 }
 
@@ -196,7 +208,7 @@ fn a_stage_goes_on_from_another_with_a_longer_context() {
     let stand = Stand::new();
     let first = stand.run(&stage(), "first", &Host::quiet()).unwrap();
     let mut next = stage();
-    (next.context, next.from) = (48, Some(3));
+    (next.context, next.from) = (Context::Fixed(48), Some(3));
     let (tokenizer, from) = (stand.path("tokenizer.json"), stand.path("first"));
     let shards =
         || vec![stand.shard("left", &common::documents(1)), stand.shard("right", &common::documents(2))];

@@ -8,9 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use common::{Stand, content, stage};
+use common::{Stand, content, optimizer, stage};
 use llmp_stdlib::Event;
-use llmp_train::settings::{Accumulate, Every, Interval, Times};
+use llmp_stdlib::arg::{BatchSize, Length};
+use llmp_train::budget::Goal;
+use llmp_train::course::{Batch, Context, Grow, OnFail, Phase, Ramp};
+use llmp_train::schedules::Schedule;
+use llmp_train::settings::{Accumulate, Clip, Every, Interval, Precision, Times};
+use llmp_train::stage::Stage;
 use llmp_train::{Host, TrainError};
 
 #[test]
@@ -113,6 +118,158 @@ fn one_thread_and_two_give_the_same_bytes() {
 }
 
 #[test]
+fn products_in_bf16_train_and_go_on_to_the_same_bytes() {
+    let stand = Stand::new();
+    let stage = Stage { precision: Precision::Bf16, ..stage() };
+    stand.run(&stage, "whole", &Host::quiet()).unwrap();
+    let stop = AtomicBool::new(false);
+    let event = |event: Event| {
+        if let Event::Loss { at, .. } = event {
+            stop.store(at == 5, Ordering::Relaxed);
+        }
+    };
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let host = Host { event: &event, stop: &stop, ..Host::quiet() };
+    assert!(matches!(one.install(|| stand.run(&stage, "cut", &host)), Err(TrainError::Stopped)));
+    one.install(|| stand.run(&stage, "cut", &Host::quiet())).unwrap();
+    assert!(content(&stand.path("whole")) == content(&stand.path("cut")));
+    stand.run(&self::stage(), "f32", &Host::quiet()).unwrap();
+    assert!(content(&stand.path("f32")) != content(&stand.path("cut")), "the products were not in bf16");
+}
+
+#[test]
+fn batches_and_contexts_that_change_go_on_to_the_same_bytes() {
+    let stand = Stand::new();
+    let of = |size, context, after| Phase { size: BatchSize::Tokens(size), context: Some(context), after };
+    let grow = Grow { from: 16, to: 48, stages: 2, through: vec![], gate: None, on_fail: OnFail::Stop };
+    let ramp = Ramp { phases: vec![of(100, 16, 0), of(200, 16, 600), of(200, 40, 1200)] };
+    let stages = [
+        Stage { batch: Some(Batch::Ramp(ramp)), context: Context::Fixed(16), ..stage() },
+        Stage { context: Context::Grow(grow), ..stage() },
+    ];
+    for (case, stage) in stages.into_iter().enumerate() {
+        let stage = Stage { goal: Goal::Tokens(2_400), ..stage };
+        let course = stage.course(0).unwrap();
+        assert!(course.switches().len() + 1 == course.0.len() && course.0.len() > 1, "{course:?}");
+        let whole = format!("course-{case}");
+        let summary = stand.run(&stage, &whole, &Host::quiet()).unwrap();
+        assert_eq!((summary.steps, summary.tokens), (course.steps(), course.drawn()));
+        assert_eq!(summary.drawn.iter().sum::<u64>(), summary.tokens);
+        for at in 1..course.steps() {
+            let name = format!("course-{case}-{at}");
+            let stop = AtomicBool::new(false);
+            let event = |event: Event| {
+                if let Event::Loss { at: step, .. } = event {
+                    stop.store(step == at, Ordering::Relaxed);
+                }
+            };
+            let host = Host { event: &event, stop: &stop, ..Host::quiet() };
+            assert!(matches!(stand.run(&stage, &name, &host), Err(TrainError::Stopped)));
+            stand.run(&stage, &name, &Host::quiet()).unwrap();
+            assert!(content(&stand.path(&whole)) == content(&stand.path(&name)), "{case}, cut after {at}");
+        }
+    }
+}
+
+#[test]
+fn every_optimizer_goes_on_to_the_same_bytes_and_lowers_the_loss() {
+    let stand = Stand::new();
+    const SIMPLE: (&str, &str) = ("mup", "simple(base_width = 16)");
+    let cases = [
+        ("adamw", [("coupling", "schedule"), ("weight_decay", "1e-3"), SIMPLE].as_slice(), 3e-3),
+        ("adamw", &[("on", "[\"blocks.*.ffn\", \"norm\"]")], 3e-3),
+        ("adafactor", &[], 0.1),
+        ("lion", &[], 1e-3),
+        ("muon", &[], 3e-3),
+        ("rmsprop_momentum", &[SIMPLE], 1e-2),
+        // Its gradients are longer than that in some steps: those are left out, and the count of updates goes on.
+        ("rmsprop_momentum", &[("skip_above", "1.8")], 1e-2),
+        ("sgd", &[("momentum", "0.9")], 3e-2),
+        ("sgd", &[], 0.3),
+    ];
+    for (case, (name, settings, peak)) in cases.into_iter().enumerate() {
+        let mut stage = stage();
+        stage.optimizer = optimizer(name, settings);
+        let Schedule::Cosine(cosine) = &mut stage.schedule else { panic!("another schedule") };
+        cosine.peak = peak;
+        let losses = Mutex::new(Vec::new());
+        let stop = AtomicBool::new(false);
+        let event = |event: Event| {
+            if let Event::Loss { at, loss, gradient_norm, .. } = event {
+                losses.lock().unwrap().push((loss, gradient_norm));
+                stop.store(at == 7, Ordering::Relaxed);
+            }
+        };
+        let two = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let (whole, cut) = (format!("whole-{case}"), format!("cut-{case}"));
+        two.install(|| stand.run(&stage, &whole, &Host { event: &event, ..Host::quiet() })).unwrap();
+        let losses = losses.lock().unwrap().split_off(0);
+        assert!(losses[11].0 < losses[0].0 - 0.02, "{name} {settings:?}: {losses:?}");
+        let host = Host { event: &event, stop: &stop, ..Host::quiet() };
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let stopped = one.install(|| stand.run(&stage, &cut, &host));
+        assert!(matches!(stopped, Err(TrainError::Stopped)), "{stopped:?}");
+        one.install(|| stand.run(&stage, &cut, &Host::quiet())).unwrap();
+        assert!(content(&stand.path(&whole)) == content(&stand.path(&cut)), "{name} {settings:?}");
+    }
+}
+
+#[test]
+fn an_optimizer_leaves_alone_what_it_is_not_given() {
+    let stand = Stand::new();
+    let mut stage = stage();
+    let weights = |name: &str| llmp_nn::Model::load(&stand.path(name)).unwrap();
+    (stage.clip, stage.goal) = (None, Goal::Steps(1));
+    let Schedule::Cosine(cosine) = &mut stage.schedule else { panic!("another schedule") };
+    cosine.warmup = Length::Steps(0);
+    stand.run(&stage, "all", &Host::quiet()).unwrap();
+    stage.optimizer = optimizer("adamw", &[("on", "[\"blocks.1\"]")]);
+    stand.run(&stage, "some", &Host::quiet()).unwrap();
+    let (all, some) = (weights("all"), weights("some"));
+    let start = llmp_nn::Model::init(some.spec().clone(), stage.stream("init")).unwrap();
+    for (i, info) in start.spec().params().iter().enumerate() {
+        let trained = info.name.starts_with("blocks.1.");
+        let of = if trained { all.params()[i] } else { start.params()[i] };
+        assert!(some.params()[i] == of, "{}", info.name);
+    }
+    stage.optimizer = optimizer("adamw", &[("on", "[\"blocks.7\"]")]);
+    let error = stand.run(&stage, "none", &Host::quiet()).unwrap_err();
+    assert!(error.to_string().contains("`blocks.7`"), "{error}");
+}
+
+#[test]
+fn a_gradient_clipped_by_value_moves_no_weight_further() {
+    let stand = Stand::new();
+    let mut stage = stage();
+    stage.goal = Goal::Steps(1);
+    stage.optimizer = optimizer("sgd", &[]);
+    let Schedule::Cosine(cosine) = &mut stage.schedule else { panic!("another schedule") };
+    (cosine.peak, cosine.warmup) = (1.0, Length::Steps(0));
+    let furthest = |clip: Clip, name: &str| {
+        let stage = Stage { clip: Some(clip), ..stage.clone() };
+        stand.run(&stage, name, &Host::quiet()).unwrap();
+        let end = llmp_nn::Model::load(&stand.path(name)).unwrap();
+        let start = llmp_nn::Model::init(end.spec().clone(), stage.stream("init")).unwrap().to_flat();
+        start.iter().zip(end.to_flat()).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+    };
+    let (value, norm) = (furthest(Clip::Value(1e-3), "value"), furthest(Clip::Norm(1e9), "norm"));
+    assert!((value - 1e-3).abs() < 1e-6 && norm > 1e-2, "{value} {norm}");
+}
+
+#[test]
+fn a_checkpoint_of_another_optimizer_does_not_go_on() {
+    let stand = Stand::new();
+    let stop = AtomicBool::new(true);
+    let mut stage = stage();
+    assert!(stand.run(&stage, "run", &Host { stop: &stop, ..Host::quiet() }).is_err());
+    for (name, settings) in [("lion", [].as_slice()), ("sgd", &[]), ("muon", &[])] {
+        stage.optimizer = optimizer(name, settings);
+        let error = stand.run(&stage, "run", &Host::quiet()).unwrap_err();
+        assert!(error.code() == "LLMP1301" && error.to_string().contains("optimizer"), "{error}");
+    }
+}
+
+#[test]
 fn micro_batches_change_the_result_by_rounding_only() {
     let stand = Stand::new();
     let losses = |accumulate: Accumulate| {
@@ -144,7 +301,7 @@ fn other_arithmetic_and_other_sizes_do_not_go_on() {
     let first = Host { stop: &stop, numerics: "avx512", ..Host::quiet() };
     assert!(matches!(stand.run(&stage(), "run", &first), Err(TrainError::Stopped)));
     let error = stand.run(&stage(), "run", &Host { numerics: "neon", ..Host::quiet() }).unwrap_err();
-    assert!(error.to_string().contains("made with avx512") && error.code() == "LLMP1203", "{error}");
+    assert!(error.to_string().contains("made with avx512") && error.code() == "LLMP1301", "{error}");
     let mut wider = stage();
     wider.model.spec.ffn.hidden = 96;
     let error = stand.run(&wider, "run", &Host { numerics: "avx512", ..Host::quiet() }).unwrap_err();

@@ -34,11 +34,13 @@ pub enum FileTarget {
     Robots,
     /// Models of fastText.
     Fasttext,
+    /// Models in one file, with their tokenizers.
+    Gguf,
 }
 
 impl FileTarget {
     /// All of them.
-    pub const ALL: [FileTarget; 8] = [
+    pub const ALL: [FileTarget; 9] = [
         FileTarget::Warc,
         FileTarget::Html,
         FileTarget::Jsonl,
@@ -47,6 +49,7 @@ impl FileTarget {
         FileTarget::Arrow,
         FileTarget::Robots,
         FileTarget::Fasttext,
+        FileTarget::Gguf,
     ];
 
     /// Its name on the command line.
@@ -60,6 +63,7 @@ impl FileTarget {
             FileTarget::Arrow => "arrow",
             FileTarget::Robots => "robots",
             FileTarget::Fasttext => "fasttext",
+            FileTarget::Gguf => "gguf",
         }
     }
 
@@ -87,6 +91,7 @@ impl FileTarget {
             }
             FileTarget::Parquet => all.extend(columnar::parquet()),
             FileTarget::Arrow => all.extend(columnar::arrow()),
+            FileTarget::Gguf => all.push(gguf()),
             FileTarget::Robots | FileTarget::Jsonl | FileTarget::Csv => {}
         }
         all
@@ -148,6 +153,7 @@ impl FileTarget {
                 b"llmp",
                 b"Sitemap: x\n",
             ],
+            FileTarget::Gguf => GGUF,
             FileTarget::Fasttext => &[b"__label__", b"</s>", b"\0\0\0\0\0\0\0\x80", b"\xff\xff\xff\x7f"],
         }
     }
@@ -165,8 +171,70 @@ impl FileTarget {
             FileTarget::Html => extracted(file),
             FileTarget::Robots => ruled(file),
             FileTarget::Fasttext => predicted(file),
+            FileTarget::Gguf => opened(file),
         }
     }
+}
+
+/// Pieces of a GGUF file.
+const GGUF: &[&[u8]] = &[
+    b"GGUF\x03\0\0\0",
+    b"\x08\0\0\0",
+    b"\x09\0\0\0",
+    b"\x0e\0\0\0",
+    b"\xff\xff\xff\xff\xff\xff\xff\x7f",
+    b"general.alignment",
+    b"tokenizer.ggml.model",
+    b"tokenizer.ggml.merges",
+    b"tokenizer.ggml.scores",
+];
+
+/// A small file with a tokenizer and two tensors.
+fn gguf() -> Vec<u8> {
+    use llmp_nn::gguf::{Metadata, Pending, Storage, Value, write};
+    let texts = |all: &[&str]| Value::List(all.iter().map(|t| Value::from(*t)).collect());
+    let metadata: Metadata = [
+        ("general.architecture", Value::from("llama")),
+        ("general.alignment", Value::U32(32)),
+        ("tokenizer.ggml.model", "llama".into()),
+        ("tokenizer.ggml.tokens", texts(&["<unk>", "<s>", "a", "b", "ab", "<0x0A>"])),
+        ("tokenizer.ggml.scores", Value::List((0..6).map(|i| Value::F32(-(i as f32))).collect())),
+        ("tokenizer.ggml.token_type", Value::List([2, 3, 1, 1, 1, 6].map(Value::I32).into())),
+        ("tokenizer.ggml.bos_token_id", Value::U32(1)),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    let tensor = |name: &str, storage| Pending {
+        name: name.to_owned(),
+        shape: vec![2, 32],
+        storage,
+        values: Box::new(|| (0..64).map(|i| i as f32).collect()),
+    };
+    let mut bytes = Vec::new();
+    let tensors = [tensor("token_embd.weight", Storage::Q8), tensor("output.weight", Storage::F16)];
+    write(&mut bytes, &metadata, &tensors).unwrap();
+    bytes
+}
+
+/// Metadata, tokenizer and every tensor of a GGUF file.
+fn opened(file: &[u8]) -> String {
+    let mut reader = match llmp_nn::gguf::Reader::open(std::io::Cursor::new(file)) {
+        Ok(reader) => reader,
+        Err(words) => {
+            return words.split('`').next().unwrap_or_default().replace(|c: char| c.is_ascii_digit(), "");
+        }
+    };
+    let tokenizer = match llmp_train::gguf::tokenizer(reader.metadata()) {
+        Ok(json) => json["model"]["merges"].as_array().map_or(0, Vec::len).to_string(),
+        Err(words) => words,
+    };
+    let names: Vec<String> = reader.names().map(str::to_owned).collect();
+    for name in &names {
+        let numbers = reader.read(name).map_or(0, |values| values.len());
+        let shape = reader.shape(name).map_or(0, |shape| shape.iter().product());
+        assert_eq!(numbers, shape, "{name}");
+    }
+    format!("{} tensors; {tokenizer}", names.len())
 }
 
 /// Pieces of pages.

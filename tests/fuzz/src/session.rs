@@ -156,7 +156,8 @@ struct Session<'a> {
     run: &'a dyn Fn(&[u8]) -> String,
     cut: Cut,
     now: Arc<Now>,
-    seen: BTreeSet<String>,
+    /// Hashes of the ways: their words may be as long as the inputs.
+    seen: BTreeSet<u64>,
     report: Report,
     said: BTreeSet<String>,
 }
@@ -190,7 +191,7 @@ impl<'a> Session<'a> {
         self.report.inputs += 1;
         self.report.slowest = self.report.slowest.max(start.elapsed());
         match outcome {
-            Ok(way) => self.seen.insert(way),
+            Ok(way) => self.seen.insert(hash(way.as_bytes())),
             Err(words) => {
                 // One finding of each sort is enough.
                 if self.said.insert(sort(&words)) {
@@ -261,11 +262,13 @@ fn single(input: &[u8]) -> Vec<&[u8]> {
     input.chunks(1).collect()
 }
 
+/// FNV-1a.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+}
+
 fn keep(name: &str, input: &[u8]) -> PathBuf {
-    let sum = input
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
-    let path = folder().join(format!("{name}-{sum:016x}.bin"));
+    let path = folder().join(format!("{name}-{:016x}.bin", hash(input)));
     std::fs::write(&path, input).unwrap();
     path
 }

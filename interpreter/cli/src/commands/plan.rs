@@ -13,7 +13,7 @@ use crate::load::{self, Planned};
 use crate::output;
 
 pub(crate) fn plan(args: &args::Plan, color: Color) -> Exit {
-    let Some(planned) = load::plan_frozen(&args.file, &args.reading, args.frozen, color) else {
+    let Some(planned) = load::plan_frozen(&args.file, &args.items, &args.reading, args.frozen, color) else {
         return Exit::Failed;
     };
     let place = match load::place(&args.file, &args.roots) {

@@ -17,7 +17,7 @@ use crate::progress::Terminal;
 static STOP: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn run(args: &Run, color: Color) -> Exit {
-    let Some(planned) = load::plan_frozen(&args.file, &args.reading, args.frozen, color) else {
+    let Some(planned) = load::plan_frozen(&args.file, &args.items, &args.reading, args.frozen, color) else {
         return Exit::Failed;
     };
     if !planned.plan.lacks.is_empty() {
@@ -46,7 +46,14 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
         output::note(&format!("note: Ctrl-C ends the run at once ({error})"));
     }
     let hook = failpoint();
-    let options = place.options(&STOP, &hook);
+    let device = match llmp_exec::Device::open(&args.device, &planned.plan) {
+        Ok(device) => device,
+        Err(failure) => {
+            report(&failure, &planned, args.format, color);
+            return Exit::Failed;
+        }
+    };
+    let options = llmp_exec::Options { device, ..place.options(&STOP, &hook) };
     let terminal = Mutex::new(Terminal::new());
     let emit = |event: Event| match args.format {
         Format::Human => {

@@ -27,7 +27,7 @@ pub struct External {
 pub fn externals(plan: &Plan, registry: &Registry) -> Vec<External> {
     let mut found: Vec<External> = Vec::new();
     for step in &plan.steps {
-        let Some(signature) = registry.meant(&step.op, &step.args) else { continue };
+        let signature = registry.meant(&step.op, &step.args);
         let hub = Named::of(&step.op, &step.args).map(|named| named.key());
         let hub = hub.map(|key| (step.op.clone(), key));
         for (reader, path) in hub.into_iter().chain(registry.paths(&step.op, &step.args)) {
@@ -43,7 +43,7 @@ pub fn externals(plan: &Plan, registry: &Registry) -> Vec<External> {
                 reader,
                 path,
                 text,
-                data: signature.flow.is_some_and(|flow| flow.is_source()),
+                data: signature.and_then(|s| s.flow).is_some_and(|flow| flow.is_source()),
                 awaits: step.args.get("awaits") == Some(&Value::Bool(true)),
             });
         }

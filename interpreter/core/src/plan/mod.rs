@@ -40,9 +40,45 @@ const DEEP: usize = 32;
 ///
 /// Where none of these is in the program, every item that no other uses is wanted.
 pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
+    plan_roots(program, registry, roots(program), |_, _| true)
+}
+
+/// The plan of some items alone, with the conditions of the program that are about them and what they need.
+///
+/// Errors: a name that no item has, with the names that there are.
+pub fn plan_items(
+    program: &Program,
+    registry: &Registry,
+    names: &[String],
+) -> Result<(Plan, Sink), UnknownItem> {
+    let runs = |item: &Item| !matches!(item.kind.yields, Yields::Chain | Yields::Hardware);
+    let all = || program.items.values().filter(|i| !i.preset && runs(i)).map(|i| i.name.clone());
+    if let Some(name) = names.iter().find(|name| !all().any(|own| own == **name)) {
+        return Err(UnknownItem { name: name.clone(), items: all().collect() });
+    }
+    Ok(plan_roots(program, registry, names.to_vec(), |maker, guard| {
+        guard.reads.iter().all(|(item, _)| maker.outputs.contains_key(&item.item))
+    }))
+}
+
+/// A name that no item has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownItem {
+    /// The name.
+    pub name: String,
+    /// The items that there are.
+    pub items: Vec<String>,
+}
+
+fn plan_roots(
+    program: &Program,
+    registry: &Registry,
+    roots: Vec<String>,
+    applies: impl Fn(&Maker<'_>, &crate::program::Guard) -> bool,
+) -> (Plan, Sink) {
     let mut maker = Maker::new(program, registry);
     let mut wanted = BTreeSet::new();
-    for name in roots(program) {
+    for name in roots {
         let reference = ItemRef { item: name.clone(), part: None };
         maker.ahead(&name);
         if let Ok(output) = maker.item(&reference) {
@@ -51,7 +87,9 @@ pub fn plan(program: &Program, registry: &Registry) -> (Plan, Sink) {
         maker.plan.roots.push(name);
     }
     for guard in &program.guards {
-        wanted.extend(maker.guard(guard));
+        if applies(&maker, guard) {
+            wanted.extend(maker.guard(guard));
+        }
     }
     let kept = program.items.values().filter(|item| item.keep);
     maker.plan.kept = kept.map(|item| item.name.clone()).collect();

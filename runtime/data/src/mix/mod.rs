@@ -22,10 +22,9 @@ pub struct SourceCursor {
     pub epoch: u64,
     /// Rows of that epoch already drawn.
     pub row: u64,
-    /// Rows drawn in all epochs.
-    pub rows: u64,
+    /// Tokens drawn in all epochs, padding included.
+    pub tokens: u64,
     /// Of them those drawn before the shares changed last.
-    #[serde(default)]
     pub before: u64,
 }
 
@@ -34,6 +33,10 @@ pub struct SourceCursor {
 pub struct Cursor {
     /// One place per source, in the order of the sources.
     pub sources: Vec<SourceCursor>,
+    /// Tokens of a row.
+    pub length: usize,
+    /// The shares that hold, counted from 0.
+    pub phase: usize,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Source {
     }
 }
 
-/// Shares that hold from some number of rows on.
+/// Shares that hold from some number of tokens on, to the nearest row.
 #[derive(Debug, Clone, PartialEq)]
 struct Phase {
     after: u64,
@@ -148,22 +151,41 @@ impl TokenStream {
     ///
     /// Errors: weights that are none, an order that does not rise, before the first row.
     pub fn change(mut self, tokens: u64, weights: &[f64]) -> Result<TokenStream> {
-        let after = (tokens + self.length as u64 / 2) / self.length as u64;
         let last = self.phases.last().map_or(0, |phase| phase.after);
         if weights.len() != self.sources.len() {
             return Err(bad(format!("{} weights for {} sources", weights.len(), self.sources.len())));
         }
-        let phase = Phase { after, shares: shares(weights)? };
-        match after {
-            // A change that rounds to the row of the one before it takes its place.
-            after if after == last => self.phases.pop().map(drop).unwrap_or_default(),
-            after if after < last => {
-                return Err(bad(format!("a change after {tokens} tokens follows a later one")));
-            }
-            _ => {}
+        if tokens < last {
+            return Err(bad(format!("a change after {tokens} tokens follows a later one")));
         }
-        self.phases.push(Phase { after: if self.phases.is_empty() { 0 } else { phase.after }, ..phase });
+        self.phases.push(Phase { after: tokens, shares: shares(weights)? });
         Ok(self)
+    }
+
+    /// Rows of another length from here on. Each source goes on with the first row that begins behind what was drawn of the
+    /// epoch that it is in (packed rows: in proportion).
+    pub fn lengthen(&mut self, length: usize) {
+        if length == self.length || length == 0 {
+            return;
+        }
+        for source in &mut self.sources {
+            let mut epoch =
+                Epoch::new(source.shard.clone(), self.seed, source.at.epoch, length, self.packing);
+            let row = match self.packing {
+                Packing::Concat => (source.at.row * self.length as u64).div_ceil(length as u64),
+                Packing::BestFit => {
+                    let (before, now) = (source.epoch.rows().max(1) as u64, epoch.rows() as u64);
+                    (source.at.row * now).div_ceil(before)
+                }
+            };
+            source.at.row = row;
+            if source.at.row as usize >= epoch.rows() {
+                (source.at.epoch, source.at.row) = (source.at.epoch + 1, 0);
+                epoch = Epoch::new(source.shard.clone(), self.seed, source.at.epoch, length, self.packing);
+            }
+            source.epoch = epoch;
+        }
+        self.length = length;
     }
 
     /// The next row, or `None` when every source has reached its `max_epochs`.
@@ -173,7 +195,7 @@ impl TokenStream {
         let source = &mut self.sources[index];
         let row = source.epoch.row(source.at.row as usize)?;
         source.at.row += 1;
-        source.at.rows += 1;
+        source.at.tokens += self.length as u64;
         if source.at.row as usize >= source.epoch.rows() {
             source.at.epoch += 1;
             source.at.row = 0;
@@ -185,10 +207,11 @@ impl TokenStream {
 
     /// Goes to the next phase where it begins with the next row.
     fn turn(&mut self) {
-        let drawn: u64 = self.sources.iter().map(|s| s.at.rows).sum();
-        while self.phases.get(self.phase + 1).is_some_and(|next| next.after <= drawn) {
+        let drawn: u64 = self.sources.iter().map(|s| s.at.tokens).sum();
+        let length = self.length as u64;
+        while self.phases.get(self.phase + 1).is_some_and(|next| next.after + length / 2 < drawn + length) {
             self.phase += 1;
-            self.sources.iter_mut().for_each(|source| source.at.before = source.at.rows);
+            self.sources.iter_mut().for_each(|source| source.at.before = source.at.tokens);
         }
     }
 
@@ -199,13 +222,13 @@ impl TokenStream {
         // Where all that have a share are read out, those without one go on.
         let any = all().any(|(_, (_, share))| *share > 0.0);
         let open = || all().filter(|(_, (_, share))| **share > 0.0 || !any);
-        let own = |s: &Source| s.at.rows - s.at.before;
-        let rows: u64 = open().map(|(_, (s, _))| own(s)).sum();
+        let own = |s: &Source| s.at.tokens - s.at.before;
+        let tokens: u64 = open().map(|(_, (s, _))| own(s)).sum();
         let shares: f64 = open().map(|(_, (_, share))| share).sum();
         let mut best: Option<(usize, f64)> = None;
         for (index, (source, share)) in open() {
             let part = if any { share / shares } else { 1.0 };
-            let lag = part * (rows + 1) as f64 - own(source) as f64;
+            let lag = part * (tokens + self.length as u64) as f64 - own(source) as f64;
             if best.is_none_or(|(_, most)| lag > most) {
                 best = Some((index, lag));
             }
@@ -215,19 +238,21 @@ impl TokenStream {
 
     /// The place after the rows drawn so far.
     pub fn cursor(&self) -> Cursor {
-        Cursor { sources: self.sources.iter().map(|s| s.at).collect() }
+        let sources = self.sources.iter().map(|s| s.at).collect();
+        Cursor { sources, length: self.length, phase: self.phase }
     }
 
-    /// Goes to a place that [`TokenStream::cursor`] gave for the same sources, seed, length, packing and changes.
+    /// Goes to a place that [`TokenStream::cursor`] gave for the same sources, seed, packing and changes.
     pub fn restore(&mut self, cursor: &Cursor) -> Result<()> {
         if cursor.sources.len() != self.sources.len() {
             let what =
                 format!("a cursor of {} sources, a mix of {}", cursor.sources.len(), self.sources.len());
             return Err(bad(what));
         }
-        let before: u64 = cursor.sources.iter().map(|at| at.before).sum();
-        // The phase that began after so many rows; a phase that begins later is entered by the next row.
-        self.phase = self.phases.iter().rposition(|phase| phase.after <= before).unwrap_or(0);
+        if cursor.length == 0 || cursor.phase >= self.phases.len() {
+            return Err(bad("a cursor of another mix".to_owned()));
+        }
+        (self.length, self.phase) = (cursor.length, cursor.phase);
         for (source, &at) in self.sources.iter_mut().zip(&cursor.sources) {
             source.at = at;
             source.epoch = Epoch::new(source.shard.clone(), self.seed, at.epoch, self.length, self.packing);
@@ -242,7 +267,7 @@ impl TokenStream {
 
     /// Tokens drawn from each source, padding included.
     pub fn drawn(&self) -> Vec<u64> {
-        self.sources.iter().map(|s| s.at.rows * self.length as u64).collect()
+        self.sources.iter().map(|s| s.at.tokens).collect()
     }
 
     /// Tokens in each source.

@@ -131,6 +131,9 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "pretrain" => models::pretrain(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
+        llmp_stdlib::registry::OPEN_MODEL => models::open(work),
+        "quantize" => models::quantize(work),
+        "upcycle" => models::upcycle(work),
         "export" => documents::export(work),
         _ => documents::documents(work),
     }

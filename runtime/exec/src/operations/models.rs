@@ -13,9 +13,11 @@ mod with_kernels {
     use std::time::Instant;
 
     use llmp_data::tokens::TokenShard;
-    use llmp_stdlib::{Event, Value};
+    use llmp_nn::kinds::Experts;
+    use llmp_stdlib::{Arg, Event, Value};
     use llmp_train::generate::Sampling;
-    use llmp_train::kinds::{Evaluation, Releasing};
+    use llmp_train::kinds::decoder::Decoder;
+    use llmp_train::kinds::{Evaluation, Quantizing, Releasing};
     use llmp_train::release::Card;
     use llmp_train::stage::Stage;
     use llmp_train::training::{self, Inputs};
@@ -26,19 +28,13 @@ mod with_kernels {
 
     /// A training error as a failure.
     pub(crate) fn train_failure(error: TrainError) -> Failure {
-        let words = error.to_string();
         match error {
             TrainError::Stopped => Failure::stopped(),
             TrainError::Data(error) => super::super::data_failure(error),
-            TrainError::Model(_) | TrainError::Tokenizer { .. } => Failure::new("LLMP1101", words),
-            TrainError::Io { .. } => Failure::new("LLMP1303", words),
-            TrainError::Checkpoint { ref path, .. } => {
-                let help = format!("remove {} to train this stage from its beginning", path.display());
-                Failure::new("LLMP1301", words).help(help)
+            error => {
+                let failure = Failure::new(error.code(), error.to_string());
+                error.help().into_iter().fold(failure, |failure, help| failure.help(help))
             }
-            TrainError::NotFinite { .. } => Failure::new("LLMP1201", words)
-                .help("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`"),
-            TrainError::DataEnded { .. } | TrainError::Settings(_) => Failure::new("LLMP1201", words),
         }
     }
 
@@ -50,7 +46,8 @@ mod with_kernels {
         let name = work.name();
         let begin = Instant::now();
         let clock = || begin.elapsed().as_secs_f64();
-        let numerics = serde_json::json!(crate::numerics::class()).to_string();
+        let numerics = serde_json::json!(crate::numerics::class(work.options.device.name())).to_string();
+        let gpu = work.options.device.gpu()?;
         let host = Host {
             step: &name,
             clock: &clock,
@@ -58,6 +55,7 @@ mod with_kernels {
             event: work.emit,
             failpoint: work.options.hook,
             numerics: &numerics,
+            gpu: gpu.as_ref(),
         };
         run(&host).map_err(train_failure)
     }
@@ -76,7 +74,7 @@ mod with_kernels {
 
     /// Trains a stage.
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
-        let mut stage = arguments(work, Stage::from_args(&work.step().args))?;
+        let mut stage = arguments(work, Stage::from_args(&with_sizes(work)?))?;
         for source in &mut stage.sources {
             // `books.tokens` are the tokens of `books`.
             let name = work.step().inputs.get(source.input).map(|port| work.plan.name(&port.step));
@@ -90,7 +88,7 @@ mod with_kernels {
         let tokenizer = work.stored(work.step(), stage.tokenizer)?;
         let from = stage.from.map(|input| work.stored(work.step(), input)).transpose()?;
         let available = stage.sources.first().map_or(0, |s| count(work, s.input, "tokens"));
-        work.started(stage.budget(available).map(|b| b.tokens()), "tokens");
+        work.started(stage.course(available).map(|c| c.drawn()), "tokens");
         let out = work.folder.join("model");
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
         let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref() };
@@ -102,6 +100,71 @@ mod with_kernels {
         );
         made.metrics =
             BTreeMap::from([("loss".to_owned(), summary.loss), ("flops".to_owned(), summary.flops)]);
+        Ok(made)
+    }
+
+    /// The arguments of a stage; where it goes on from a folder whose sizes the plan does not know, those of the folder.
+    fn with_sizes(work: &Work<'_>) -> Result<llmp_stdlib::Record, Failure> {
+        let mut args = work.step().args.clone();
+        if let (Some(Value::None), Some(from @ Value::Input(_))) = (args.get("model"), args.get("from")) {
+            let (spec, _) =
+                llmp_nn::weights::read_config(&work.input(from)?).map_err(|e| train_failure(e.into()))?;
+            args.insert("model".into(), Value::Record(Decoder { spec }.to_record()));
+        }
+        Ok(args)
+    }
+
+    /// Takes a model folder, or a GGUF file, into the store.
+    pub(crate) fn open(work: &Work<'_>) -> Result<Made, Failure> {
+        let Some(Value::Text(written)) = work.step().args.get("folder") else {
+            return Err(Failure::new("LLMP1003", "`open_model`: `folder` is missing"));
+        };
+        let (from, out) = (work.options.roots.path(written), work.folder.join("model"));
+        work.started(None, "files");
+        with_host(work, |_| llmp_train::folder::take(&from, &out))?;
+        let mut made = Made::whole("model", durable::hash_folder(&out)?, &[]);
+        let tokenizer = out.join("tokenizer.json");
+        if tokenizer.is_file() {
+            let hash = durable::hash_file(&tokenizer)?;
+            let path = "model/tokenizer.json".to_owned();
+            let content = crate::store::Content { hash, path, counts: BTreeMap::new() };
+            made.parts.insert("tokenizer".to_owned(), content);
+        }
+        Ok(made)
+    }
+
+    /// Cuts the experts of a model from a dense one.
+    pub(crate) fn upcycle(work: &Work<'_>) -> Result<Made, Failure> {
+        let args = &work.step().args;
+        let none = || Value::None;
+        let read = |name: &str| args.get(name).cloned().unwrap_or_else(none);
+        let experts: Experts = arguments(work, Experts::read(&read("experts")))?;
+        let vocab: Option<usize> = arguments(work, <Option<usize>>::read(&read("vocab")))?;
+        let share: f64 = arguments(work, f64::read(&read("reinit")))?;
+        let std: f64 = arguments(work, f64::read(&read("std")))?;
+        let (from, out) = (work.input(&read("from"))?, work.folder.join("model"));
+        work.started(None, "files");
+        with_host(work, |_| {
+            let (dense, flat) = llmp_nn::weights::load(&from)?;
+            let form = llmp_nn::kinds::expert_form(&experts, dense.ffn.hidden);
+            let redraw = llmp_nn::Redraw { share, std, seed: 0 };
+            let (sizes, values) = llmp_nn::upcycle(&dense, &flat, form, vocab, redraw)?;
+            Ok(llmp_nn::weights::save(&out, &sizes, &values, &llmp_nn::SaveOptions::default())?)
+        })?;
+        Ok(Made::whole("model", weights_hash(&out)?, &[]))
+    }
+
+    /// Rounds the weights of a model.
+    pub(crate) fn quantize(work: &Work<'_>) -> Result<Made, Failure> {
+        let settings = arguments(work, Quantizing::from_args(&work.step().args))?;
+        let (from, out) = (work.stored(work.step(), settings.from)?, work.folder.join("model"));
+        work.started(None, "files");
+        let rounded = with_host(work, |_| llmp_train::quantize::quantize(&from, &settings, &out))?;
+        let mut made = Made::whole("model", weights_hash(&out)?, &[]);
+        made.metrics = BTreeMap::from([
+            ("bits_per_weight".to_owned(), rounded.bits),
+            ("relative_error".to_owned(), rounded.error),
+        ]);
         Ok(made)
     }
 
@@ -188,7 +251,7 @@ mod with_kernels {
             plan: Some(work.plan.hash()),
         };
         let out = work.folder.join("release");
-        with_host(work, |host| releasing::release(&model, &tokenizer, &card, settings.dtype, &out, host))?;
+        with_host(work, |host| releasing::release(&model, &tokenizer, &card, &settings.written, &out, host))?;
         Ok(Made::whole("release", durable::hash_folder(&out)?, &[]))
     }
 
@@ -240,6 +303,18 @@ mod without_kernels {
     }
 
     pub(crate) fn eval(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn open(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn quantize(work: &Work<'_>) -> Result<Made, Failure> {
+        Err(missing(work))
+    }
+
+    pub(crate) fn upcycle(work: &Work<'_>) -> Result<Made, Failure> {
         Err(missing(work))
     }
 

@@ -1,20 +1,27 @@
 //! Tokenizers and token shards.
 
+use std::path::Path;
+
+use llmp_data::templates::Template;
 use llmp_data::tokens::{self, Bpe, TokenizerFile};
 use llmp_data::{Context, Progress};
 use llmp_stdlib::hub::Named;
-use llmp_stdlib::{Event, Settings, Value};
+use llmp_stdlib::{Arg, Event, Settings, Value};
 
 use super::{Made, Work, data_failure};
 use crate::failure::Failure;
 use crate::found;
 use crate::store::durable;
 
+/// The file of a chat template, beside `tokenizer.json`.
+const TEMPLATE: &str = "chat_template.jinja";
+
 /// Trains a tokenizer, or takes one from a file.
 pub(super) fn tokenizer(work: &Work<'_>) -> Result<Made, Failure> {
     let path = work.folder.join("tokenizer.json");
     let step = work.step();
     let published = Named::of(&step.op, &step.args);
+    let mut beside = None;
     if published.is_some() || step.op == TokenizerFile::SIGNATURE.name {
         work.started(None, "file");
         let from = match &published {
@@ -25,6 +32,7 @@ pub(super) fn tokenizer(work: &Work<'_>) -> Result<Made, Failure> {
         tokens::Tokenizer::read(&bytes)
             .map_err(|what| Failure::new("LLMP1101", format!("{}: {what}", from.display())))?;
         durable::write(&path, &bytes, work.options.hook)?;
+        beside = Some(from);
     } else {
         let settings: Bpe = work.settings()?;
         let documents = work.input(work.step().args.get("train_on").unwrap_or(&Value::None))?;
@@ -33,7 +41,30 @@ pub(super) fn tokenizer(work: &Work<'_>) -> Result<Made, Failure> {
     }
     let tokenizer = tokens::Tokenizer::open(&path).map_err(data_failure)?;
     let ids = tokenizer.vocab() as u64;
-    Ok(Made::whole("tokenizer.json", durable::hash_file(&path)?, &[("ids", ids)]))
+    let mut hash = durable::hash_file(&path)?;
+    if let Some(template) = template(work, beside.as_deref())? {
+        durable::write(&work.folder.join(TEMPLATE), template.as_bytes(), work.options.hook)?;
+        hash = blake3::hash(format!("{hash}\n{template}").as_bytes()).to_hex().to_string();
+    }
+    Ok(Made::whole("tokenizer.json", hash, &[("ids", ids)]))
+}
+
+/// The chat template of a tokenizer: the one that is written, else the one beside its file.
+fn template(work: &Work<'_>, beside: Option<&Path>) -> Result<Option<String>, Failure> {
+    match work.step().args.get("template") {
+        None | Some(Value::None) => {}
+        Some(written) => {
+            let read = Template::read(written).map_err(|words| Failure::new("LLMP1003", words))?;
+            return Ok(Some(read.jinja()));
+        }
+    }
+    let Some(folder) = beside.and_then(Path::parent) else { return Ok(None) };
+    if let Ok(text) = std::fs::read_to_string(folder.join(TEMPLATE)) {
+        return Ok(Some(text));
+    }
+    let config = std::fs::read(folder.join("tokenizer_config.json")).ok();
+    let config: Option<serde_json::Value> = config.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(config.and_then(|c| c["chat_template"].as_str().map(str::to_owned)))
 }
 
 /// Encodes documents.

@@ -3,15 +3,19 @@
 //! Every product is a dot over a fixed number of lanes ([`project`]), so the order of its sum depends neither on
 //! the number of rows nor on how a prompt is cut.
 
+mod experts;
 mod project;
 
-use dfdx::prelude::Cpu;
+use dfdx::prelude::{Cpu, HasShape};
 use rayon::prelude::*;
 
 use crate::batch::check_ids;
-use crate::blocks::Block;
-use crate::kernels::rows::{add_scaled, add_to, dot, rms_row, rope_row, softmax_row, swiglu_row};
+use crate::blocks::{Block, FeedForward, Ffn, Linear, Norm};
+use crate::kernels::activation::cpu::activate_row;
+use crate::kernels::norm::cpu::norm_row;
+use crate::kernels::rows::{add_scaled, add_to, cap_row, dot, rope_row, softmax_row};
 use crate::kernels::view;
+use crate::spec::Reach;
 use crate::{Model, NnError};
 use project::project;
 
@@ -137,80 +141,157 @@ impl<'m> Decoder<'m> {
 
     /// Runs all blocks on the tokens, extends the caches, returns the residual stream after the final norm.
     fn advance(&mut self, feeds: &[Feed]) -> Vec<f32> {
-        let spec = &self.model.spec;
-        let (c, eps) = (spec.width, spec.norm.eps as f32);
-        let table = view(&self.model.embedding);
-        let mut x: Vec<f32> = feeds.iter().flat_map(|f| &table[f.id as usize * c..][..c]).copied().collect();
-        for (layer, block) in self.model.blocks.iter().enumerate() {
-            let y = normed(&x, view(&block.attention_norm), eps);
-            let y = self.attend(layer, block, feeds, &y);
-            add_to(&mut x, &project(&y, view(&block.output), spec.query_width()));
-            let y = normed(&x, view(&block.ffn_norm), eps);
-            let both = project(&y, view(&block.gate_up), c);
-            let f = spec.ffn.hidden;
-            let mut y = vec![0.0; feeds.len() * f];
-            for (y, both) in y.chunks_exact_mut(f).zip(both.chunks_exact(2 * f)) {
-                swiglu_row(&both[..f], &both[f..], y);
-            }
-            add_to(&mut x, &project(&y, view(&block.down), f));
+        let model = self.model;
+        let mut x = self.embedded(feeds);
+        for (layer, block) in model.blocks.iter().enumerate() {
+            let y =
+                self.attend(layer, block, feeds, normed(&x, &block.attention_norm).as_deref().unwrap_or(&x));
+            add_to(&mut x, normed(&y, &block.attention_post_norm).as_deref().unwrap_or(&y));
+            let y = behind(&block.ffn, normed(&x, &block.ffn_norm).as_deref().unwrap_or(&x));
+            add_to(&mut x, normed(&y, &block.ffn_post_norm).as_deref().unwrap_or(&y));
         }
         for f in feeds {
             self.caches[f.sequence].length = f.position + 1;
         }
-        normed(&x, view(&self.model.norm), eps)
+        norm_rows(&x, &model.norm)
     }
 
-    /// Queries, keys and values of the tokens; keys and values join the caches; every query attends to all of
-    /// its sequence up to itself.
+    /// Rows of the embedding, scaled, with learned positions added.
+    fn embedded(&self, feeds: &[Feed]) -> Vec<f32> {
+        let c = self.model.spec.width;
+        let table = view(&self.model.embedding);
+        let mut x: Vec<f32> = feeds.iter().flat_map(|f| &table[f.id as usize * c..][..c]).copied().collect();
+        if let Some(scale) = self.model.spec.embedding_scale {
+            x.iter_mut().for_each(|x| *x *= scale as f32);
+        }
+        if let Some(table) = &self.model.positions {
+            for (x, f) in x.chunks_exact_mut(c).zip(feeds) {
+                add_to(x, &view(table)[f.position * c..][..c]);
+            }
+        }
+        x
+    }
+
+    /// Queries, keys and values of the tokens; keys and values join the caches; every query attends to its
+    /// sequence up to itself, as far as its block reaches.
     fn attend(&mut self, layer: usize, block: &Block<Cpu>, feeds: &[Feed], y: &[f32]) -> Vec<f32> {
         let spec = &self.model.spec;
         let (d, w) = (spec.head_dim, spec.qkv_width());
         let (hd, kd) = (spec.query_width(), spec.kv_width());
-        let mut qkv = project(y, view(&block.qkv), spec.width);
+        let mut qkv = linear(&block.attention.qkv, y);
         for (x, feed) in qkv.chunks_exact_mut(w).zip(feeds) {
-            let (cos, sin) = self.model.rope.at(feed.position);
-            for head in x[..hd + kd].chunks_exact_mut(d) {
-                rope_row(head, cos, sin, 1.0);
-            }
+            self.place(block, feed, &mut x[..hd + kd]);
             let (keys, values) = &mut self.caches[feed.sequence].layers[layer];
             keys.extend_from_slice(&x[hd..hd + kd]);
             values.extend_from_slice(&x[hd + kd..]);
         }
         let mut out = vec![0.0; feeds.len() * hd];
         let group = spec.heads / spec.kv_heads;
-        let scale = 1.0 / (d as f32).sqrt();
+        let window = if let Reach::Window(window) = spec.reach(layer) { window } else { usize::MAX };
         let caches = &self.caches;
         out.par_chunks_mut(hd).zip(qkv.par_chunks(w)).zip(feeds).for_each(|((out, x), feed)| {
             let (keys, values) = &caches[feed.sequence].layers[layer];
-            let mut weights = vec![0.0; feed.position + 1];
+            let from = (feed.position + 1).saturating_sub(window);
+            let (keys, values) = (&keys[from * kd..], &values[from * kd..]);
+            let mut weights = vec![0.0; feed.position + 1 - from];
             for (head, (out, q)) in out.chunks_exact_mut(d).zip(x.chunks_exact(d)).enumerate() {
                 let at = head / group * d;
                 for (weight, k) in weights.iter_mut().zip(keys.chunks_exact(kd)) {
                     *weight = dot(q, &k[at..at + d]);
                 }
-                softmax_row(&mut weights, 0, feed.position + 1, scale);
+                let mut scale = spec.scale();
+                if let Some(cap) = spec.attention_cap {
+                    cap_row(&mut weights, scale, cap as f32);
+                    scale = 1.0;
+                }
+                let all = weights.len();
+                softmax_row(&mut weights, 0, all, scale);
                 for (&weight, v) in weights.iter().zip(values.chunks_exact(kd)) {
                     add_scaled(out, &v[at..at + d], weight);
                 }
             }
         });
-        out
+        linear(&block.attention.output, &out)
+    }
+
+    /// Norms and turn of the queries and keys of one token.
+    fn place(&self, block: &Block<Cpu>, feed: &Feed, x: &mut [f32]) {
+        let (d, attention) = (self.model.spec.head_dim, &block.attention);
+        let (cos, sin) = self.model.rope.at(feed.position);
+        let heads = self.model.spec.heads;
+        for (head, x) in x.chunks_exact_mut(d).enumerate() {
+            let norm = if head < heads { &attention.q_norm } else { &attention.k_norm };
+            for after in [false, true] {
+                if after && attention.turns {
+                    rope_row(x, cos, sin, 1.0);
+                }
+                if let Some(norm) = norm.as_ref().filter(|_| attention.norm_after == after) {
+                    x.copy_from_slice(&norm_rows(x, norm));
+                }
+            }
+        }
     }
 
     /// Logits of rows of the final residual stream.
     fn head(&self, x: &[f32]) -> Vec<f32> {
-        project(x, view(self.model.head_weight()), self.model.spec.width)
+        let mut logits = project(x, view(self.model.head_weight()), self.model.spec.width);
+        if let Some(cap) = self.model.spec.logit_cap {
+            cap_row(&mut logits, 1.0, cap as f32);
+        }
+        logits
     }
 }
 
 /// Tokens of a prompt that run together.
 const BLOCK: usize = 64;
 
-fn normed(x: &[f32], gain: &[f32], eps: f32) -> Vec<f32> {
+/// The rows after a norm; nothing where there is none.
+fn normed(x: &[f32], norm: &Option<Norm<Cpu>>) -> Option<Vec<f32>> {
+    norm.as_ref().map(|norm| norm_rows(x, norm))
+}
+
+fn norm_rows(x: &[f32], norm: &Norm<Cpu>) -> Vec<f32> {
+    let (gain, bias) = (view(&norm.gain), norm.bias.as_ref().map_or(&[][..], view));
     let c = gain.len();
     let mut y = vec![0.0; x.len()];
     for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-        rms_row(x, gain, y, eps);
+        norm_row(x, gain, bias, y, &norm.form);
     }
     y
+}
+
+fn linear(linear: &Linear<Cpu>, x: &[f32]) -> Vec<f32> {
+    let (outputs, inputs) = *linear.matrix.shape();
+    let mut y = project(x, view(&linear.matrix), inputs);
+    if let Some(bias) = &linear.bias {
+        y.chunks_exact_mut(outputs).for_each(|y| add_to(y, view(bias)));
+    }
+    y
+}
+
+/// The feed-forward of a block, or its experts with what every token uses besides.
+fn behind(ffn: &Ffn<Cpu>, x: &[f32]) -> Vec<f32> {
+    let moe = match ffn {
+        Ffn::Dense(dense) => return feed_forward(dense, x),
+        Ffn::Experts(moe) => moe,
+    };
+    let c = moe.router.shape().1;
+    let mut y = experts::routed(moe, x, c);
+    if let Some(shared) = &moe.shared {
+        let gates = moe.shared_gate.as_ref().map(|gate| project(x, view(gate), c));
+        for (at, (y, s)) in y.chunks_exact_mut(c).zip(feed_forward(shared, x).chunks_exact(c)).enumerate() {
+            add_scaled(y, s, gates.as_ref().map_or(1.0, |g| 1.0 / (1.0 + (-g[at]).exp())));
+        }
+    }
+    y
+}
+
+fn feed_forward(ffn: &FeedForward<Cpu>, x: &[f32]) -> Vec<f32> {
+    let up = linear(&ffn.up, x);
+    let (f, rows) = (ffn.form.hidden, ffn.up.matrix.shape().0);
+    let mut y = vec![0.0; up.len() / rows * f];
+    for (y, up) in y.chunks_exact_mut(f).zip(up.chunks_exact(rows)) {
+        activate_row(ffn.form.activation, &up[..f], &up[f..], y);
+    }
+    linear(&ffn.down, &y)
 }

@@ -3,7 +3,11 @@
 
 use dfdx::prelude::*;
 
-use super::{Kernels, Positions, Res, T0, T1, T2, add, attention, embed, head, linear, rms_norm, swiglu};
+use super::{
+    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
+    head_norm, linear, moe, norm, rope,
+};
+use crate::spec::{Activation, NormForm};
 use crate::{LossSums, Precision};
 
 impl Kernels for Cpu {
@@ -11,12 +15,33 @@ impl Kernels for Cpu {
         embed::cpu::embed(table_vc, ids)
     }
 
-    fn rms_norm<T: Tape<f32, Self> + Merge<T>>(
+    fn norm<T: Tape<f32, Self> + Merge<T>>(
         x_nc: T2<Self, T>,
         gain_c: &T1<Self>,
-        eps: f32,
+        bias_c: Option<&T1<Self>>,
+        form: &NormForm,
     ) -> Res<T2<Self, T>, Self> {
-        rms_norm::cpu::rms_norm(x_nc, gain_c, eps)
+        norm::cpu::norm(x_nc, gain_c, bias_c, form)
+    }
+
+    fn head_norm<T: Tape<f32, Self> + Merge<T>>(
+        qkv: T2<Self, T>,
+        gains: Gains<'_, Self>,
+        heads: (usize, usize),
+        form: &NormForm,
+    ) -> Res<T2<Self, T>, Self> {
+        head_norm::cpu::head_norm(qkv, gains, heads, form)
+    }
+
+    fn bias<T: Tape<f32, Self> + Merge<T>>(x_no: T2<Self, T>, b_o: &T1<Self>) -> Res<T2<Self, T>, Self> {
+        bias::cpu::bias(x_no, b_o)
+    }
+
+    fn rope<T: Tape<f32, Self> + Merge<T>>(
+        qkv: T2<Self, T>,
+        positions: &Positions<Self>,
+    ) -> Res<T2<Self, T>, Self> {
+        rope::cpu::rope(qkv, positions)
     }
 
     fn linear<T: Tape<f32, Self> + Merge<T>>(
@@ -34,8 +59,26 @@ impl Kernels for Cpu {
         attention::cpu::attention(qkv, positions)
     }
 
-    fn swiglu<T: Tape<f32, Self> + Merge<T>>(gate_up: T2<Self, T>) -> Res<T2<Self, T>, Self> {
-        swiglu::cpu::swiglu(gate_up)
+    fn activate<T: Tape<f32, Self> + Merge<T>>(
+        x: T2<Self, T>,
+        activation: Activation,
+        gated: bool,
+    ) -> Res<T2<Self, T>, Self> {
+        activation::cpu::activate(x, activation, gated)
+    }
+
+    fn dropout<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, drop: Drop) -> Res<T2<Self, T>, Self> {
+        dropout::cpu::dropout(x_nc, drop)
+    }
+
+    fn moe<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        router_ec: &T2<Self>,
+        experts: &T1<Self>,
+        routing: &moe::Routing,
+        precision: Precision,
+    ) -> Res<moe::Routed<Self, T>, Self> {
+        moe::cpu::moe(x_nc, router_ec, experts, routing, precision)
     }
 
     fn add<T: Tape<f32, Self> + Merge<T>>(a_nc: T2<Self, T>, b_nc: T2<Self, T>) -> Res<T2<Self, T>, Self> {
@@ -47,9 +90,10 @@ impl Kernels for Cpu {
         w_vc: &T2<Self>,
         targets: &[u32],
         normaliser: f64,
+        cap: Option<f32>,
         precision: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
-        head::cpu::head_loss(x_nc, w_vc, targets, normaliser, precision)
+        head::cpu::head_loss(x_nc, w_vc, targets, normaliser, cap, precision)
     }
 
     fn drain<S: Shape>(

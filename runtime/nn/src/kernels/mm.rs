@@ -88,6 +88,11 @@ pub enum Precision {
     Bf16,
 }
 
+/// A B in 32 bits, as a new matrix.
+pub(crate) fn product((m, n, k): (usize, usize, usize), a: View<'_>, b: View<'_>) -> Vec<f32> {
+    Precision::F32.right(b, (k, n)).product((m, n, k), a)
+}
+
 impl Precision {
     /// B (k x n) as the right operand of one or more products.
     pub(crate) fn right(self, b: View<'_>, (k, n): (usize, usize)) -> Right<'_> {

@@ -4,31 +4,40 @@
 //! Shapes: n = rows * length positions, c = width, o = outputs, v = vocabulary, h = heads, k = key heads,
 //! d = head width, f = hidden units.
 
+pub mod activation;
 pub mod add;
 pub mod attention;
 #[cfg(target_arch = "x86_64")]
 mod bf16;
+pub mod bias;
 mod cpu;
 mod dispatch;
+pub mod dropout;
 pub mod embed;
 pub mod head;
+pub mod head_norm;
 pub mod linear;
 pub(crate) mod mm;
+pub mod moe;
+pub mod norm;
 pub mod optim;
 mod path;
-pub mod rms_norm;
+pub mod rope;
 pub(crate) mod rows;
-pub mod swiglu;
 #[cfg(test)]
 mod tests;
 
 use dfdx::prelude::*;
 
 use crate::LossSums;
-pub use attention::{Positions, RopeTables};
+use crate::spec::{Activation, NormForm};
+pub use attention::Positions;
 pub(crate) use cpu::{view, view_mut};
+pub use dropout::{Drop, Noise};
+pub use head_norm::Gains;
 pub use mm::Precision;
 pub use path::Path;
+pub use rope::RopeTables;
 
 /// A vector on device `D`.
 pub type T1<D, T = NoneTape> = Tensor<(usize,), f32, D, T>;
@@ -47,13 +56,24 @@ pub trait Kernels: Device<f32> {
         embed::composed(table_vc, ids)
     }
 
-    /// `x / sqrt(mean(x^2) + eps) * gain`, row by row.
-    fn rms_norm<T: Tape<f32, Self> + Merge<T>>(
+    /// Normalises row by row: [`norm::composed`].
+    fn norm<T: Tape<f32, Self> + Merge<T>>(
         x_nc: T2<Self, T>,
         gain_c: &T1<Self>,
-        eps: f32,
+        bias_c: Option<&T1<Self>>,
+        form: &NormForm,
     ) -> Res<T2<Self, T>, Self> {
-        rms_norm::composed(x_nc, gain_c, eps)
+        norm::composed(x_nc, gain_c, bias_c, form)
+    }
+
+    /// Normalises every query and key head of the merged (n, (h + 2k) d).
+    fn head_norm<T: Tape<f32, Self> + Merge<T>>(
+        qkv: T2<Self, T>,
+        gains: Gains<'_, Self>,
+        heads: (usize, usize),
+        form: &NormForm,
+    ) -> Res<T2<Self, T>, Self> {
+        head_norm::composed(qkv, gains, heads, form)
     }
 
     /// `x W^T`. The composed definition knows 32 bits only.
@@ -65,8 +85,20 @@ pub trait Kernels: Device<f32> {
         linear::composed(x_nc, w_oc)
     }
 
-    /// Rotary positions on queries and keys, then causal attention inside each document: the merged
-    /// (n, (h + 2k) d) to (n, h d).
+    /// `x + b`, row by row.
+    fn bias<T: Tape<f32, Self> + Merge<T>>(x_no: T2<Self, T>, b_o: &T1<Self>) -> Res<T2<Self, T>, Self> {
+        bias::composed(x_no, b_o)
+    }
+
+    /// Rotary positions on the queries and keys of the merged (n, (h + 2k) d).
+    fn rope<T: Tape<f32, Self> + Merge<T>>(
+        qkv: T2<Self, T>,
+        positions: &Positions<Self>,
+    ) -> Res<T2<Self, T>, Self> {
+        rope::composed(qkv, positions)
+    }
+
+    /// Causal attention inside each document and window: the merged (n, (h + 2k) d) to (n, h d).
     fn attention<T: Tape<f32, Self> + Merge<T>>(
         qkv: T2<Self, T>,
         positions: &Positions<Self>,
@@ -74,9 +106,29 @@ pub trait Kernels: Device<f32> {
         attention::composed(qkv, positions)
     }
 
-    /// `silu(gate) * up` of the merged (n, 2f): (n, f).
-    fn swiglu<T: Tape<f32, Self> + Merge<T>>(gate_up: T2<Self, T>) -> Res<T2<Self, T>, Self> {
-        swiglu::composed(gate_up)
+    /// The bend of hidden units: (n, f) to (n, f), or gate and up side by side in (n, 2f) to (n, f).
+    fn activate<T: Tape<f32, Self> + Merge<T>>(
+        x: T2<Self, T>,
+        activation: Activation,
+        gated: bool,
+    ) -> Res<T2<Self, T>, Self> {
+        activation::composed(x, activation, gated)
+    }
+
+    /// A share of the numbers becomes 0.
+    fn dropout<T: Tape<f32, Self> + Merge<T>>(x_nc: T2<Self, T>, drop: Drop) -> Res<T2<Self, T>, Self> {
+        dropout::composed(x_nc, drop)
+    }
+
+    /// A mixture of experts: [`moe::composed`], which knows 32 bits only.
+    fn moe<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        router_ec: &T2<Self>,
+        experts: &T1<Self>,
+        routing: &moe::Routing,
+        _: Precision,
+    ) -> Res<moe::Routed<Self, T>, Self> {
+        moe::composed(x_nc, router_ec, experts, routing)
     }
 
     /// The residual sum.
@@ -85,15 +137,16 @@ pub trait Kernels: Device<f32> {
     }
 
     /// Output head and cross-entropy: the sum of negative log-likelihoods over `normaliser` (its gradient is
-    /// what trains), and the sums themselves. Positions whose target is [`crate::IGNORE`] do not count.
+    /// what trains), and the sums themselves; logits are bent to stay within `cap`. Positions whose target is [`crate::IGNORE`] do not count.
     fn head_loss<T: Tape<f32, Self> + Merge<T>>(
         x_nc: T2<Self, T>,
         w_vc: &T2<Self>,
         targets: &[u32],
         normaliser: f64,
+        cap: Option<f32>,
         _: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
-        head::composed(x_nc, w_vc, targets, normaliser)
+        head::composed(x_nc, w_vc, targets, normaliser, cap)
     }
 
     /// Adds the gradient of `parameter` to `into` and frees it.

@@ -2,7 +2,11 @@
 
 use dfdx::prelude::*;
 
-use super::{Kernels, Positions, Res, T0, T1, T2, add, attention, embed, head, linear, rms_norm, swiglu};
+use super::{
+    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, dropout, embed, head,
+    head_norm, linear, moe, norm, rope,
+};
+use crate::spec::{Activation, NormForm};
 use crate::{LossSums, Precision};
 
 /// The version of every operation of a model.
@@ -38,15 +42,51 @@ impl Path {
         }
     }
 
-    pub(crate) fn rms_norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+    pub(crate) fn norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
         self,
         x: T2<D, T>,
         gain: &T1<D>,
-        eps: f32,
+        bias: Option<&T1<D>>,
+        form: &NormForm,
     ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused | Self::Bf16 => D::rms_norm(x, gain, eps),
-            Self::Composed => rms_norm::composed(x, gain, eps),
+            Self::Fused | Self::Bf16 => D::norm(x, gain, bias, form),
+            Self::Composed => norm::composed(x, gain, bias, form),
+        }
+    }
+
+    pub(crate) fn head_norm<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        qkv: T2<D, T>,
+        gains: Gains<'_, D>,
+        heads: (usize, usize),
+        form: &NormForm,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused | Self::Bf16 => D::head_norm(qkv, gains, heads, form),
+            Self::Composed => head_norm::composed(qkv, gains, heads, form),
+        }
+    }
+
+    pub(crate) fn bias<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        b: &T1<D>,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused | Self::Bf16 => D::bias(x, b),
+            Self::Composed => bias::composed(x, b),
+        }
+    }
+
+    pub(crate) fn rope<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        qkv: T2<D, T>,
+        positions: &Positions<D>,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused | Self::Bf16 => D::rope(qkv, positions),
+            Self::Composed => rope::composed(qkv, positions),
         }
     }
 
@@ -73,10 +113,40 @@ impl Path {
         }
     }
 
-    pub(crate) fn swiglu<D: Kernels, T: Tape<f32, D> + Merge<T>>(self, x: T2<D, T>) -> Res<T2<D, T>, D> {
+    pub(crate) fn activate<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        activation: Activation,
+        gated: bool,
+    ) -> Res<T2<D, T>, D> {
         match self {
-            Self::Fused | Self::Bf16 => D::swiglu(x),
-            Self::Composed => swiglu::composed(x),
+            Self::Fused | Self::Bf16 => D::activate(x, activation, gated),
+            Self::Composed => activation::composed(x, activation, gated),
+        }
+    }
+
+    pub(crate) fn dropout<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        drop: Drop,
+    ) -> Res<T2<D, T>, D> {
+        match self {
+            Self::Fused | Self::Bf16 => D::dropout(x, drop),
+            Self::Composed => dropout::composed(x, drop),
+        }
+    }
+
+    pub(crate) fn moe<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        router: &T2<D>,
+        experts: &T1<D>,
+        routing: &moe::Routing,
+    ) -> Res<moe::Routed<D, T>, D> {
+        match self {
+            Self::Fused => D::moe(x, router, experts, routing, Precision::F32),
+            Self::Bf16 => D::moe(x, router, experts, routing, Precision::Bf16),
+            Self::Composed => moe::composed(x, router, experts, routing),
         }
     }
 
@@ -97,11 +167,12 @@ impl Path {
         w: &T2<D>,
         targets: &[u32],
         normaliser: f64,
+        cap: Option<f32>,
     ) -> Res<(T0<D, T>, LossSums), D> {
         match self {
-            Self::Fused => D::head_loss(x, w, targets, normaliser, Precision::F32),
-            Self::Bf16 => D::head_loss(x, w, targets, normaliser, Precision::Bf16),
-            Self::Composed => head::composed(x, w, targets, normaliser),
+            Self::Fused => D::head_loss(x, w, targets, normaliser, cap, Precision::F32),
+            Self::Bf16 => D::head_loss(x, w, targets, normaliser, cap, Precision::Bf16),
+            Self::Composed => head::composed(x, w, targets, normaliser, cap),
         }
     }
 }

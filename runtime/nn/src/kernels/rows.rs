@@ -37,9 +37,21 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
+/// tanh(x) to a few ulp: by the exponential, and by its series near 0, where that would cancel.
+#[inline(always)]
+pub(crate) fn tanh<const FMA: bool>(x: f32) -> f32 {
+    let far = 1.0 - 2.0 / (exp::<FMA>(2.0 * x) + 1.0);
+    let square = x * x;
+    let mut p = 62.0 / 2835.0;
+    for c in [-17.0 / 315.0, 2.0 / 15.0, -1.0 / 3.0, 1.0] {
+        p = fma::<FMA>(p, square, c);
+    }
+    if square < 0.0625 { x * p } else { far }
+}
+
 /// Sum of `term(0..n)` over the lanes.
 #[inline(always)]
-fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
+pub(crate) fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let whole = n / LANES * LANES;
     for start in (0..whole).step_by(LANES) {
@@ -52,7 +64,7 @@ fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
 
 /// Dot product over the lanes.
 #[inline(always)]
-fn inner<const FMA: bool>(x: &[f32], y: &[f32]) -> f32 {
+pub(crate) fn inner<const FMA: bool>(x: &[f32], y: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     let tail = xs.remainder().iter().zip(ys.remainder());
@@ -144,49 +156,6 @@ row_kernel! {
 }
 
 row_kernel! {
-    /// Normalises a row; returns the inverse root of its mean square.
-    fn rms_row(x: &[f32], gain: &[f32], out: &mut [f32], eps: f32) -> f32 {
-        let inverse = 1.0 / (inner::<FMA>(x, x) / x.len() as f32 + eps).sqrt();
-        for ((o, x), g) in out.iter_mut().zip(x).zip(gain) { *o = x * inverse * g }
-        inverse
-    }
-}
-
-row_kernel! {
-    /// Adds the gradients of a normalised row to `gx` and `gg`.
-    fn rms_grad_row(x: &[f32], gain: &[f32], inverse: f32, go: &[f32], gx: &mut [f32], gg: &mut [f32]) {
-        let n = x.len();
-        let (gain, go, gx, gg) = (&gain[..n], &go[..n], &mut gx[..n], &mut gg[..n]);
-        let along = sum(n, |i| go[i] * gain[i] * x[i]) * inverse * inverse * inverse / n as f32;
-        for i in 0..n {
-            gg[i] += go[i] * x[i] * inverse;
-            gx[i] += go[i] * gain[i] * inverse - x[i] * along;
-        }
-    }
-}
-
-row_kernel! {
-    /// `out = gate * sigmoid(gate) * up`
-    fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [f32]) {
-        for ((o, g), u) in out.iter_mut().zip(gate).zip(up) { *o = g / (1.0 + exp::<FMA>(-g)) * u }
-    }
-}
-
-row_kernel! {
-    /// Adds the gradients of a gated row to `dg` and `du`.
-    fn swiglu_grad_row(gate: &[f32], up: &[f32], go: &[f32], dg: &mut [f32], du: &mut [f32]) {
-        let n = gate.len();
-        let (up, go, dg, du) = (&up[..n], &go[..n], &mut dg[..n], &mut du[..n]);
-        for i in 0..n {
-            let s = 1.0 / (1.0 + exp::<FMA>(-gate[i]));
-            let silu = gate[i] * s;
-            du[i] += go[i] * silu;
-            dg[i] += go[i] * up[i] * (s + silu * (1.0 - s));
-        }
-    }
-}
-
-row_kernel! {
     /// `x = softmax(scale * x)` inside `from..to`, zero outside; returns the logsumexp.
     fn softmax_row(x: &mut [f32], from: usize, to: usize, scale: f32) -> f32 {
         x[..from].fill(0.0);
@@ -214,6 +183,49 @@ row_kernel! {
     /// Gradient of scores from the gradient of weights: `d = p * (d - delta) * scale`.
     fn score_grad_row(d: &mut [f32], p: &[f32], delta: f32, scale: f32) {
         for (d, p) in d.iter_mut().zip(p) { *d = p * (*d - delta) * scale }
+    }
+}
+
+row_kernel! {
+    /// `x = cap tanh(scale * x / cap)`
+    fn cap_row(x: &mut [f32], scale: f32, cap: f32) {
+        let inward = scale / cap;
+        for v in x.iter_mut() { *v = cap * tanh::<FMA>(*v * inward) }
+    }
+}
+
+row_kernel! {
+    /// Gradient of scores under a cap, from raw scores `x` and the gradient `d` of weights: both inside a span, where `x`
+    /// becomes the weights again, and zero outside. `bend` is scale and cap, `saved` logsumexp and delta.
+    fn capped_grad_row(
+        x: &mut [f32],
+        d: &mut [f32],
+        span: (usize, usize),
+        bend: (f32, f32),
+        saved: (f32, f32),
+    ) {
+        let ((from, to), (scale, cap), (logsumexp, delta)) = (span, bend, saved);
+        for out in [&mut *x, &mut *d] {
+            out[..from].fill(0.0);
+            out[to..].fill(0.0);
+        }
+        let inward = scale / cap;
+        for (v, d) in x[from..to].iter_mut().zip(&mut d[from..to]) {
+            let t = tanh::<FMA>(*v * inward);
+            *v = exp::<FMA>(fma::<FMA>(t, cap, -logsumexp));
+            *d = *v * (*d - delta) * fma::<FMA>(-t, t, 1.0) * scale;
+        }
+    }
+}
+
+row_kernel! {
+    /// Turns the gradient of capped values into that of the values: `d = d (1 - (y / cap)^2)`.
+    fn uncap_grad_row(d: &mut [f32], y: &[f32], cap: f32) {
+        let inward = 1.0 / cap;
+        for (d, y) in d.iter_mut().zip(y) {
+            let t = y * inward;
+            *d *= fma::<FMA>(-t, t, 1.0);
+        }
     }
 }
 
@@ -278,6 +290,15 @@ mod tests {
         }
         assert!(exp::<true>(f32::NAN).is_nan());
         assert!(exp::<true>(-1000.0) < 2e-38);
+    }
+
+    #[test]
+    fn tanh_is_right_near_zero_and_far_from_it() {
+        for i in -4000..4000 {
+            let x = i as f32 / 400.0 + 0.000_37;
+            let want = f64::from(x).tanh();
+            assert!((f64::from(tanh::<true>(x)) / want - 1.0).abs() < 6e-7, "tanh({x})");
+        }
     }
 
     #[test]

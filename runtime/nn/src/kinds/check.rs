@@ -2,9 +2,7 @@
 
 use llmp_stdlib::{Arg, Problem, Rational, Value, View, number};
 
-use super::families::{
-    AttentionReach, Experts, Ffn, Init, LayerNorm, Norm, NormPlace, Position, Rms, Scaling,
-};
+use super::families::{AttentionReach, Experts, Ffn, Init, LayerNorm, Norm, Position, Rms};
 use super::sizes::{feed_forward, padded, tokenizer_size};
 
 /// Sizes that are multiples of this keep matrix products on their fast paths.
@@ -237,63 +235,16 @@ fn multiples(view: &View<'_>) -> Vec<Problem> {
 /// Members that the language has and this runtime does not: said before a run starts, never ignored.
 pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
     if view.value.is_some() {
-        return vec![unavailable("", "a model read from a folder")];
+        return Vec::new();
     }
-    let is = |name: &str, default: Value| view.members.get(name).is_none_or(|v| *v == default);
     let mut problems = Vec::new();
-    if view.read::<NormPlace>("norm_place").is_some_and(|place| place != NormPlace::Pre) {
-        problems.push(unavailable("norm_place", "a norm anywhere but before attention and feed-forward"));
-    }
-    match view.members.get("position").map(<Option<Position>>::read) {
-        Some(Ok(None)) => problems.push(unavailable("position", "a model without positions")),
-        Some(Ok(Some(Position::Learned(_)))) => problems.push(unavailable("position", "learned positions")),
-        Some(Ok(Some(Position::Rope(rope)))) => {
-            if !matches!(rope.scaling, None | Some(Scaling::BaseLaw(_))) {
-                problems.push(unavailable("position.scaling", "a scaling of rotary frequencies"));
-            }
-            if rope.chunks.is_some() {
-                problems.push(unavailable("position.chunks", "attention in chunks"));
-            }
-        }
-        Some(Err(_)) | None => {}
-    }
-    if view.read::<Ffn>("ffn").is_some_and(|ffn| !matches!(ffn, Ffn::Swiglu(_))) {
-        problems.push(unavailable("ffn", "another feed-forward than `swiglu`"));
-    }
-    if view.read::<Norm>("norm").is_some_and(|n| !matches!(n, Norm::Rms(Rms { offset: false, .. }))) {
-        problems.push(unavailable("norm", "another norm than `rms` without an offset"));
-    }
-    for (name, words) in
-        [("qkv_bias", "a bias on queries, keys and values"), ("bias", "biases on the matrices of the blocks")]
+    if let Some(Position::Rope(rope)) = view.read("position")
+        && rope.chunks.is_some()
     {
-        if !is(name, Value::Bool(false)) {
-            problems.push(unavailable(name, words));
-        }
+        problems.push(unavailable("position.chunks", "attention in chunks"));
     }
-    let absent = [
-        ("qk_norm", "a norm on queries and keys"),
-        ("attention_cap", "a cap on attention scores"),
-        ("logit_cap", "a cap on logits"),
-        ("score_scale", "another scale of attention scores"),
-        ("embedding_scale", "a scale of the embedding"),
-    ];
-    for (name, words) in absent {
-        if !is(name, Value::None) {
-            problems.push(unavailable(name, words));
-        }
-    }
-    if view.read::<Experts>("experts").is_some() {
-        problems.push(unavailable("experts", "a mixture of experts"));
-    }
-    if matches!(view.read("init"), Some(Init::Upcycle(_))) {
-        problems.push(unavailable("init", "upcycling"));
-    }
-    if view.read::<Rational>("dropout").is_some_and(|share| share != Rational::from(0)) {
-        problems.push(unavailable("dropout", "dropout"));
-    }
-    let pattern: Option<Vec<AttentionReach>> = view.read("pattern");
-    if pattern.is_some_and(|p| p.iter().any(|reach| *reach != AttentionReach::Global)) {
-        problems.push(unavailable("pattern", "attention that is not global"));
+    if view.read::<Experts>("experts").is_some() && view.read::<bool>("bias") == Some(true) {
+        problems.push(unavailable("bias", "a mixture of experts with biases"));
     }
     problems
 }

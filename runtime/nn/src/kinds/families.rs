@@ -97,7 +97,7 @@ llmp_stdlib::choices! {
     NormPlace = "norm place" {
         /// Before attention and feed-forward.
         Pre = "pre",
-        /// After them.
+        /// After them, on what they add to the residual stream (OLMo 2).
         Post = "post",
         /// Before and after.
         Sandwich = "sandwich",
@@ -198,7 +198,7 @@ llmp_stdlib::choices! {
     QkPlace = "place of the norm" {
         /// Before (Qwen3, Gemma 3).
         Before = "before_rope",
-        /// After (Apple's public code, nanochat).
+        /// After (Apple's public code, nanochat). Scores then depend on positions, not on their differences only.
         After = "after_rope",
     }
 }
@@ -253,7 +253,8 @@ llmp_stdlib::def! {
 llmp_stdlib::def! {
     /// Experts cut from the feed-forwards of a trained dense model of the same sizes ("diversified upcycling", Qwen 2): its
     /// hidden units are repeated until they fill the experts, shuffled within each copy, and a part of every expert is
-    /// drawn anew. Everything else is copied.
+    /// drawn anew. The shared experts take the units in their order and keep them. Everything else is copied; the router is
+    /// drawn.
     Upcycle = "upcycle", rev 1 {
         /// The trained dense model.
         from: ModelRef,
@@ -329,7 +330,8 @@ llmp_stdlib::choices! {
 }
 
 llmp_stdlib::def! {
-    /// A folder in Hugging Face form: `config.json`, `model.safetensors`, `tokenizer.json`.
+    /// A folder in Hugging Face form (`config.json`, `model.safetensors` or its shards, `tokenizer.json`) of a llama,
+    /// mistral, qwen2, qwen2_moe, gemma2 or gpt2; or one GGUF file of a llama, qwen2 or gemma2.
     ///
     /// ```llmp
     /// model base = hf("models/SmolLM2-135M", stage = base)

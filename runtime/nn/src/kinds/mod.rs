@@ -15,7 +15,7 @@ pub use families::{
     Rms, Rope, Scaling, Stage, Swiglu, Upcycle, Window, Yarn,
 };
 pub use model::ModelKind;
-pub use sizes::{architecture, of_model, tokenizer_size};
+pub use sizes::{architecture, expert_form, of_model, tokenizer_size};
 
 /// All kinds of this crate, sorted by name.
 pub static ALL: &[&Kind] = &[&model::KIND];

@@ -70,7 +70,8 @@ llmp_stdlib::def! {
         embedding_scale: Option<Rational> = "none",
         /// Experts in place of the feed-forward of every block.
         experts: Option<Experts> = "none",
-        /// Share of activations dropped in training.
+        /// Share of activations dropped in training: of the embedding, and of what attention and feed-forward add to the
+        /// residual stream.
         dropout: Rational = "0",
         /// Positions.
         @binary context: usize,
@@ -124,10 +125,10 @@ fn count(view: &View<'_>, pick: fn(&ModelCost) -> u64) -> Option<Value> {
 }
 
 /// The operation that opens a model folder: weights, tokenizer, sizes.
-pub(super) const OPEN: (&str, u32) = ("open_model", 1);
+pub(super) const OPEN: (&str, u32) = (llmp_stdlib::registry::OPEN_MODEL, 1);
 
 /// The operation that makes experts from a dense model.
-pub(super) const UPCYCLE: (&str, u32) = ("upcycle", 1);
+pub(super) const UPCYCLE: (&str, u32) = ("upcycle", 2);
 
 /// A description has no step of its own, unless its weights are made from another model's. Its vocabulary is filled
 /// in when the tokenizer's size is known; otherwise the stage does it once the tokenizer is there.
@@ -182,6 +183,7 @@ fn upcycled(upcycle: &Upcycle, spec: &Record, planner: &mut dyn Planner) -> Resu
     let args = [
         ("from", Value::Port(dense)),
         ("experts", experts),
+        ("vocab", spec.get("vocab").cloned().unwrap_or(Value::None)),
         ("reinit", Value::number(upcycle.reinit)),
         ("std", Value::number(upcycle.std)),
     ];

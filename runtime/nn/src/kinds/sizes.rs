@@ -43,15 +43,7 @@ pub fn architecture(members: &Record, tokenizer_size: Option<usize>) -> Result<A
         kv_heads: optional(members, "kv_heads")?.unwrap_or(heads),
         head_dim,
         ffn: FeedForward { activation, gated, hidden },
-        experts: optional(members, "experts")?.map(|Experts::Moe(moe)| ExpertForm {
-            routed: moe.experts,
-            active: moe.active,
-            hidden: moe.hidden.unwrap_or(hidden),
-            shared: moe.shared.saturating_mul(moe.hidden.unwrap_or(hidden)),
-            shared_gate: moe.shared_gate,
-            renormalise: moe.renormalise,
-            balance: number::to_f64(moe.balance),
-        }),
+        experts: optional(members, "experts")?.map(|experts| expert_form(&experts, hidden)),
         norm: norm_form(&required(members, "norm")?),
         norm_place: optional(members, "norm_place")?.unwrap_or(NormPlace::Pre),
         qk_norm: optional(members, "qk_norm")?.as_ref().map(norm_form),
@@ -71,6 +63,21 @@ pub fn architecture(members: &Record, tokenizer_size: Option<usize>) -> Result<A
     };
     let problems = sizes.validate();
     if problems.is_empty() { Ok(sizes) } else { Err(NnError::Spec(problems.join("; "))) }
+}
+
+/// Experts with the hidden units of the feed-forward where they state none.
+pub fn expert_form(experts: &Experts, hidden: usize) -> ExpertForm {
+    let Experts::Moe(moe) = experts;
+    let hidden = moe.hidden.unwrap_or(hidden);
+    ExpertForm {
+        routed: moe.experts,
+        active: moe.active,
+        hidden,
+        shared: moe.shared.saturating_mul(hidden),
+        shared_gate: moe.shared_gate,
+        renormalise: moe.renormalise,
+        balance: number::to_f64(moe.balance),
+    }
 }
 
 /// The architecture of a `model` item, as far as it is known before the run.

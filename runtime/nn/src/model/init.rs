@@ -8,7 +8,7 @@ use crate::kernels::Kernels;
 use crate::{Architecture, NnError, ParamInfo};
 
 impl<D: Kernels> Model<D> {
-    /// Random weights: matrices and the embedding normal(0, `init_std`), gains 1. The two projections that
+    /// Random weights: matrices and tables normal(0, `init_std`), gains 1, biases 0. The two projections that
     /// write to the residual stream (`attention.o`, `ffn.down`) are scaled by `1 / sqrt(2 layers)`
     /// (Radford et al. 2019, section 2.3), so the stream's variance does not grow with depth.
     pub fn init_on(device: D, spec: Architecture, seed: u64) -> Result<Self, NnError> {
@@ -29,10 +29,13 @@ impl Model {
 
 fn fill(spec: &Architecture, info: &ParamInfo, seed: u64, flat: &mut Vec<f32>) {
     if info.shape.len() == 1 {
-        flat.resize(flat.len() + info.count(), 1.0);
+        let heads = info.name.ends_with("q_norm") || info.name.ends_with("k_norm");
+        let form = spec.qk_norm.filter(|_| heads).unwrap_or(spec.norm);
+        let start = if info.name.ends_with(".bias") || form.offset { 0.0 } else { 1.0 };
+        flat.resize(flat.len() + info.count(), start);
         return;
     }
-    let residual = info.name.ends_with("attention.o") || info.name.ends_with("ffn.down");
+    let residual = info.name.ends_with("attention.o") || info.name.ends_with(".down");
     let depth = if residual { (2.0 * spec.layers as f64).sqrt() } else { 1.0 };
     let std = spec.init_std / depth;
     let mut normal = Normal::new(seed, &info.name);
@@ -40,24 +43,24 @@ fn fill(spec: &Architecture, info: &ParamInfo, seed: u64, flat: &mut Vec<f32>) {
 }
 
 /// Standard normal numbers by Box and Muller from a ChaCha stream keyed by seed and name.
-struct Normal {
+pub(super) struct Normal {
     random: ChaCha8Rng,
     spare: Option<f64>,
 }
 
 impl Normal {
-    fn new(seed: u64, name: &str) -> Self {
+    pub(super) fn new(seed: u64, name: &str) -> Self {
         let mut key = blake3::Hasher::new_derive_key("llmp initial weights v1");
         key.update(&seed.to_le_bytes()).update(name.as_bytes());
         Self { random: ChaCha8Rng::from_seed(*key.finalize().as_bytes()), spare: None }
     }
 
     /// Uniform in (0, 1].
-    fn uniform(&mut self) -> f64 {
+    pub(super) fn uniform(&mut self) -> f64 {
         ((self.random.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
-    fn next(&mut self) -> f64 {
+    pub(super) fn next(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }

@@ -2,11 +2,52 @@
 
 use dfdx::prelude::*;
 
-use super::{Model, Stored, device_error};
-use crate::kernels::{Kernels, Positions, Res, T2};
-use crate::{Grads, LossSums, MicroBatch, NnError};
+use super::{Model, device_error};
+use crate::blocks::{Notes, Pass, Stored};
+use crate::kernels::{Kernels, Noise, Positions, Res, T2};
+use crate::{Architecture, Grads, LossSums, MicroBatch, NnError};
+
+/// The loss that balances the experts of a whole batch (Switch form, Fedus et al. 2021): `experts` times the sum of
+/// the share of tokens that an expert is given times its mean probability, pooled over all blocks as transformers
+/// does. The shares are those of the whole batch, so that cutting it into micro-batches changes nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Balance {
+    pull: Vec<f32>,
+}
+
+impl Balance {
+    /// `hits` are the tokens that each expert is given in the whole batch ([`Model::hits`], summed over micro-batches),
+    /// `positions` those of the batch. Nothing for a model without experts or without such a loss.
+    pub fn new(spec: &Architecture, hits: &[u64], positions: u64) -> Option<Self> {
+        let experts = spec.experts.filter(|e| e.balance > 0.0)?;
+        let rows = (spec.layers as u64 * positions).max(1) as f64;
+        let one = |hits: &u64| (experts.balance * experts.routed as f64 * *hits as f64 / rows / rows) as f32;
+        Some(Self { pull: hits.iter().map(one).collect() })
+    }
+}
+
+/// What a training step may have besides the loss of the next token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// What dropout draws from; without it nothing is dropped.
+    pub noise: Option<Noise>,
+    /// The loss that balances experts.
+    pub balance: Option<&'a Balance>,
+}
 
 impl<D: Kernels> Model<D> {
+    /// Tokens that each expert is given, over all blocks; empty without experts.
+    pub fn hits(&self, batch: &MicroBatch) -> Result<Vec<u64>, NnError> {
+        const OP: &str = "routing";
+        batch.validate(&self.spec, OP)?;
+        if batch.positions() == 0 || self.spec.experts.is_none() {
+            return Ok(self.spec.experts.map_or_else(Vec::new, |e| vec![0; e.routed]));
+        }
+        let notes = Notes::new(Vec::new());
+        self.hidden(self.embedding.clone(), batch, None, &notes).map_err(device_error(OP))?;
+        Ok(notes.hits())
+    }
+
     /// Sums of the loss over a micro-batch, and its gradients added to `grads`.
     ///
     /// `normaliser` is the number of targets that count in the *whole* batch: gradients are those of the mean
@@ -17,6 +58,17 @@ impl<D: Kernels> Model<D> {
         normaliser: f64,
         grads: &mut Grads,
     ) -> Result<LossSums, NnError> {
+        self.loss_and_grads_with(batch, normaliser, Extras::default(), grads).map(|(sums, _)| sums)
+    }
+
+    /// The same with what a stage may add. The second number is this micro-batch's part of the loss that balances experts.
+    pub fn loss_and_grads_with(
+        &self,
+        batch: &MicroBatch,
+        normaliser: f64,
+        extras: Extras<'_>,
+        grads: &mut Grads,
+    ) -> Result<(LossSums, f64), NnError> {
         const OP: &str = "training step";
         batch.validate(&self.spec, OP)?;
         if !(normaliser.is_finite() && normaliser > 0.0) {
@@ -34,9 +86,10 @@ impl<D: Kernels> Model<D> {
             });
         }
         if batch.positions() == 0 {
-            return Ok(LossSums::default());
+            return Ok((LossSums::default(), 0.0));
         }
-        self.taped(batch, normaliser, grads.flat_mut()).map_err(device_error(OP))
+        let pull = extras.balance.map_or_else(Vec::new, |b| b.pull.clone());
+        self.taped(batch, normaliser, grads.flat_mut(), extras.noise, pull).map_err(device_error(OP))
     }
 
     /// Sums of the loss over a batch, without gradients.
@@ -47,27 +100,63 @@ impl<D: Kernels> Model<D> {
             return Ok(LossSums::default());
         }
         let run = || -> Res<LossSums, D> {
-            let x = self.hidden(self.embedding.clone(), batch)?;
-            Ok(self.path.head_loss(x, self.head_weight(), &batch.targets, 1.0)?.1)
+            let x = self.hidden(self.embedding.clone(), batch, None, &Notes::new(Vec::new()))?;
+            Ok(self.path.head_loss(x, self.head_weight(), &batch.targets, 1.0, self.logit_cap())?.1)
         };
         run().map_err(device_error(OP))
     }
 
     /// The residual stream after the final norm. The tape starts at the embedding: gradients are kept by
     /// identity, so one taped input serves all parameters.
-    fn hidden<T: Tape<f32, D> + Merge<T>>(&self, table: T2<D, T>, batch: &MicroBatch) -> Res<T2<D, T>, D> {
-        let positions = Positions::new(&self.spec, &self.rope, batch);
+    fn hidden<T: Tape<f32, D> + Merge<T>>(
+        &self,
+        table: T2<D, T>,
+        batch: &MicroBatch,
+        noise: Option<Noise>,
+        notes: &Notes<D, T>,
+    ) -> Res<T2<D, T>, D> {
+        let spec = &self.spec;
+        let positions = spec.pattern.iter().map(|reach| Positions::new(spec, &self.rope, batch, *reach));
+        let pass = Pass { path: self.path, spec, positions: positions.collect(), noise, notes };
         let mut x = self.path.embed(table, &batch.inputs)?;
-        for block in &self.blocks {
-            x = block.forward(self.path, &self.spec, x, &positions)?;
+        if let Some(scale) = spec.embedding_scale {
+            x = x.try_mul(scale as f32)?;
         }
-        self.path.rms_norm(x, &self.norm, self.spec.norm.eps as f32)
+        if let Some(table) = &self.positions {
+            let places: Vec<u32> = (0..batch.rows).flat_map(|_| 0..batch.length as u32).collect();
+            let table = table.clone().put_tape(T::default());
+            x = self.path.add(x, self.path.embed(table, &places)?)?;
+        }
+        x = pass.dropout(x, 0)?;
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&pass, index, x)?;
+        }
+        self.norm.forward(self.path, x)
+    }
+
+    /// What logits are bent to stay within.
+    fn logit_cap(&self) -> Option<f32> {
+        self.spec.logit_cap.map(|cap| cap as f32)
     }
 
     /// A fresh gradient map per micro-batch (a reused one keeps every temporary); parameters move out of it.
-    fn taped(&self, batch: &MicroBatch, normaliser: f64, flat: &mut [f32]) -> Res<LossSums, D> {
-        let x = self.hidden(self.embedding.clone().leaky_traced(), batch)?;
-        let (loss, sums) = self.path.head_loss(x, self.head_weight(), &batch.targets, normaliser)?;
+    fn taped(
+        &self,
+        batch: &MicroBatch,
+        normaliser: f64,
+        flat: &mut [f32],
+        noise: Option<Noise>,
+        pull: Vec<f32>,
+    ) -> Res<(LossSums, f64), D> {
+        let notes = Notes::new(pull);
+        let x = self.hidden(self.embedding.clone().leaky_traced(), batch, noise, &notes)?;
+        let (head, cap) = (self.head_weight(), self.logit_cap());
+        let (mut loss, sums) = self.path.head_loss(x, head, &batch.targets, normaliser, cap)?;
+        let mut balanced = 0.0;
+        if let Some(balance) = notes.balance() {
+            balanced = balance.as_vec().first().map_or(0.0, |b| f64::from(*b));
+            loss = loss.try_add(balance)?;
+        }
         let mut map = loss.try_backward()?;
         let mut rest = flat;
         for tensor in self.stored() {
@@ -82,6 +171,6 @@ impl<D: Kernels> Model<D> {
             }
             rest = tail;
         }
-        Ok(sums)
+        Ok((sums, balanced))
     }
 }

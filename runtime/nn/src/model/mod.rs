@@ -4,32 +4,35 @@ mod init;
 mod loss;
 mod params;
 mod score;
+mod upcycle;
+
+pub use loss::{Balance, Extras};
+pub use upcycle::{Redraw, upcycle};
 
 use dfdx::prelude::*;
 
-use crate::blocks::Block;
+use crate::blocks::{Block, Norm, Stored, Tensors, Weights, tensors};
 use crate::kernels::{Kernels, Path, RopeTables, T1, T2};
+use crate::spec::Order;
 use crate::{Architecture, NnError, Precision};
 
 /// A decoder on a device; the CPU unless said otherwise.
 #[derive(Clone, Debug)]
-pub struct Model<D: Kernels = Cpu> {
+pub struct Model<D: Storage<f32> = Cpu> {
     pub(crate) spec: Architecture,
     pub(crate) device: D,
     pub(crate) path: Path,
     pub(crate) rope: RopeTables,
     pub(crate) embedding: T2<D>,
+    /// The table of learned positions.
+    pub(crate) positions: Option<T2<D>>,
     pub(crate) blocks: Vec<Block<D>>,
-    pub(crate) norm: T1<D>,
+    pub(crate) norm: Norm<D>,
     /// The output head, unless it is the embedding.
     pub(crate) head: Option<T2<D>>,
 }
 
-/// One stored tensor; merged matrices hold several parameters that follow each other in canonical order.
-pub(crate) enum Stored<V, M> {
-    Vector(V),
-    Matrix(M),
-}
+tensors!(Model: embedding, positions, blocks, norm, head);
 
 impl<D: Kernels> Model<D> {
     /// A model from all its parameters, end to end in canonical order.
@@ -53,36 +56,18 @@ impl<D: Kernels> Model<D> {
             });
         }
         let build = || -> Result<Self, D::Err> {
-            let mut rest = flat;
-            let mut take = |n: usize| {
-                let (head, tail) = rest.split_at(n);
-                rest = tail;
-                head.to_vec()
-            };
-            let mut matrix = |out: usize, inp: usize| device.try_tensor_from_vec(take(out * inp), (out, inp));
-            let (c, f) = (spec.width, spec.ffn.hidden);
-            let embedding = matrix(spec.vocab, c)?;
-            let mut blocks = Vec::with_capacity(spec.layers);
-            for _ in 0..spec.layers {
-                blocks.push(Block {
-                    attention_norm: matrix(1, c)?.try_reshape_like(&(c,))?,
-                    qkv: matrix(spec.qkv_width(), c)?,
-                    output: matrix(c, spec.query_width())?,
-                    ffn_norm: matrix(1, c)?.try_reshape_like(&(c,))?,
-                    gate_up: matrix(2 * f, c)?,
-                    down: matrix(c, f)?,
-                });
-            }
-            let norm = matrix(1, c)?.try_reshape_like(&(c,))?;
-            let head = if spec.tied { None } else { Some(matrix(spec.vocab, c)?) };
-            let rope = RopeTables::new(&spec);
+            let weights = &mut Weights::new(&device, flat);
+            let table = spec.order == Order::Table;
             Ok(Self {
-                rope,
+                embedding: weights.matrix(spec.vocab, spec.width)?,
+                positions: table.then(|| weights.matrix(spec.context, spec.width)).transpose()?,
+                blocks: (0..spec.layers)
+                    .map(|at| Block::new(weights, &spec, at))
+                    .collect::<Result<_, _>>()?,
+                norm: Norm::new(weights, spec.norm, spec.width)?,
+                head: (!spec.tied).then(|| weights.matrix(spec.vocab, spec.width)).transpose()?,
+                rope: RopeTables::new(&spec),
                 path: Path::default(),
-                embedding,
-                blocks,
-                norm,
-                head,
                 device: device.clone(),
                 spec: spec.clone(),
             })
@@ -117,37 +102,15 @@ impl<D: Kernels> Model<D> {
 
     /// Every stored tensor in canonical order.
     pub(crate) fn stored(&self) -> Vec<Stored<&T1<D>, &T2<D>>> {
-        let mut all = vec![Stored::Matrix(&self.embedding)];
-        for b in &self.blocks {
-            all.extend([
-                Stored::Vector(&b.attention_norm),
-                Stored::Matrix(&b.qkv),
-                Stored::Matrix(&b.output),
-                Stored::Vector(&b.ffn_norm),
-                Stored::Matrix(&b.gate_up),
-                Stored::Matrix(&b.down),
-            ]);
-        }
-        all.push(Stored::Vector(&self.norm));
-        all.extend(self.head.as_ref().map(Stored::Matrix));
+        let mut all = Vec::new();
+        self.list(&mut all);
         all
     }
 
     /// Every stored tensor in canonical order, for writing.
     pub(crate) fn stored_mut(&mut self) -> Vec<Stored<&mut T1<D>, &mut T2<D>>> {
-        let mut all = vec![Stored::Matrix(&mut self.embedding)];
-        for b in &mut self.blocks {
-            all.extend([
-                Stored::Vector(&mut b.attention_norm),
-                Stored::Matrix(&mut b.qkv),
-                Stored::Matrix(&mut b.output),
-                Stored::Vector(&mut b.ffn_norm),
-                Stored::Matrix(&mut b.gate_up),
-                Stored::Matrix(&mut b.down),
-            ]);
-        }
-        all.push(Stored::Vector(&mut self.norm));
-        all.extend(self.head.as_mut().map(Stored::Matrix));
+        let mut all = Vec::new();
+        self.list_mut(&mut all);
         all
     }
 }

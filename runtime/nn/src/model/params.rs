@@ -2,8 +2,9 @@
 
 use dfdx::prelude::*;
 
-use super::{Model, Stored};
+use super::Model;
 use crate::NnError;
+use crate::blocks::Stored;
 use crate::kernels::{Kernels, view, view_mut};
 
 impl<D: Kernels> Model<D> {

@@ -129,6 +129,11 @@ impl Architecture {
         self.query_width() + 2 * self.kv_width()
     }
 
+    /// What scores are multiplied with.
+    pub fn scale(&self) -> f32 {
+        self.score_scale.map_or_else(|| 1.0 / (self.head_dim as f32).sqrt(), |scale| scale as f32)
+    }
+
     /// How far the attention of a block reaches.
     pub fn reach(&self, block: usize) -> Reach {
         self.pattern[block % self.pattern.len()]
@@ -203,7 +208,8 @@ impl Architecture {
         }
     }
 
-    /// All tensors in canonical order, alike ones stated once: embedding, a block, what follows the blocks.
+    /// All tensors in canonical order, alike ones stated once: embedding, a block, what follows the blocks. Those that are
+    /// stored merged (queries, keys and values; gate and up) follow each other, then their biases.
     pub fn tensors(&self) -> Vec<Tensor> {
         let mut all = vec![Tensor::new(Part::Once, "embedding", &[self.vocab, self.width], Role::Table)];
         if self.order == Order::Table {
@@ -244,17 +250,15 @@ impl Architecture {
 
     fn attention(&self, all: &mut Vec<Tensor>) {
         let (w, q, kv) = (self.width, self.query_width(), self.kv_width());
-        let rows = [
-            ("attention.q", "attention.q.bias", q, w, self.qkv_bias || self.bias),
-            ("attention.k", "attention.k.bias", kv, w, self.qkv_bias || self.bias),
-            ("attention.v", "attention.v.bias", kv, w, self.qkv_bias || self.bias),
-            ("attention.o", "attention.o.bias", w, q, self.bias),
-        ];
-        for (name, bias_name, outputs, inputs, bias) in rows {
-            all.push(Tensor::new(Part::Block, name, &[outputs, inputs], Role::Matrix));
-            if bias {
-                all.push(Tensor::new(Part::Block, bias_name, &[outputs], Role::Bias));
-            }
+        let qkv_bias = self.qkv_bias || self.bias;
+        let rows = [("attention.q", q), ("attention.k", kv), ("attention.v", kv)];
+        all.extend(rows.map(|(name, outputs)| Tensor::new(Part::Block, name, &[outputs, w], Role::Matrix)));
+        let biases = [("attention.q.bias", q), ("attention.k.bias", kv), ("attention.v.bias", kv)];
+        let biases = biases.map(|(name, outputs)| Tensor::new(Part::Block, name, &[outputs], Role::Bias));
+        all.extend(biases.into_iter().filter(|_| qkv_bias));
+        all.push(Tensor::new(Part::Block, "attention.o", &[w, q], Role::Matrix));
+        if self.bias {
+            all.push(Tensor::new(Part::Block, "attention.o.bias", &[w], Role::Bias));
         }
         if let Some(norm) = self.qk_norm {
             let names = [
@@ -274,12 +278,14 @@ impl Architecture {
         let w = self.width;
         let mut matrices = |part: Part, names: [&'static str; 6], hidden: usize, bias: bool| {
             let [gate, gate_bias, up, up_bias, down, down_bias] = names;
-            let rows = [(gate, gate_bias, hidden, w), (up, up_bias, hidden, w), (down, down_bias, w, hidden)];
-            for (name, bias_name, outputs, inputs) in rows.into_iter().skip(usize::from(!self.ffn.gated)) {
-                all.push(Tensor::new(part, name, &[outputs, inputs], Role::Matrix));
-                if bias {
-                    all.push(Tensor::new(part, bias_name, &[outputs], Role::Bias));
-                }
+            let skip = usize::from(!self.ffn.gated);
+            let rows = [gate, up].map(|name| Tensor::new(part, name, &[hidden, w], Role::Matrix));
+            all.extend(rows.into_iter().skip(skip));
+            let rows = [gate_bias, up_bias].map(|name| Tensor::new(part, name, &[hidden], Role::Bias));
+            all.extend(rows.into_iter().skip(skip).filter(|_| bias));
+            all.push(Tensor::new(part, down, &[w, hidden], Role::Matrix));
+            if bias {
+                all.push(Tensor::new(part, down_bias, &[w], Role::Bias));
             }
         };
         let Some(experts) = self.experts else {
@@ -307,27 +313,9 @@ impl Architecture {
 
     /// Words for what this runtime cannot run; empty when it can.
     pub fn lacks(&self) -> Vec<&'static str> {
-        let norm = |n: &NormForm| n.rms && !n.bias && !n.offset;
-        let plain = |r: &Rotary| r.stretch == Stretch::None && r.chunks.is_none();
-        let scales = [self.score_scale, self.attention_cap, self.logit_cap, self.embedding_scale];
-        let lacks = [
-            (self.norm_place != NormPlace::Pre, "norms anywhere but before attention and feed-forward"),
-            (!norm(&self.norm), "another norm than plain rms(…)"),
-            (
-                !(self.ffn.gated && self.ffn.activation == Activation::Silu),
-                "another feed-forward than swiglu(…)",
-            ),
-            (self.experts.is_some(), "experts"),
-            (self.qk_norm.is_some(), "a norm on queries and keys"),
-            (
-                !matches!(&self.order, Order::Rotary(r) if plain(r)),
-                "other positions than rope(…) without scaling",
-            ),
-            (self.qkv_bias || self.bias, "biases"),
-            (self.pattern.iter().any(|r| *r != Reach::Global), "attention that is not global"),
-            (scales.iter().any(Option::is_some), "caps and scales of scores, logits or embeddings"),
-            (self.dropout != 0.0, "dropout"),
-        ];
-        lacks.into_iter().filter(|(on, _)| *on).map(|(_, w)| w).collect()
+        let chunks = matches!(&self.order, Order::Rotary(rotary) if rotary.chunks.is_some());
+        let lacks =
+            [(self.experts.is_some() && self.bias, "experts with biases"), (chunks, "attention in chunks")];
+        lacks.into_iter().filter(|(on, _)| *on).map(|(_, words)| words).collect()
     }
 }

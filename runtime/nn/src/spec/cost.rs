@@ -2,6 +2,7 @@
 
 use super::tensors::{Part, Role, Tensor};
 use super::{Architecture, Reach};
+use crate::kinds::NormPlace;
 
 /// What a stage of training does that decides its memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,17 +94,18 @@ impl Architecture {
 
     /// Numbers that one block saves for one token. Attention: norm input and output, rotated q k v, output, one
     /// logsumexp a head, one norm scale. Feed-forward: norm input and output, gate and up, their product, one
-    /// norm scale.
+    /// norm scale. A norm after a half saves its input besides, one of heads what it is given, and both a scale.
+    /// Norms that stand only after save what those that stand only before do; dropout draws its numbers again.
     fn saved_by_block(&self) -> usize {
-        let norms = if self.norm_place == crate::kinds::NormPlace::Sandwich { 4 } else { 2 };
+        let after = if self.norm_place == NormPlace::Sandwich { self.width + 1 } else { 0 };
         let products = if self.ffn.gated { 3 } else { 2 };
         let ffn = match self.experts {
             None => products * self.ffn.hidden,
             Some(e) => products * (e.active * e.hidden + e.shared) + e.routed,
         };
         let (q, kv) = (self.query_width(), self.kv_width());
-        let qk = if self.qk_norm.is_some() { q + kv } else { 0 };
-        norms * (2 * self.width + 1) + 2 * q + 2 * kv + qk + self.heads + ffn
+        let qk = if self.qk_norm.is_some() { q + 2 * kv + self.heads + self.kv_heads } else { 0 };
+        2 * (2 * self.width + 1 + after) + 2 * q + 2 * kv + qk + self.heads + ffn
     }
 }
 

@@ -1,8 +1,8 @@
 //! What published model families call our parameters in their files, and how transformers joins them in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Activation, Architecture, Order};
+use super::{Architecture, Order, Reach, Rotary};
 use crate::kinds::NormPlace;
 
 /// A model family of Hugging Face's transformers.
@@ -10,6 +10,8 @@ use crate::kinds::NormPlace;
 pub enum Family {
     /// `LlamaForCausalLM`.
     Llama,
+    /// `MistralForCausalLM`: a Llama whose blocks all have one window.
+    Mistral,
     /// `Qwen2ForCausalLM`.
     Qwen2,
     /// `Qwen2MoeForCausalLM`.
@@ -27,8 +29,6 @@ const COMMON: &[(&str, &str)] = &[
     ("attention.k", "self_attn.k_proj"),
     ("attention.v", "self_attn.v_proj"),
     ("attention.o", "self_attn.o_proj"),
-    ("attention.q_norm", "self_attn.q_norm"),
-    ("attention.k_norm", "self_attn.k_norm"),
     ("ffn.gate", "mlp.gate_proj"),
     ("ffn.up", "mlp.up_proj"),
     ("ffn.down", "mlp.down_proj"),
@@ -62,15 +62,31 @@ const GPT2: &[(&str, &str)] = &[
     ("ffn.down", "mlp.c_proj"),
 ];
 
+/// llama.cpp's names of the leaves of a block.
+const GGUF: &[(&str, &str)] = &[
+    ("attention.norm", "attn_norm"),
+    ("attention.q", "attn_q"),
+    ("attention.k", "attn_k"),
+    ("attention.v", "attn_v"),
+    ("attention.o", "attn_output"),
+    ("attention.post_norm", "post_attention_norm"),
+    ("ffn.norm", "ffn_norm"),
+    ("ffn.gate", "ffn_gate"),
+    ("ffn.up", "ffn_up"),
+    ("ffn.down", "ffn_down"),
+    ("ffn.post_norm", "post_ffw_norm"),
+];
+
 impl Family {
     /// All of them.
-    pub const ALL: [Family; 5] =
-        [Family::Llama, Family::Qwen2, Family::Qwen2Moe, Family::Gemma2, Family::Gpt2];
+    pub const ALL: [Family; 6] =
+        [Family::Llama, Family::Mistral, Family::Qwen2, Family::Qwen2Moe, Family::Gemma2, Family::Gpt2];
 
     /// `model_type` of its `config.json`.
     pub fn model_type(self) -> &'static str {
         match self {
             Family::Llama => "llama",
+            Family::Mistral => "mistral",
             Family::Qwen2 => "qwen2",
             Family::Qwen2Moe => "qwen2_moe",
             Family::Gemma2 => "gemma2",
@@ -78,31 +94,95 @@ impl Family {
         }
     }
 
+    /// The class of transformers that runs it.
+    pub fn class(self) -> &'static str {
+        match self {
+            Family::Llama => "LlamaForCausalLM",
+            Family::Mistral => "MistralForCausalLM",
+            Family::Qwen2 => "Qwen2ForCausalLM",
+            Family::Qwen2Moe => "Qwen2MoeForCausalLM",
+            Family::Gemma2 => "Gemma2ForCausalLM",
+            Family::Gpt2 => "GPT2LMHeadModel",
+        }
+    }
+
     /// The family whose files can hold this architecture.
     pub fn of(sizes: &Architecture) -> Option<Family> {
-        let silu = sizes.ffn.gated && sizes.ffn.activation == Activation::Silu;
-        let gelu = sizes.ffn.activation == Activation::GeluTanh;
-        let rotary = matches!(sizes.order, Order::Rotary(_)) && !sizes.bias && sizes.qk_norm.is_none();
-        let plain = rotary && silu && sizes.norm.rms && !sizes.norm.offset;
-        let pre = sizes.norm_place == NormPlace::Pre;
-        let offset = sizes.norm.rms && sizes.norm.offset;
-        match (&sizes.experts, sizes.qkv_bias) {
-            (None, false) if plain && pre => Some(Family::Llama),
-            (None, true) if plain && pre => Some(Family::Qwen2),
-            (Some(e), true) if plain && pre && e.shared > 0 && e.shared_gate => Some(Family::Qwen2Moe),
-            (None, false) if rotary && gelu && sizes.ffn.gated && offset && !pre => {
-                (sizes.norm_place == NormPlace::Sandwich).then_some(Family::Gemma2)
+        Family::nearest(sizes).ok()
+    }
+
+    /// The family whose files can hold this architecture, else what the nearest family lacks, in words.
+    pub fn nearest(sizes: &Architecture) -> Result<Family, String> {
+        let mut best: Option<(Family, Vec<&'static str>)> = None;
+        for family in Family::ALL {
+            let lacks = family.lacks(sizes);
+            if best.as_ref().is_none_or(|(_, fewest)| lacks.len() < fewest.len()) {
+                best = Some((family, lacks));
             }
-            (None, _) if sizes.order == Order::Table && sizes.bias && pre && gelu && !sizes.ffn.gated => {
-                (sizes.norm.bias && sizes.heads == sizes.kv_heads).then_some(Family::Gpt2)
-            }
-            _ => None,
         }
+        match best {
+            Some((family, lacks)) if lacks.is_empty() => Ok(family),
+            Some((family, lacks)) => Err(format!(
+                "no family of transformers holds this model; the nearest, {}, has no {}",
+                family.model_type(),
+                lacks.join(", no ")
+            )),
+            None => Err("no family is known".to_owned()),
+        }
+    }
+
+    /// What the architecture has and the family has not.
+    fn lacks(self, a: &Architecture) -> Vec<&'static str> {
+        let window = |reach: &Reach| matches!(reach, Reach::Window(_));
+        let windows: BTreeSet<usize> =
+            a.pattern.iter().filter_map(|r| if let Reach::Window(n) = r { Some(*n) } else { None }).collect();
+        let (gemma, gpt2) = (self == Family::Gemma2, self == Family::Gpt2);
+        let rotary = matches!(a.order, Order::Rotary(Rotary { chunks: None, .. }));
+        let place = if gemma { NormPlace::Sandwich } else { NormPlace::Pre };
+        let norm = a.norm.rms != gpt2 && a.norm.bias == gpt2 && a.norm.offset == gemma;
+        let (bias, qkv_bias) = match self {
+            Family::Llama => (true, a.bias || !a.qkv_bias),
+            Family::Mistral | Family::Gemma2 => (!a.bias, !a.qkv_bias),
+            Family::Qwen2 => (!a.bias, a.qkv_bias),
+            Family::Qwen2Moe => (!a.bias, true),
+            Family::Gpt2 => (a.bias, true),
+        };
+        let pattern = match self {
+            Family::Llama | Family::Gpt2 => a.pattern.iter().all(|r| *r == Reach::Global),
+            Family::Mistral => windows.len() == 1 && a.pattern.iter().all(window),
+            Family::Qwen2 | Family::Qwen2Moe | Family::Gemma2 => {
+                windows.len() <= 1 && a.pattern.iter().all(|r| window(r) || *r == Reach::Global)
+            }
+        };
+        let scale = (a.width as f64).sqrt();
+        let scaled = a.embedding_scale.is_some_and(|s| (s / scale - 1.0).abs() < 1e-5);
+        let heads = !gpt2 || (a.heads == a.kv_heads && a.query_width() == a.width);
+        let experts = match (self, &a.experts) {
+            (Family::Qwen2Moe, Some(e)) => e.shared > 0 && e.shared_gate,
+            (Family::Qwen2Moe, None) => false,
+            (_, experts) => experts.is_none(),
+        };
+        let has = [
+            (experts, "such experts"),
+            (a.ffn.gated != gpt2, "such feed-forward"),
+            (norm, "such norm"),
+            (a.norm_place == place, "norms at these places"),
+            (a.qk_norm.is_none(), "norm of queries and keys"),
+            (if gpt2 { a.order == Order::Table } else { rotary }, "such positions"),
+            (bias, "such biases"),
+            (qkv_bias, "such biases of queries, keys and values"),
+            (pattern, "such pattern of windows"),
+            (heads, "such heads"),
+            (gemma || a.score_scale.is_none(), "scale of scores"),
+            (gemma || (a.attention_cap.is_none() && a.logit_cap.is_none()), "caps"),
+            (if gemma { scaled } else { a.embedding_scale.is_none() }, "such scale of the embedding"),
+        ];
+        has.into_iter().filter(|(has, _)| !has).map(|(_, words)| words).collect()
     }
 
     fn leaves(self) -> [&'static [(&'static str, &'static str)]; 2] {
         match self {
-            Family::Llama | Family::Qwen2 => [COMMON, AFTER_ATTENTION],
+            Family::Llama | Family::Mistral | Family::Qwen2 => [COMMON, AFTER_ATTENTION],
             Family::Qwen2Moe => [COMMON, EXPERTS],
             Family::Gemma2 => [COMMON, SANDWICH],
             Family::Gpt2 => [GPT2, &[]],
@@ -135,6 +215,19 @@ impl Family {
         let found = self.leaves().into_iter().flatten().find(|(ours, _)| *ours == leaf);
         let leaf = found.map_or(leaf, |(_, theirs)| *theirs);
         format!("{body}{blocks}{block}.{leaf}.{kind}")
+    }
+
+    /// llama.cpp's name of the parameter at `path`, the same in all families that are written for it.
+    pub fn gguf_name(path: &str) -> String {
+        let (path, kind) = path.strip_suffix(".bias").map_or((path, "weight"), |path| (path, "bias"));
+        let once = [("embedding", "token_embd"), ("norm", "output_norm"), ("head", "output")];
+        if let Some((_, theirs)) = once.into_iter().find(|(ours, _)| *ours == path) {
+            return format!("{theirs}.{kind}");
+        }
+        let rest = path.strip_prefix("blocks.").unwrap_or(path);
+        let (block, leaf) = rest.split_once('.').unwrap_or((rest, ""));
+        let found = GGUF.iter().find(|(ours, _)| *ours == leaf);
+        format!("blk.{block}.{}.{kind}", found.map_or(leaf, |(_, theirs)| theirs))
     }
 
     /// Names and shapes of the parameters in the memory of transformers 5: GPT-2 stores `[inputs, outputs]`, with

@@ -1,5 +1,7 @@
 //! The parameters of a decoder: names by the block tree, shapes, in the one canonical order.
 
+use super::Role;
+
 /// One parameter as optimizers, checkpoints and exports see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamInfo {
@@ -7,6 +9,8 @@ pub struct ParamInfo {
     pub name: String,
     /// Shape; matrices are `[outputs, inputs]`, row-major.
     pub shape: Vec<usize>,
+    /// What it does.
+    pub role: Role,
     /// Whether weight decay applies by default: to matrices, not to gains.
     pub decay: bool,
 }

@@ -53,7 +53,7 @@ impl Tensor {
 
     fn info(&self, name: String) -> ParamInfo {
         let decay = matches!(self.role, Role::Table | Role::Head | Role::Matrix);
-        ParamInfo { name, shape: self.shape.clone(), decay }
+        ParamInfo { name, shape: self.shape.clone(), role: self.role, decay }
     }
 }
 

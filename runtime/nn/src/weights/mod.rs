@@ -1,12 +1,15 @@
-//! Models on disk: a Hugging Face folder with `config.json` and `model.safetensors` (or shards with their index).
+//! Models on disk: Hugging Face folders with `config.json` and safetensors, and GGUF files.
 
 mod config;
-mod names;
+mod gguf;
 mod read;
+mod slots;
 mod write;
 
-pub use config::{read_config, write_config};
-pub use write::{SaveOptions, StorageType};
+pub use config::{as_stored, read_config, write_config};
+pub use gguf::{GgufOptions, save_gguf};
+pub use read::load;
+pub use write::{SaveOptions, StorageType, save};
 
 use std::path::Path;
 
@@ -19,3 +22,6 @@ pub(crate) fn io_error(path: &Path) -> impl Fn(std::io::Error) -> NnError {
 pub(crate) fn file_error(path: &Path, reason: impl std::fmt::Display) -> NnError {
     NnError::File { path: path.to_owned(), reason: reason.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,39 +2,58 @@
 
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::names::hugging_face;
-use super::{file_error, io_error, read_config};
+use super::slots::{self, Slot};
+use super::{file_error, gguf, io_error, read_config};
 use crate::kernels::Kernels;
-use crate::{Architecture, Model, NnError, ParamInfo};
+use crate::spec::Family;
+use crate::{Architecture, Model, NnError};
 
 /// No header of a real model is larger; a bigger number means that the file is something else.
 const MAX_HEADER: u64 = 100_000_000;
 
 impl Model {
-    /// Reads a Hugging Face folder of a `LlamaForCausalLM` onto the CPU.
-    pub fn load(dir: &Path) -> Result<Self, NnError> {
-        Self::load_on(dfdx::tensor::Cpu::default(), dir)
+    /// Reads a Hugging Face folder, or a GGUF file, onto the CPU.
+    pub fn load(path: &Path) -> Result<Self, NnError> {
+        Self::load_on(dfdx::tensor::Cpu::default(), path)
     }
 }
 
 impl<D: Kernels> Model<D> {
-    /// Reads a Hugging Face folder of a `LlamaForCausalLM` onto a device. Stored as f32, f16 or bf16.
-    pub fn load_on(device: D, dir: &Path) -> Result<Self, NnError> {
-        let spec = read_config(dir)?;
-        let mut weights = Weights::open(dir)?;
-        let params = spec.params();
-        weights.refuse_unknown(&spec, &params)?;
-        let mut flat = Vec::with_capacity(weights.capacity(spec.parameters()));
-        for info in &params {
-            weights.read(info, &mut flat)?;
-        }
-        Self::from_flat(device, spec, &flat)
+    /// Reads a Hugging Face folder of any family that is known, or a GGUF file, onto a device.
+    pub fn load_on(device: D, path: &Path) -> Result<Self, NnError> {
+        let (sizes, flat) = load(path)?;
+        Self::from_flat(device, sizes, &flat)
     }
+}
+
+/// Sizes of a model and all its numbers in canonical order, from a Hugging Face folder or a GGUF file.
+pub fn load(path: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
+    if path.is_file() { gguf::read(path) } else { read_folder(path) }
+}
+
+/// The model of a folder and all its numbers in canonical order.
+fn read_folder(dir: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
+    let (sizes, family) = read_config(dir)?;
+    let mut weights = Weights::open(dir)?;
+    let slots = match family {
+        Some(family) if weights.place.keys().any(|name| name.ends_with(".experts.gate_up_proj")) => {
+            slots::stacked(family, &sizes)
+        }
+        family => slots::folder(family, &sizes),
+    };
+    weights.refuse_unknown(&sizes, family, &slots)?;
+    // All tensors are there with their shapes before memory is asked for.
+    let places = slots.iter().map(|slot| weights.find(slot, family)).collect::<Result<Vec<_>, _>>()?;
+    let mut flat = vec![0.0; slots.iter().map(Slot::count).sum()];
+    for (slot, (shard, name)) in slots.iter().zip(places) {
+        slot.unpack(weights.shards[shard].read(&name, slot.count())?, &mut flat);
+    }
+    Ok((sizes, flat))
 }
 
 /// An open safetensors file whose header has been checked against its length.
@@ -81,11 +100,9 @@ impl Shard {
         Ok(Self { path, file, start, metadata })
     }
 
-    /// Appends a tensor's elements.
-    fn read(&mut self, name: &str, expected: &[usize], flat: &mut Vec<f32>) -> Result<(), NnError> {
-        let Some(info) = self.metadata.info(name) else {
-            return Err(NnError::MissingTensor { path: self.path.clone(), tensor: name.into() });
-        };
+    /// Checks that a tensor has the wanted shape and lies in the file.
+    fn check(&self, name: &str, expected: &[usize]) -> Result<(), NnError> {
+        let info = self.info(name)?;
         if info.shape != expected {
             return Err(NnError::TensorShape {
                 path: self.path.clone(),
@@ -94,18 +111,27 @@ impl Shard {
                 expected: expected.to_vec(),
             });
         }
-        let (from, dtype) = self.extent(name, info)?;
+        self.extent(name, info).map(|_| ())
+    }
+
+    fn info(&self, name: &str) -> Result<&TensorInfo, NnError> {
+        let missing = || NnError::MissingTensor { path: self.path.clone(), tensor: name.into() };
+        self.metadata.info(name).ok_or_else(missing)
+    }
+
+    /// The numbers of a tensor that has been checked.
+    fn read(&mut self, name: &str, count: usize) -> Result<Vec<f32>, NnError> {
+        let (from, dtype) = self.extent(name, self.info(name)?)?;
         let size = if dtype == Dtype::F32 { 4 } else { 2 };
-        let mut bytes = vec![0; expected.iter().product::<usize>() * size];
+        let mut bytes = vec![0; count * size];
         self.file.seek(SeekFrom::Start(from)).map_err(io_error(&self.path))?;
         self.file.read_exact(&mut bytes).map_err(io_error(&self.path))?;
         let pairs = bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
-        match dtype {
-            Dtype::BF16 => flat.extend(pairs.map(|b| bf16::from_le_bytes(b).to_f32())),
-            Dtype::F16 => flat.extend(pairs.map(|b| f16::from_le_bytes(b).to_f32())),
-            _ => flat.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
-        }
-        Ok(())
+        Ok(match dtype {
+            Dtype::BF16 => pairs.map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
+            Dtype::F16 => pairs.map(|b| f16::from_le_bytes(b).to_f32()).collect(),
+            _ => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        })
     }
 
     /// Where a tensor begins, after checking that its bytes lie in the file and fit its shape.
@@ -144,32 +170,42 @@ impl Weights {
         Ok(weights)
     }
 
-    /// No more than the files hold, whatever `config.json` claims.
-    fn capacity(&self, parameters: u64) -> usize {
-        let bytes: usize = self.shards.iter().map(|s| s.metadata.data_len()).sum();
-        (parameters as usize).min(bytes / 2)
-    }
-
-    fn read(&mut self, info: &ParamInfo, flat: &mut Vec<f32>) -> Result<(), NnError> {
-        let name = hugging_face(&info.name);
-        match self.place.get(&name) {
-            Some(&at) => self.shards[at].read(&name, &info.shape, flat),
-            None => Err(NnError::MissingTensor { path: self.dir.clone(), tensor: name }),
+    /// The shard and the name of a tensor, checked. Published GPT-2 files leave out the name of the body.
+    fn find(&self, slot: &Slot, family: Option<Family>) -> Result<(usize, String), NnError> {
+        let short = slot.name.strip_prefix("transformer.").filter(|_| family == Some(Family::Gpt2));
+        let found = [Some(slot.name.as_str()), short].into_iter().flatten();
+        match found.filter_map(|name| Some((*self.place.get(name)?, name))).next() {
+            Some((at, name)) => {
+                self.shards[at].check(name, &slot.shape)?;
+                Ok((at, name.to_owned()))
+            }
+            None => Err(NnError::MissingTensor { path: self.dir.clone(), tensor: slot.name.clone() }),
         }
     }
 
     /// A tensor that no parameter takes would change the model's meaning, so it is an error; old files carry
-    /// rotary tables and copies of a tied head, which say nothing new.
-    fn refuse_unknown(&self, spec: &Architecture, params: &[ParamInfo]) -> Result<(), NnError> {
-        let known: std::collections::BTreeSet<String> =
-            params.iter().map(|p| hugging_face(&p.name)).collect();
-        let harmless =
-            |name: &str| name.ends_with("rotary_emb.inv_freq") || (spec.tied && name == "lm_head.weight");
-        match self.place.iter().find(|(name, _)| !known.contains(*name) && !harmless(name)) {
+    /// rotary tables, masks and copies of a tied head, which say nothing new.
+    fn refuse_unknown(
+        &self,
+        sizes: &Architecture,
+        family: Option<Family>,
+        slots: &[Slot],
+    ) -> Result<(), NnError> {
+        let mut known: BTreeSet<&str> = slots.iter().map(|slot| slot.name.as_str()).collect();
+        if family == Some(Family::Gpt2) {
+            known.extend(slots.iter().filter_map(|slot| slot.name.strip_prefix("transformer.")));
+        }
+        let masks = |name: &str| name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+        let harmless = |name: &str| {
+            name.ends_with("rotary_emb.inv_freq")
+                || (sizes.tied && name == "lm_head.weight")
+                || (family == Some(Family::Gpt2) && masks(name))
+        };
+        match self.place.iter().find(|(name, _)| !known.contains(name.as_str()) && !harmless(name)) {
             None => Ok(()),
             Some((name, &at)) => {
                 let reason =
-                    format!("tensor `{name}` belongs to no part of a decoder of {} layers", spec.layers);
+                    format!("tensor `{name}` belongs to no part of a decoder of {} layers", sizes.layers);
                 Err(file_error(&self.shards[at].path, reason))
             }
         }

@@ -1,15 +1,17 @@
-//! Writing weights as one safetensors file.
+//! Writing weights as safetensors, in one file or in shards with their index.
 
-use half::bf16;
+use half::{bf16, f16};
 use safetensors::{Dtype, View};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::names::hugging_face;
+use super::slots::{self, Slot};
 use super::{file_error, io_error, write_config};
 use crate::kernels::Kernels;
-use crate::{Model, NnError};
+use crate::spec::Family;
+use crate::{Architecture, Model, NnError};
 
 /// How numbers are stored in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,8 +19,24 @@ pub enum StorageType {
     /// Four bytes, exact.
     #[default]
     F32,
-    /// Two bytes, rounded to nearest even.
+    /// Two bytes with a wide range, rounded to nearest even.
     Bf16,
+    /// Two bytes with a narrow range, rounded to nearest even.
+    F16,
+}
+
+impl StorageType {
+    fn bytes(self) -> usize {
+        if self == StorageType::F32 { 4 } else { 2 }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            StorageType::F32 => "float32",
+            StorageType::Bf16 => "bfloat16",
+            StorageType::F16 => "float16",
+        }
+    }
 }
 
 /// What a saved folder says beyond the weights.
@@ -28,36 +46,69 @@ pub struct SaveOptions {
     pub dtype: StorageType,
     /// Further members of `config.json`, such as `bos_token_id` and `eos_token_id`.
     pub extra: Map<String, Value>,
+    /// Most bytes of tensors in a file; without it there is one file. A larger tensor has a file of its own.
+    pub shard: Option<u64>,
 }
 
 impl<D: Kernels> Model<D> {
-    /// Writes `config.json` and `model.safetensors` of a `LlamaForCausalLM` to a folder (made when absent).
-    /// Not atomic: callers that share the folder write to a temporary one and rename it.
+    /// Writes the model as a folder: [`save`].
     pub fn save(&self, dir: &Path, options: &SaveOptions) -> Result<(), NnError> {
-        std::fs::create_dir_all(dir).map_err(io_error(dir))?;
-        let dtype = match options.dtype {
-            StorageType::F32 => "float32",
-            StorageType::Bf16 => "bfloat16",
-        };
-        write_config(dir, &self.spec, dtype, &options.extra)?;
-        let flat = self.to_flat();
-        let mut rest = flat.as_slice();
-        let mut tensors = Vec::new();
-        for info in self.spec.params() {
-            let (values, tail) = rest.split_at(info.count());
-            tensors
-                .push((hugging_face(&info.name), Saved { values, shape: info.shape, dtype: options.dtype }));
-            rest = tail;
-        }
-        let path = dir.join("model.safetensors");
-        let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
-        safetensors::serialize_to_file(tensors, Some(metadata), &path).map_err(|e| file_error(&path, e))
+        save(dir, &self.spec, &self.to_flat(), options)
     }
 }
 
+/// Writes `config.json` and `model.safetensors` (or its shards and their index) to a folder (made when absent), as
+/// the family of transformers that holds this model has them ([`Family::nearest`]). Where none does, the folder has
+/// our names and only this program reads it. `flat` are all numbers of the model in canonical order.
+/// Not atomic: callers that share the folder write to a temporary one and rename it.
+pub fn save(dir: &Path, sizes: &Architecture, flat: &[f32], options: &SaveOptions) -> Result<(), NnError> {
+    std::fs::create_dir_all(dir).map_err(io_error(dir))?;
+    write_config(dir, sizes, options.dtype.name(), &options.extra)?;
+    let slots = slots::folder(Family::of(sizes), sizes);
+    let shards = shards(&slots, options.dtype.bytes() as u64, options.shard.unwrap_or(u64::MAX));
+    let count = shards.len();
+    let file = |at: usize| match count {
+        1 => "model.safetensors".to_owned(),
+        _ => format!("model-{:05}-of-{count:05}.safetensors", at + 1),
+    };
+    let mut places = BTreeMap::new();
+    for (at, shard) in shards.iter().enumerate() {
+        let tensors =
+            shard.iter().map(|slot| (slot.name.clone(), Saved { slot, flat, dtype: options.dtype }));
+        let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
+        let path = dir.join(file(at));
+        safetensors::serialize_to_file(tensors, Some(metadata), &path).map_err(|e| file_error(&path, e))?;
+        places.extend(shard.iter().map(|slot| (slot.name.clone(), file(at))));
+    }
+    if count == 1 {
+        return Ok(());
+    }
+    let total = flat.len() * options.dtype.bytes();
+    let index = json!({ "metadata": { "total_size": total }, "weight_map": places });
+    let path = dir.join("model.safetensors.index.json");
+    std::fs::write(&path, format!("{index:#}\n")).map_err(io_error(&path))
+}
+
+/// The tensors of each file, in order.
+fn shards(slots: &[Slot], bytes: u64, most: u64) -> Vec<Vec<&Slot>> {
+    let (mut all, mut filled) = (vec![Vec::new()], 0u64);
+    for slot in slots {
+        let size = slot.count() as u64 * bytes;
+        if filled > 0 && filled + size > most {
+            all.push(Vec::new());
+            filled = 0;
+        }
+        filled += size;
+        if let Some(last) = all.last_mut() {
+            last.push(slot);
+        }
+    }
+    all
+}
+
 struct Saved<'a> {
-    values: &'a [f32],
-    shape: Vec<usize>,
+    slot: &'a Slot,
+    flat: &'a [f32],
     dtype: StorageType,
 }
 
@@ -66,25 +117,26 @@ impl View for Saved<'_> {
         match self.dtype {
             StorageType::F32 => Dtype::F32,
             StorageType::Bf16 => Dtype::BF16,
+            StorageType::F16 => Dtype::F16,
         }
     }
 
     fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.slot.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
+        let values = self.slot.pack(self.flat);
+        let values = values.iter();
         let bytes = match self.dtype {
-            StorageType::F32 => self.values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            StorageType::Bf16 => self.values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
+            StorageType::F32 => values.flat_map(|x| x.to_le_bytes()).collect(),
+            StorageType::Bf16 => values.flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
+            StorageType::F16 => values.flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
         };
         Cow::Owned(bytes)
     }
 
     fn data_len(&self) -> usize {
-        match self.dtype {
-            StorageType::F32 => self.values.len() * 4,
-            StorageType::Bf16 => self.values.len() * 2,
-        }
+        self.slot.count() * self.dtype.bytes()
     }
 }

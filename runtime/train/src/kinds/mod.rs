@@ -26,8 +26,8 @@ pub use eval::{Eval, Evaluation, Measured};
 pub use merge::Merge;
 pub use pretrain::Pretrain;
 pub use prune::Prune;
-pub use quantize::Quantize;
-pub use release::{Release, Releasing};
+pub use quantize::{LinearBits, Palette, Quantize, QuantizeMethod, Quantizing};
+pub use release::{Release, Releasing, Written};
 
 /// All kinds of this crate, sorted by name.
 pub static ALL: &[&llmp_stdlib::Kind] = &[

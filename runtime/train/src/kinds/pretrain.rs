@@ -12,7 +12,7 @@ use crate::course::{Batch, Context, Course};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
 use crate::settings::{
-    Accumulate, Attention, Epochs, Flops, OnSpike, Precision, Publish, Recompute, Steps, Times,
+    Accumulate, Attention, Clip, Epochs, Flops, OnSpike, Precision, Publish, Recompute, Steps, Times,
 };
 use crate::stage;
 
@@ -51,8 +51,9 @@ llmp_stdlib::def! {
         /// The learning rate over the stage. Without it a cosine to 10% after 2% of warm-up, whose peak falls with the
         /// model's width: 3e-3 up to 128, 2.2e-3 at 192, 7.8e-4 at 768, 2.2e-4 at 4096.
         schedule: Option<Schedule> = "none",
-        /// Largest norm of the gradient over all parameters; longer gradients are scaled down. `none`: no limit.
-        clip: Option<f64> = "1.0",
+        /// Largest norm of the gradient over all parameters; longer gradients are scaled down. `by_value(…)` limits each
+        /// element instead. `none`: no limit.
+        clip: Option<Clip> = "1.0",
         /// Number format of matrix products.
         precision: Precision = "f32",
         /// What a token sees of its row.
@@ -105,13 +106,14 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = check_model(view).into_iter().collect();
     problems.extend(check_context(view));
     problems.extend(training::check_length(view));
+    problems.extend(training::check_optimizer(view));
     problems.extend(schedule::check(view));
     problems.extend(schedule::check_order(view));
     problems.extend(chain::check_upcycle(view));
     if let Some(course) = training::course(view) {
         problems.extend(check_accumulate(view, &course));
     }
-    if view.read::<f64>("clip").is_some_and(|clip| clip <= 0.0) {
+    if matches!(view.read("clip"), Some(Clip::Norm(norm)) if norm <= 0.0) {
         let message = "the largest gradient norm must be above 0";
         problems.push(Problem::error("LLMP0209", "clip", message).fix("do not clip", "clip", "none"));
     }

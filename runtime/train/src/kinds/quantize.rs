@@ -5,11 +5,13 @@ use llmp_stdlib::kind::Cost;
 use llmp_stdlib::{Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields};
 
 use super::chain::{self, Known};
+use super::decoder::field;
 use super::{schedule, training};
 use crate::course::{Batch, Context};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
 use crate::settings::{Accumulate, Attention, Precision};
+use crate::stage::input;
 
 llmp_stdlib::def! {
     /// Each row is stored as whole numbers with one scale.
@@ -79,13 +81,17 @@ llmp_stdlib::family! {
 }
 
 llmp_stdlib::def! {
-    /// Stores the weights of a model in few bits. With `recover` an adapter is then trained on `data` with the loss of
-    /// pre-training, the quantised weights frozen.
+    /// Rounds the weights of a model to values that few bits can name. With `recover` an adapter is then trained on `data`
+    /// with the loss of pre-training, the rounded weights frozen.
+    ///
+    /// The result holds the rounded values as floats, so that every stage and evaluation reads it like another model;
+    /// gains, biases and routers are kept as they are. A file of few bits is what `release` writes with
+    /// `format = gguf(q4_0)`.
     ///
     /// ```llmp
     /// quantize small { from = device, method = palette(bits = 4, average = 3.7), recover = lora(rank = 16), data = mixed, tokens = 10B }
     /// ```
-    @planned Quantize = "quantize", rev 1 {
+    Quantize = "quantize", rev 1 {
         /// The trained model.
         from: ModelRef,
         /// How weights are stored.
@@ -121,6 +127,10 @@ llmp_stdlib::def! {
 pub(super) static KIND: Kind = Kind {
     fields: chain::FIELDS,
     check,
+    lacks: |view| {
+        let recovers = view.get("recover").is_some();
+        recovers.then(|| super::unavailable("recover", "an adapter", "none")).into_iter().collect()
+    },
     cost: |view| {
         view.get("recover")?;
         let mut cost = training::cost_of(view, Known::of(view)?.counted()?)?;
@@ -148,6 +158,31 @@ fn check(view: &View<'_>) -> Vec<Problem> {
         problems.extend(schedule::check(view));
     }
     problems
+}
+
+/// Arguments of the step `quantize`, typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantizing {
+    /// Index of the input that is the model folder.
+    pub from: usize,
+    /// How matrices are stored.
+    pub method: QuantizeMethod,
+    /// Bits of the embedding and of a head of its own.
+    pub embedding_bits: u64,
+}
+
+impl Quantizing {
+    /// The operation's name in a plan.
+    pub const OP: &'static str = Quantize::SIGNATURE.name;
+
+    /// Reads the arguments of a plan step. Errors: words that name the argument.
+    pub fn from_args(args: &Record) -> Result<Quantizing, String> {
+        Ok(Quantizing {
+            from: input(args, "from")?,
+            method: field(args, "method")?,
+            embedding_bits: field(args, "embedding_bits")?,
+        })
+    }
 }
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {

@@ -11,7 +11,7 @@ use super::training;
 use crate::budget::default_peak;
 use crate::course::{Batch, Context, Course, spaced};
 use crate::optimizers::Optimizer;
-use crate::schedules::{Over, Piecewise, Schedule};
+use crate::schedules::{Linear, Over, Piecewise, Schedule, Wsd};
 use crate::settings::{Averaging, Moments, Publish};
 
 /// No schedule goes on through more stages.
@@ -52,7 +52,9 @@ fn resolve(view: &View<'_>, depth: usize) -> Option<Resolved> {
             let schedule = Schedule::read(&value).ok()?;
             Some(Resolved { value, schedule, done: before.done + course.steps() })
         }
-        Schedule::Linear(it) if it.peak.is_none() && depth < MOST => {
+        Schedule::Linear(Linear { peak: None, .. }) | Schedule::Wsd(Wsd { peak: None, .. })
+            if depth < MOST =>
+        {
             let peak = last_rate(&view.follow("from")?, depth + 1)?;
             let value = with(&value, "peak", real(peak));
             let schedule = Schedule::read(&value).ok()?;
@@ -142,7 +144,10 @@ fn pieces_in_steps(value: &Value, schedule: &Schedule, course: Option<&Course>) 
 pub(super) fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = ancestor(view).into_iter().collect();
     problems.extend(no_peak(view));
-    let Some(at) = resolved(view) else { return problems };
+    let Some(at) = resolved(view) else {
+        problems.extend(counted_late(view));
+        return problems;
+    };
     problems.extend(too_high(view, &at.schedule));
     let Some(course) = training::course(view) else { return problems };
     problems.extend(horizon(&at, &course));
@@ -169,9 +174,30 @@ fn ancestor(view: &View<'_>) -> Option<Problem> {
     Some(problem.fix(format!("continue `{}`", stage.name), "schedule.stage", stage.name.to_owned()))
 }
 
+/// Whether the peak is the rate at which the stage before ended.
+fn takes_peak(schedule: &Schedule) -> bool {
+    matches!(schedule, Schedule::Linear(Linear { peak: None, .. }) | Schedule::Wsd(Wsd { peak: None, .. }))
+}
+
+/// A rate that goes on from a stage whose steps are counted only when its documents are.
+fn counted_late(view: &View<'_>) -> Option<Problem> {
+    let schedule: Schedule = view.read("schedule")?;
+    let place = match &schedule {
+        Schedule::ContinueFrom(_) => "schedule.stage",
+        other if takes_peak(other) => "schedule.peak",
+        _ => return None,
+    };
+    let before = chain::ancestry(view).into_iter().skip(1).find(training::in_epochs)?;
+    let message = format!(
+        "`{}` is counted in epochs: how many steps it has, and so its rate, is known only when it runs",
+        before.name
+    );
+    let help = "give its length in tokens or steps, or the peak here";
+    Some(Problem::error("LLMP0103", place, message).help(help))
+}
+
 fn no_peak(view: &View<'_>) -> Option<Problem> {
-    let Schedule::Linear(it) = view.read("schedule")? else { return None };
-    let lone = it.peak.is_none() && view.get("from").is_none();
+    let lone = takes_peak(&view.read("schedule")?) && view.get("from").is_none();
     let message = "a stage from scratch has no rate to go on from: give `peak`";
     lone.then(|| Problem::error("LLMP0103", "schedule.peak", message))
 }

@@ -10,7 +10,7 @@ use super::{item_name, model, schedule};
 use crate::budget::{Goal, micro_rows};
 use crate::course::{Batch, Context, Course};
 use crate::optimizers::Optimizer;
-use crate::settings::{Accumulate, Epochs, Flops, Precision, Recompute, Steps};
+use crate::settings::{Accumulate, Epochs, Flops, Recompute, Steps};
 use crate::stage;
 
 /// The longest sequences of a stage that names them.
@@ -52,6 +52,22 @@ fn goal(view: &View<'_>) -> Option<Goal> {
 /// Known only where the length is: not for epochs, before the documents are counted.
 pub(super) fn course(view: &View<'_>) -> Option<Course> {
     Course::new(goal(view)?, view.read("batch").as_ref(), &context(view)?, None)
+}
+
+/// Whether the length of a stage is known only when its documents are counted.
+pub(super) fn in_epochs(view: &View<'_>) -> bool {
+    matches!(goal(view), Some(Goal::Epochs(_))) && course(view).is_none()
+}
+
+/// Paths that an optimizer is told to update and the model does not have.
+pub(super) fn check_optimizer(view: &View<'_>) -> Option<Problem> {
+    let sizes = Known::of(view)?.sizes?;
+    let path = view.read::<Optimizer>("optimizer")?.unknown_path(&sizes)?;
+    let names: Vec<String> = sizes.params().into_iter().map(|p| p.name).collect();
+    let near = names.iter().find(|name| name.starts_with("blocks.0.")).or(names.first());
+    let message = format!("the model has no parameter `{path}`, nor any below it");
+    let help = format!("parameters are called as `{}`; `*` stands for one part", near.map_or("norm", |n| n));
+    Some(Problem::error("LLMP0209", "optimizer.on", message).help(help))
 }
 
 /// Rules over length, batch and context.
@@ -96,19 +112,13 @@ fn check_ramp(view: &View<'_>) -> Option<Problem> {
 
 /// The largest number of rows and positions that go through the model at once.
 fn largest_pass(view: &View<'_>, course: &Course) -> Pass {
-    let bf16 = view.read::<Precision>("precision") == Some(Precision::Bf16);
     let rows = |leg: &crate::course::Leg| match view.read::<Accumulate>("accumulate") {
         Some(Accumulate::Parts(parts)) => leg.rows().div_ceil(parts.max(1)),
         Some(Accumulate::Auto) | None => micro_rows(leg.rows(), leg.context),
     };
     let largest = course.0.iter().map(|leg| (rows(leg), leg.context));
     let (rows, length) = largest.max_by_key(|(rows, length)| rows.saturating_mul(*length)).unwrap_or((1, 1));
-    Pass {
-        rows,
-        length,
-        bytes: if bf16 { 2 } else { 4 },
-        recompute: view.read::<Recompute>("recompute").is_some(),
-    }
+    Pass { rows, length, bytes: 4, recompute: view.read::<Recompute>("recompute").is_some() }
 }
 
 /// Tokens, steps, FLOPs and memory of training a model of these sizes.
@@ -117,20 +127,17 @@ pub(super) fn cost_of(view: &View<'_>, sizes: &Architecture) -> Option<StageCost
     let pass = largest_pass(view, &course);
     let optimizer = view.read::<Optimizer>("optimizer");
     let state = optimizer.map_or_else(|| 8 * sizes.parameters(), |o| o.state_bytes(sizes));
-    // Weights and gradients in f32 beside the optimizer's state; in bf16 a copy of the weights as well.
-    let each = if pass.bytes == 2 { 10 } else { 8 };
-    let weights = sizes.parameters().saturating_mul(each);
+    // Weights and gradients in f32 beside the optimizer's state; bf16 is a format of products, not of what is kept.
+    let weights = sizes.parameters().saturating_mul(8);
     let activations = sizes.activation_bytes(pass);
     // A checkpoint holds weights and state; the result holds weights alone.
     let kept = view.read::<u64>("keep").unwrap_or(1).max(1);
     let whole = sizes.parameters().saturating_mul(4);
     let disk = kept.saturating_mul(whole.saturating_add(state)).saturating_add(whole);
-    let flops =
-        course.0.iter().map(|leg| sizes.flops_per_token(leg.context as f64) * leg.tokens as f64).sum();
     Some(StageCost {
         tokens: course.tokens(),
         steps: course.steps(),
-        flops,
+        flops: course.flops(sizes),
         memory_bytes: weights.saturating_add(state).saturating_add(activations),
         weight_bytes: weights,
         optimizer_bytes: state,
@@ -276,8 +283,12 @@ fn parts(data: Output, tokenizer: &Port, planner: &mut dyn Planner) -> Result<Ve
 /// Settings that one of the kinds asks for and this version's training loop does not have.
 pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if view.read::<Precision>("precision") == Some(Precision::Bf16) {
-        problems.push(super::unavailable("precision", "training in bf16", "f32"));
+    let folder = super::described(view).is_some_and(|root| root.value.is_some());
+    if folder && view.get("schedule").is_none() {
+        let message =
+            "the rate has no default: the sizes of the model are not known before its folder is read";
+        let help = "write a `schedule`, such as `constant(1e-4)`";
+        problems.push(Problem::error("LLMP0703", "schedule", message).help(help));
     }
     if view.read::<f64>("z_loss").is_some_and(|z| z != 0.0) {
         problems.push(super::unavailable("z_loss", "a z-loss", "0"));
@@ -287,14 +298,8 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
         ("evaluate", "evaluation during a stage"),
         ("sample", "a sample during a stage"),
         ("on_spike", "a spike policy"),
-        ("position", "a change of positions"),
     ];
     let asked = whats.iter().filter(|w| view.get(w.0).is_some());
     problems.extend(asked.map(|w| super::unavailable(w.0, w.1, "none")));
-    if let Some(Optimizer::AdamW(adamw)) = view.read("optimizer") {
-        problems.extend(
-            adamw.lacks().into_iter().map(|(at, what, default)| super::unavailable(at, what, default)),
-        );
-    }
     problems
 }

@@ -1,18 +1,30 @@
-//! Optimizers: their settings; the arithmetic is a kernel of `llmp-nn`.
+//! Optimizers: their settings, what they keep, their arithmetic. One file each; the loops are in `llmp_nn::optim`.
 
+mod adafactor;
 mod adamw;
-mod others;
+mod lion;
+#[cfg(feature = "kernels")]
+mod memory;
+mod muon;
+mod rmsprop_momentum;
+mod sgd;
 
 use llmp_nn::spec::{Architecture, Role};
-use llmp_stdlib::Rational;
+use llmp_stdlib::{Problem, Rational};
 
+pub use adafactor::Adafactor;
 pub use adamw::{AdamW, Coupling};
-pub use others::{Adafactor, Lion, Muon, MuonScale, RmspropMomentum, Sgd};
+pub use lion::Lion;
+#[cfg(feature = "kernels")]
+pub use memory::{Memory, Pace, hold, update};
+pub use muon::{Muon, MuonScale};
+pub use rmsprop_momentum::RmspropMomentum;
+pub use sgd::Sgd;
 
 llmp_stdlib::def! {
     /// Only rates depend on the width: hidden matrices get `base_width / width` of the rate, at most all of it;
     /// embeddings and gains keep it ("muParam (simple)", Wortsman et al. 2023).
-    @planned Simple = "simple", rev 1 {
+    Simple = "simple", rev 1 {
         /// The width at which the rate was found.
         base_width: u64,
     }
@@ -28,28 +40,80 @@ llmp_stdlib::family! {
     Optimizer = "optimizer" { Adafactor, AdamW, Lion, Muon, RmspropMomentum, Sgd }
 }
 
+/// One optimizer of the family. What it keeps is at most two numbers for an element, in named flat buffers that hold the
+/// parameters' parts end to end.
+pub trait Rule {
+    /// Names of its buffers, at most two.
+    fn buffers(&self) -> &'static [&'static str];
+
+    /// How many numbers each buffer holds for a parameter.
+    fn numbers(&self, shape: &[usize], role: Role) -> Vec<usize>;
+
+    /// Whether it updates the parameter of this path; others stay as they are.
+    fn trains(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// Whether a step with this norm of the gradient (before clipping) is left out.
+    fn leaves_out(&self, _norm: f64) -> bool {
+        false
+    }
+
+    /// Updates one parameter and what it keeps of it.
+    #[cfg(feature = "kernels")]
+    fn update(&self, step: &Step, slot: Slot<'_>) -> Result<(), llmp_nn::NnError>;
+}
+
+/// Where training stands, for one parameter.
+#[cfg(feature = "kernels")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// The learning rate, of a hidden matrix under muP its share of it.
+    pub rate: f64,
+    /// The schedule as a fraction of its peak.
+    pub schedule: f64,
+    /// Updates done, this one included: from 1.
+    pub number: u64,
+}
+
+/// One parameter, a logical matrix also where the model stores several merged.
+#[cfg(feature = "kernels")]
+#[derive(Debug)]
+pub struct Slot<'a> {
+    /// Its shape, matrices `[outputs, inputs]`.
+    pub shape: &'a [usize],
+    /// What it does.
+    pub role: Role,
+    /// Its elements.
+    pub values: &'a mut [f32],
+    /// Their gradients, clipped.
+    pub gradient: &'a [f32],
+    /// Its part of each buffer; empty where there is no such buffer.
+    pub state: [&'a mut [f32]; 2],
+    /// Whether weight decay applies: to matrices, not to gains and biases.
+    pub decays: bool,
+}
+
 impl Optimizer {
+    /// The settings as their common trait.
+    pub fn rule(&self) -> &dyn Rule {
+        match self {
+            Optimizer::Adafactor(it) => it,
+            Optimizer::AdamW(it) => it,
+            Optimizer::Lion(it) => it,
+            Optimizer::Muon(it) => it,
+            Optimizer::RmspropMomentum(it) => it,
+            Optimizer::Sgd(it) => it,
+        }
+    }
+
     /// Bytes of its state for a model, in 32-bit floats.
     pub fn state_bytes(&self, sizes: &Architecture) -> u64 {
-        let all = sizes.parameters();
-        let numbers = match self {
-            Optimizer::AdamW(_) | Optimizer::RmspropMomentum(_) => 2 * all,
-            Optimizer::Lion(_) => all,
-            Optimizer::Sgd(sgd) => {
-                if sgd.momentum > 0.0 {
-                    all
-                } else {
-                    0
-                }
-            }
-            Optimizer::Muon(_) => 2 * all - sizes.sum(|t| t.role == Role::Matrix),
-            Optimizer::Adafactor(_) => {
-                let lines = |shape: &[usize]| shape.iter().map(|&n| n as u64).sum::<u64>();
-                let tensors = sizes.tensors();
-                tensors.iter().map(|t| lines(&t.shape).saturating_mul(sizes.copies(t))).sum()
-            }
+        let of = |t: &llmp_nn::spec::Tensor| {
+            let numbers = self.rule().numbers(&t.shape, t.role);
+            numbers.iter().map(|&n| n as u64).sum::<u64>().saturating_mul(sizes.copies(t))
         };
-        4 * numbers
+        4 * sizes.tensors().iter().map(of).fold(0, u64::saturating_add)
     }
 
     /// How its rates depend on the width.
@@ -67,6 +131,49 @@ impl Optimizer {
         let Some(Mup::Simple(simple)) = self.mup() else { return one };
         one.min(Rational::new(i128::from(simple.base_width), i128::from(width.max(1))))
     }
+
+    /// The first path among its arguments that no parameter of a model has.
+    pub fn unknown_path(&self, sizes: &Architecture) -> Option<String> {
+        let Optimizer::AdamW(AdamW { on, .. }) = self else { return None };
+        let params = if on.is_empty() { Vec::new() } else { sizes.params() };
+        on.iter().find(|path| !params.iter().any(|p| within(path, &p.name))).cloned()
+    }
+}
+
+/// Whether a parameter is the one of a path or lies below it; `*` stands for one part.
+fn within(path: &str, name: &str) -> bool {
+    let mut parts = name.split('.');
+    path.split('.').all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == part))
+}
+
+/// Elements of a shape.
+fn count(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+/// Two betas, checked to be two.
+#[cfg(feature = "kernels")]
+fn pair(betas: &[f64]) -> (f64, f64) {
+    let beta = |i: usize| betas.get(i).copied().unwrap_or_default();
+    (beta(0), beta(1))
+}
+
+/// Both betas in range.
+fn betas(betas: &[f64], default: &str) -> Option<Problem> {
+    let good = betas.len() == 2 && betas.iter().all(|b| (0.0..1.0).contains(b));
+    let problem = || Problem::error("LLMP0209", "betas", "two betas are needed, each at least 0 and below 1");
+    (!good).then(|| problem().fix("use the usual betas", "betas", default.to_owned()))
+}
+
+/// A decay in range.
+fn decay(weight_decay: f64) -> Option<Problem> {
+    let message = || format!("weight_decay lies in 0 to 10, not {weight_decay}");
+    (!(0.0..=10.0).contains(&weight_decay)).then(|| Problem::error("LLMP0209", "weight_decay", message()))
+}
+
+fn share(name: &str, value: f64) -> Option<Problem> {
+    let message = || format!("`{name}` lies between 0 and 1, not {value}");
+    (!(0.0..=1.0).contains(&value)).then(|| Problem::error("LLMP0209", name, message()))
 }
 
 #[cfg(test)]

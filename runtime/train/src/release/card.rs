@@ -1,6 +1,7 @@
 //! The model card: `README.md` with the front matter that model hubs read.
 
 use llmp_nn::Architecture;
+use llmp_nn::spec::Family;
 
 /// What the caller knows about a model: the runtime does not know where data came from.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -36,6 +37,10 @@ impl Card {
             spec.vocab,
             spec.context
         ));
+        match Family::nearest(spec) {
+            Ok(family) => text.push_str(&format!("\nIts folder is one of `{}`.\n", family.class())),
+            Err(words) => text.push_str(&format!("\nOnly llmp reads its folder: {words}.\n")),
+        }
         section(&mut text, "Data", self.lineage.iter().map(|line| format!("* {line}\n")));
         let metric = |(name, value): &(String, f64)| format!("* {name}: {value:.4}\n");
         section(&mut text, "Evaluation", self.metrics.iter().map(metric));

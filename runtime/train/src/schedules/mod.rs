@@ -86,6 +86,19 @@ impl Schedule {
         }
     }
 
+    /// The same with the lengths of its pieces in steps; `None` where one of them is not known.
+    pub fn in_steps(&self, steps_of: impl Fn(Length) -> Option<u64>) -> Option<Schedule> {
+        let Schedule::Piecewise(it) = self else { return Some(self.clone()) };
+        let counted = |piece: &Piece| match piece.length {
+            Length::Steps(_) | Length::Share(_) => Some(*piece),
+            Length::Tokens(_) | Length::Epochs(_) => {
+                Some(Piece { length: Length::Steps(steps_of(piece.length)?), ..*piece })
+            }
+        };
+        let pieces = it.pieces.iter().map(counted).collect::<Option<_>>()?;
+        Some(Schedule::Piecewise(Piecewise { pieces, ..it.clone() }))
+    }
+
     /// The rate of the step that follows `done` steps, with lengths already turned into steps.
     ///
     /// Step `s` (from 0) has `peak * (s + 1) / warmup` while `s < warmup`, then the shape at `s - warmup` of
@@ -126,7 +139,7 @@ mod tests {
 
     fn all(peak: f64, floor: f64, decay: f64) -> Vec<Schedule> {
         let (warmup, over) = (Length::Steps(0), Over::Stage);
-        let wsd = |shape| Wsd { peak, warmup, decay, shape, floor, over };
+        let wsd = |shape| Wsd { peak: Some(peak), warmup, decay, shape, floor, over };
         vec![
             Schedule::Constant(Constant { peak, warmup }),
             Schedule::Cosine(Cosine { peak, warmup, floor, over }),
@@ -187,6 +200,24 @@ mod tests {
         assert!((rate(129) - 1.1).abs() < 1e-12, "half way down the wave");
         assert!([154, 173].iter().all(|&s| (rate(s) - 0.2).abs() < 1e-12));
         assert!([174, 190, 500].iter().all(|&s| (rate(s) - 0.06).abs() < 1e-12));
+    }
+
+    #[test]
+    fn pieces_in_tokens_and_epochs_become_steps() {
+        let piece = |length| Piece { length, to: None, shape: PieceShape::Line };
+        let lengths = [Length::Tokens(1000), Length::Epochs(2.0), Length::Share(0.1), Length::Steps(7)];
+        let pieces = lengths.map(piece).to_vec();
+        let it =
+            Schedule::Piecewise(Piecewise { peak: 1.0, pieces, warmup: Length::Steps(0), over: Over::Stage });
+        let of = |length| match length {
+            Length::Tokens(tokens) => Some(tokens / 100),
+            Length::Epochs(epochs) => Some((epochs * 30.0) as u64),
+            Length::Share(_) | Length::Steps(_) => panic!("it is one already"),
+        };
+        let Some(Schedule::Piecewise(known)) = it.in_steps(of) else { panic!("all are known") };
+        let lengths: Vec<Length> = known.pieces.iter().map(|p| p.length).collect();
+        assert_eq!(lengths, [Length::Steps(10), Length::Steps(60), Length::Share(0.1), Length::Steps(7)]);
+        assert_eq!(it.in_steps(|_| None), None);
     }
 
     #[test]

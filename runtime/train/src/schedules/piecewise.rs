@@ -110,7 +110,7 @@ impl Shape for Piecewise {
         Ramp { peak: self.peak, warmup: self.warmup, over: Some(self.over) }
     }
 
-    /// Lengths in tokens or epochs became steps when the plan was made.
+    /// Lengths in tokens or epochs became steps before ([`super::Schedule::in_steps`]).
     fn after_warmup(&self, done: f64, left: f64) -> f64 {
         let (mut rest, mut rate) = (done, 1.0);
         for piece in &self.pieces {

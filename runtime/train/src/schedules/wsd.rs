@@ -20,9 +20,12 @@ llmp_stdlib::def! {
     /// ```llmp
     /// schedule = wsd(peak = 1e-3, decay = 10%)
     /// ```
+    ///
+    /// A decay can also be a stage of its own, so that several branch from one flat run: train it with `constant(1e-3)`,
+    /// and let each branch go on `from` it with `wsd(warmup = 0%, decay = 100%)`, which falls from the rate that it finds.
     Wsd = "wsd", rev 1, check check {
-        /// The highest rate.
-        peak: f64,
+        /// The highest rate. Without it, the rate at which the stage before ended.
+        peak: Option<f64> = "none",
         /// Linear rise from zero: tokens, steps, or a share of the stage.
         warmup: Length = "2%",
         /// The part of the steps after the warm-up in which the rate falls, as a fraction.
@@ -37,7 +40,7 @@ llmp_stdlib::def! {
 }
 
 fn check(it: &Wsd) -> Vec<llmp_stdlib::Problem> {
-    let mut problems = positive(it.peak);
+    let mut problems = it.peak.map(positive).unwrap_or_default();
     problems.extend(fraction("floor", it.floor));
     problems.extend(fraction("decay", it.decay));
     problems
@@ -45,7 +48,7 @@ fn check(it: &Wsd) -> Vec<llmp_stdlib::Problem> {
 
 impl Shape for Wsd {
     fn ramp(&self) -> Ramp {
-        Ramp { peak: self.peak, warmup: self.warmup, over: Some(self.over) }
+        Ramp { peak: self.peak.unwrap_or(f64::NAN), warmup: self.warmup, over: Some(self.over) }
     }
 
     fn after_warmup(&self, done: f64, left: f64) -> f64 {

@@ -1,10 +1,11 @@
 //! Checkpoints: a folder under a temporary name, synced, renamed; the last good one always exists.
 //!
-//! `state.safetensors` holds `weights`, `first_moments` and `second_moments`, each end to end in canonical order;
-//! `state.json` holds the step, the place in every source and in the log. Training draws no random numbers after
+//! `state.safetensors` holds `weights` and what the optimizer keeps (for AdamW `first_moments` and `second_moments`), each
+//! end to end in canonical order; `state.json` holds the step, the place in every source and in the log. Training draws no random numbers after
 //! the initial weights (documents are ordered by hash), so there is no stream to keep.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ use crate::durable;
 use crate::error::{Result, TrainError};
 use crate::host::Host;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What `state.json` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub(super) struct Place {
     format: u32,
     /// Steps done.
     pub(super) step: u64,
+    /// Updates done: steps but those that were left out.
+    pub(super) updates: u64,
     /// Mean loss of the last batch.
     pub(super) loss: f64,
     /// Place in every source.
@@ -43,7 +46,8 @@ pub(super) struct Place {
 pub(super) struct Loaded {
     pub(super) place: Place,
     pub(super) weights: Vec<f32>,
-    pub(super) moments: (Vec<f32>, Vec<f32>),
+    /// What the optimizer keeps, by name.
+    pub(super) buffers: BTreeMap<String, Vec<f32>>,
 }
 
 /// The checkpoints of a stage.
@@ -70,6 +74,7 @@ impl Checkpoints {
         let place = Place {
             format: FORMAT,
             step: state.done,
+            updates: state.memory.updates,
             loss: state.loss,
             cursor: state.stream.cursor(),
             metrics,
@@ -79,11 +84,8 @@ impl Checkpoints {
         let text = serde_json::to_vec_pretty(&place).map_err(|e| TrainError::Settings(e.to_string()))?;
         host.at("train: before checkpoint");
         let weights = state.model.to_flat();
-        let tensors = [
-            ("weights", Flat::new(&weights)),
-            ("first_moments", Flat::new(&state.moments.0)),
-            ("second_moments", Flat::new(&state.moments.1)),
-        ];
+        let kept = state.memory.buffers.iter().map(|(name, numbers)| (*name, Flat::new(numbers)));
+        let tensors = kept.chain([(WEIGHTS, Flat::new(&weights))]);
         let path = temporary.join(TENSORS);
         safetensors::serialize_to_file(tensors, None, &path).map_err(|e| bad(&path, e))?;
         host.at("train: inside checkpoint");
@@ -114,21 +116,21 @@ impl Checkpoints {
         let file = path.join(TENSORS);
         let bytes = fs::read(&file).map_err(TrainError::io("read", &file))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(&file, e))?;
-        let flat = |name: &str| {
-            let tensor = tensors.tensor(name).map_err(|e| bad(&file, e))?;
-            let numbers = tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            let numbers: Vec<f32> = numbers.collect();
-            let wanted = place.model.parameters();
-            if tensor.dtype() != Dtype::F32 || numbers.len() as u64 != wanted {
-                return Err(bad(
-                    &file,
-                    format!("`{name}` holds {} numbers, the model has {wanted}", numbers.len()),
-                ));
+        let mut buffers = BTreeMap::new();
+        for (name, tensor) in tensors.tensors() {
+            if tensor.dtype() != Dtype::F32 {
+                return Err(bad(&file, format!("`{name}` holds {:?}, not F32", tensor.dtype())));
             }
-            Ok(numbers)
-        };
-        let (weights, moments) = (flat("weights")?, (flat("first_moments")?, flat("second_moments")?));
-        Ok(Some(Loaded { place, weights, moments }))
+            let numbers = tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            buffers.insert(name, numbers.collect::<Vec<f32>>());
+        }
+        let weights = buffers.remove(WEIGHTS).unwrap_or_default();
+        let wanted = place.model.parameters();
+        if weights.len() as u64 != wanted {
+            let reason = format!("`{WEIGHTS}` holds {} numbers, the model has {wanted}", weights.len());
+            return Err(bad(&file, reason));
+        }
+        Ok(Some(Loaded { place, weights, buffers }))
     }
 
     /// Removes all of them: the stage is finished.
@@ -167,6 +169,7 @@ impl Checkpoints {
     }
 }
 
+const WEIGHTS: &str = "weights";
 const TENSORS: &str = "state.safetensors";
 const PLACE: &str = "state.json";
 

@@ -7,6 +7,7 @@
 mod batches;
 mod checkpoint;
 mod metrics;
+mod objective;
 mod pace;
 mod start;
 
@@ -14,20 +15,24 @@ use std::path::Path;
 
 use llmp_data::mix::TokenStream;
 use llmp_data::tokens::TokenShard;
-use llmp_nn::{Grads, Model, SaveOptions, optim};
+use llmp_nn::{Balance, Extras, Grads, MicroBatch, Model, Noise, SaveOptions, optim};
 use llmp_stdlib::Event;
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Budget;
+use crate::budget::micro_rows;
+use crate::course::Course;
 use crate::durable;
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
-use crate::optimizers::Optimizer;
+use crate::optimizers::{self, Memory};
+use crate::schedules::Schedule;
+use crate::settings::{Accumulate, Clip};
 use crate::stage::Stage;
 
 use checkpoint::Checkpoints;
 use metrics::{Line, Metrics};
+pub use objective::{Micro, NextToken, Objective};
 use pace::Pace;
 
 /// What a stage reads.
@@ -61,8 +66,8 @@ pub struct Summary {
 /// A stage between two steps.
 pub(crate) struct State {
     pub(crate) model: Model,
-    /// First and second moments, end to end in canonical order.
-    pub(crate) moments: (Vec<f32>, Vec<f32>),
+    /// What the optimizer keeps.
+    pub(crate) memory: Memory,
     pub(crate) stream: TokenStream,
     pub(crate) metrics: Metrics,
     /// Steps done.
@@ -73,10 +78,11 @@ pub(crate) struct State {
 
 /// Facts of a stage that do not change while it runs.
 pub(crate) struct Plan {
-    pub(crate) budget: Budget,
+    pub(crate) course: Course,
+    /// The schedule with all its lengths in steps.
+    pub(crate) schedule: Schedule,
     pub(crate) warmup: u64,
     pub(crate) over: u64,
-    pub(crate) micro: usize,
 }
 
 /// Runs a stage in `folder` to its end, going on from its newest checkpoint if there is one.
@@ -84,6 +90,17 @@ pub(crate) struct Plan {
 /// Equal arguments and inputs give equal bytes on one thread or many, after any number of interruptions. The stop
 /// flag of the host saves a checkpoint and gives [`TrainError::Stopped`].
 pub fn train(stage: &Stage, inputs: Inputs<'_>, folder: &Path, host: &Host<'_>) -> Result<Summary> {
+    train_for(stage, &mut NextToken, inputs, folder, host)
+}
+
+/// [`train`] with another objective than the next token's loss.
+pub fn train_for(
+    stage: &Stage,
+    objective: &mut dyn Objective,
+    inputs: Inputs<'_>,
+    folder: &Path,
+    host: &Host<'_>,
+) -> Result<Summary> {
     let checkpoints = Checkpoints::new(folder, stage.keep);
     if let Some(summary) = finished(folder)? {
         checkpoints.remove()?;
@@ -92,10 +109,10 @@ pub fn train(stage: &Stage, inputs: Inputs<'_>, folder: &Path, host: &Host<'_>) 
     let vocabulary = Vocabulary::load(inputs.tokenizer)?;
     let (mut state, plan) = start::start(stage, inputs, &vocabulary, folder, &checkpoints, host)?;
     let mut grads = Grads::zeros(state.model.spec());
-    let mut pace = Pace::new(stage.checkpoints.distance(), &plan.budget, state.done, (host.clock)());
+    let mut pace = Pace::new(stage.checkpoints.distance(), &plan.course, state.done, (host.clock)());
 
     loop {
-        let over = state.done == plan.budget.steps();
+        let over = state.done == plan.course.steps();
         let stop = host.stopped();
         if over || stop || pace.due(state.done, (host.clock)()) {
             checkpoints.save(&mut state, host)?;
@@ -107,8 +124,8 @@ pub fn train(stage: &Stage, inputs: Inputs<'_>, folder: &Path, host: &Host<'_>) 
         if stop {
             return Err(TrainError::Stopped);
         }
-        let begin = (host.clock)();
-        let line = step(stage, &plan, &mut state, &mut grads, host)?;
+        let (begin, before) = ((host.clock)(), plan.course.tokens_after(state.done));
+        let line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
         state.metrics.write(&line)?;
         let seconds = (host.clock)() - begin;
         host.tell(Event::Loss {
@@ -118,49 +135,87 @@ pub fn train(stage: &Stage, inputs: Inputs<'_>, folder: &Path, host: &Host<'_>) 
             loss: line.loss,
             rate: line.lr,
             gradient_norm: line.norm,
-            tokens_per_second: plan.budget.rows_at(line.step - 1) as f64 * plan.budget.context as f64
-                / seconds.max(1e-9),
+            tokens_per_second: (line.tokens - before) as f64 / seconds.max(1e-9),
         });
     }
     publish(&mut state, &plan, &vocabulary, folder, &checkpoints, host)
 }
 
 /// One optimizer step: micro-steps, check, clip, update.
-fn step(stage: &Stage, plan: &Plan, state: &mut State, grads: &mut Grads, host: &Host<'_>) -> Result<Line> {
-    let wanted = plan.budget.rows_at(state.done) as usize;
-    let rows = batches::draw(&mut state.stream, wanted)?;
-    if rows.len() < wanted {
-        let drawn = state.done * plan.budget.rows + rows.len() as u64;
-        return Err(TrainError::DataEnded {
-            stage: host.step.to_owned(),
-            drawn,
-            wanted: plan.budget.sequences,
-        });
+fn step(
+    stage: &Stage,
+    plan: &Plan,
+    objective: &mut dyn Objective,
+    state: &mut State,
+    grads: &mut Grads,
+    host: &Host<'_>,
+) -> Result<Line> {
+    let Some((leg, wanted)) = plan.course.batch_at(state.done) else {
+        return Err(TrainError::Settings("a step after the last".to_owned()));
+    };
+    state.stream.lengthen(leg.context as usize);
+    let rows = batches::draw(&mut state.stream, wanted as usize)?;
+    if (rows.len() as u64) < wanted {
+        let drawn = plan.course.tokens_after(state.done) + rows.len() as u64 * leg.context;
+        let wanted = plan.course.drawn();
+        return Err(TrainError::DataEnded { stage: host.step.to_owned(), drawn, wanted });
     }
-    let micro_batches: Vec<_> =
-        rows.chunks(plan.micro).map(|rows| batches::pack(rows, stage.attention)).collect();
+    let micro = match stage.accumulate {
+        Accumulate::Auto => micro_rows(leg.rows(), leg.context),
+        Accumulate::Parts(parts) => leg.rows().div_ceil(parts.max(1)),
+    };
+    let micro = micro.max(1) as usize;
+    let micro_batches: Vec<_> = rows.chunks(micro).map(|rows| batches::pack(rows, stage.attention)).collect();
 
     // The loss is the mean over the targets of the whole batch, however it is cut.
     let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
     grads.clear();
-    let mut nll = 0.0;
-    for micro in &micro_batches {
-        nll += state.model.loss_and_grads(micro, counted as f64, grads)?.nll_sum;
+    let balance = balance(&state.model, &micro_batches)?;
+    let mut sum = 0.0;
+    for (batch, row) in micro_batches.iter().zip((0..).step_by(micro)) {
+        let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
+        let extras = Extras { noise: Some(noise), balance: balance.as_ref() };
+        let micro = Micro { batch, counted: counted as f64, extras, gpu: host.gpu };
+        sum += objective.loss_and_grads(&state.model, &micro, grads)?;
     }
-    let loss = nll / counted as f64;
+    let loss = sum / counted as f64;
+    optimizers::hold(&stage.optimizer, state.model.spec(), grads);
 
     let norm = optim::global_norm(grads.flat());
     check_finite(state, grads, loss, norm, host)?;
-    if let Some(factor) = stage.clip.map(|clip| clip / (norm + 1e-6)).filter(|factor| *factor < 1.0) {
-        optim::scale(grads.flat_mut(), factor as f32);
+    match stage.clip {
+        Some(Clip::Norm(most)) if norm + 1e-6 > most => {
+            optim::scale(grads.flat_mut(), (most / (norm + 1e-6)) as f32);
+        }
+        Some(Clip::Value(most)) => optim::limit(grads.flat_mut(), most as f32),
+        Some(Clip::Norm(_)) | None => {}
     }
 
-    let lr = stage.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
-    update(&stage.optimizer, lr, state, grads)?;
+    let lr = plan.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
+    if !stage.optimizer.rule().leaves_out(norm) {
+        let pace = optimizers::Pace { rate: lr, schedule: lr / plan.schedule.shape().ramp().peak };
+        optimizers::update(&stage.optimizer, pace, &mut state.model, grads, &mut state.memory)?;
+    }
     state.done += 1;
     state.loss = loss;
-    let tokens = (state.done * plan.budget.rows).min(plan.budget.sequences) * plan.budget.context;
+    let tokens = plan.course.tokens_after(state.done);
     Ok(Line { step: state.done, tokens, loss, lr, norm })
+}
+
+/// The loss that balances experts knows how the whole batch is routed, so the batch goes through the model twice: first
+/// without gradients. Dropout takes no part in the first pass.
+fn balance(model: &Model, micro_batches: &[MicroBatch]) -> Result<Option<Balance>> {
+    if model.spec().experts.is_none_or(|e| e.balance == 0.0) {
+        return Ok(None);
+    }
+    let (mut hits, mut positions) = (Vec::new(), 0);
+    for micro in micro_batches {
+        let these = model.hits(micro)?;
+        hits.resize(these.len(), 0);
+        hits.iter_mut().zip(these).for_each(|(all, these)| *all += these);
+        positions += micro.positions() as u64;
+    }
+    Ok(Balance::new(model.spec(), &hits, positions))
 }
 
 /// A NaN or an infinity stops the stage before the weights take it up.
@@ -177,32 +232,6 @@ fn check_finite(state: &State, grads: &Grads, loss: f64, norm: f64, host: &Host<
         .or_else(|| grads.first_not_finite().map(|i| format!("the gradient of `{}`", infos[i].name)))
         .unwrap_or_else(|| "the logits".to_owned());
     Err(TrainError::NotFinite { stage: host.step.to_owned(), step: state.done + 1, what, value, tensor })
-}
-
-/// Moves every parameter; gains of norms are not decayed.
-fn update(optimizer: &Optimizer, lr: f64, state: &mut State, grads: &Grads) -> Result<()> {
-    let Optimizer::AdamW(settings) = optimizer else {
-        return Err(TrainError::Settings("this version trains with adamw only".to_owned()));
-    };
-    let beta = |i: usize| settings.betas.get(i).copied().unwrap_or_default();
-    let infos = state.model.spec().params();
-    let (mut first, mut second) = (state.moments.0.as_mut_slice(), state.moments.1.as_mut_slice());
-    for ((info, parameter), gradient) in infos.iter().zip(state.model.params_mut()).zip(grads.iter()) {
-        let (m, rest) = std::mem::take(&mut first).split_at_mut(gradient.len());
-        first = rest;
-        let (v, rest) = std::mem::take(&mut second).split_at_mut(gradient.len());
-        second = rest;
-        let weight_decay = if info.decay { settings.weight_decay } else { 0.0 };
-        let update = optim::AdamW {
-            lr,
-            betas: (beta(0), beta(1)),
-            eps: settings.eps,
-            weight_decay,
-            step: state.done + 1,
-        };
-        optim::adamw(&update, parameter, gradient, m, v)?;
-    }
-    Ok(())
 }
 
 const SUMMARY: &str = "stage.json";
@@ -238,14 +267,14 @@ fn publish(
         durable::rename(&temporary.join(name), &folder.join(name), host)?;
     }
     durable::remove_folder(&temporary)?;
-    let tokens = plan.budget.tokens();
+    let tokens = plan.course.drawn();
     let summary = Summary {
         steps: state.done,
         tokens,
         loss: state.loss,
         drawn: state.stream.drawn(),
         epochs: state.stream.epochs(),
-        flops: state.model.spec().flops_per_token(plan.budget.context as f64) * tokens as f64,
+        flops: plan.course.flops(state.model.spec()),
     };
     let text = serde_json::to_string_pretty(&summary).map_err(|e| TrainError::Settings(e.to_string()))?;
     durable::write(&folder.join(SUMMARY), format!("{text}\n").as_bytes(), host)?;

@@ -1,6 +1,6 @@
 //! When a checkpoint is due: often enough to lose little work, seldom enough to cost little time.
 
-use crate::budget::Budget;
+use crate::course::Course;
 use crate::settings::Interval;
 
 /// A kill should not cost more than half a minute of work.
@@ -28,13 +28,13 @@ pub(super) struct Pace {
 
 impl Pace {
     /// A rule for a stage that has done `done` steps at time `now`.
-    pub(super) fn new(distance: Interval, budget: &Budget, done: u64, now: f64) -> Pace {
-        let of_tokens = |tokens: u64| (tokens / budget.batch_tokens()).max(1);
+    pub(super) fn new(distance: Interval, course: &Course, done: u64, now: f64) -> Pace {
+        let of_tokens = |tokens: u64| (tokens / course.mean_batch()).max(1);
         let (longest, steps) = match distance {
             Interval::Seconds(seconds) => (seconds, None),
             Interval::Steps(steps) => (LONGEST, Some(steps.max(1))),
             Interval::Tokens(tokens) => (LONGEST, Some(of_tokens(tokens))),
-            Interval::Share(share) => (LONGEST, Some(of_tokens((share * budget.tokens() as f64) as u64))),
+            Interval::Share(share) => (LONGEST, Some(of_tokens((share * course.drawn() as f64) as u64))),
         };
         Pace { longest, steps, last_step: done, last_time: now, cost: 0.0, asked: now }
     }
@@ -58,12 +58,15 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::course::Leg;
 
-    const BUDGET: Budget = Budget { context: 10, rows: 10, sequences: 1000 };
+    fn course() -> Course {
+        Course(vec![Leg { context: 10, batch: 100, tokens: 10_000, steps: 100 }])
+    }
 
     #[test]
     fn cheap_saves_come_every_twenty_seconds() {
-        let mut pace = Pace::new(Interval::Seconds(300.0), &BUDGET, 0, 0.0);
+        let mut pace = Pace::new(Interval::Seconds(300.0), &course(), 0, 0.0);
         assert!(!pace.due(1, 19.0) && pace.due(2, 20.0));
         pace.saved(2, 20.1);
         assert!(!pace.due(3, 40.0) && pace.due(3, 40.2));
@@ -71,7 +74,7 @@ mod tests {
 
     #[test]
     fn dear_saves_take_a_fiftieth_of_the_time_until_the_longest_distance() {
-        let mut pace = Pace::new(Interval::Seconds(300.0), &BUDGET, 0, 0.0);
+        let mut pace = Pace::new(Interval::Seconds(300.0), &course(), 0, 0.0);
         assert!(pace.due(1, 20.0));
         pace.saved(1, 22.0);
         assert!(!pace.due(2, 121.0) && pace.due(2, 122.0));
@@ -81,9 +84,9 @@ mod tests {
 
     #[test]
     fn steps_and_tokens_count() {
-        let mut pace = Pace::new(Interval::Tokens(500), &BUDGET, 0, 0.0);
+        let mut pace = Pace::new(Interval::Tokens(500), &course(), 0, 0.0);
         assert!(!pace.due(0, 0.0) && !pace.due(4, 0.0) && pace.due(5, 0.0));
-        let mut pace = Pace::new(Interval::Share(0.1), &BUDGET, 0, 0.0);
+        let mut pace = Pace::new(Interval::Share(0.1), &course(), 0, 0.0);
         assert!(!pace.due(9, 0.0) && pace.due(10, 0.0));
     }
 }

@@ -3,18 +3,21 @@
 use std::path::Path;
 
 use llmp_data::mix::TokenStream;
+use llmp_data::tokens::TokenShard;
 use llmp_nn::spec::Order;
+use llmp_nn::weights::as_stored;
 use llmp_nn::{Architecture, Cpu, Model};
 use llmp_stdlib::Event;
 
 use super::checkpoint::Checkpoints;
 use super::metrics::Metrics;
 use super::{Inputs, Plan, State};
-use crate::budget::{Budget, micro_rows};
+use crate::course::Course;
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
-use crate::settings::Accumulate;
+use crate::optimizers::Memory;
+use crate::settings::Precision;
 use crate::stage::{Source, Stage};
 
 /// The first state of a stage, and its lengths in steps.
@@ -27,54 +30,63 @@ pub(super) fn start(
     host: &Host<'_>,
 ) -> Result<(State, Plan)> {
     std::fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
-    let spec = spec(stage, vocabulary)?;
-    let mut stream = stream(stage, inputs.shards)?;
-    let plan = plan(stage, &stream)?;
-    stream.feasible(plan.budget.tokens())?;
+    let available = inputs.shards.first().map_or(0, TokenShard::tokens);
+    let course = |available| stage.course(available).ok_or_else(unknown);
+    let context = course(available)?.0.first().map_or(1, |leg| leg.context);
+    let mut stream = stream(stage, inputs.shards, context as usize)?;
+    let available = stream.pass().first().copied().unwrap_or_default();
+    let plan = plan(stage, course(available)?, available)?;
+    let spec = spec(stage, &plan.course, vocabulary)?;
+    stream.feasible(plan.course.drawn())?;
     if let Some(loaded) = checkpoints.newest(host)? {
         let place = loaded.place;
-        if place.model != spec || place.step > plan.budget.steps() {
+        if place.model != spec || place.step > plan.course.steps() {
             let reason = "it belongs to a stage with another model or length".to_owned();
             return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
         }
-        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?;
+        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?.with_path(kernels(stage));
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
-        let state =
-            State { model, moments: loaded.moments, stream, metrics, done: place.step, loss: place.loss };
+        let mut memory = Memory::new(&stage.optimizer, model.spec());
+        let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
+        memory.restore(loaded.buffers, place.updates).map_err(other)?;
+        let state = State { model, memory, stream, metrics, done: place.step, loss: place.loss };
         return Ok((state, plan));
     }
     let model = match inputs.from {
         Some(path) => continued(path, spec)?,
         None => Model::init(spec, stage.stream("init"))?,
-    };
-    let zeros = || vec![0.0; model.spec().parameters() as usize];
-    let moments = (zeros(), zeros());
+    }
+    .with_path(kernels(stage));
+    if let Some(path) = stage.optimizer.unknown_path(model.spec()) {
+        return Err(TrainError::Settings(format!("`on` names `{path}`, the model has no such parameter")));
+    }
+    let memory = Memory::new(&stage.optimizer, model.spec());
     let metrics = Metrics::open(folder, 0)?;
-    Ok((State { model, moments, stream, metrics, done: 0, loss: 0.0 }, plan))
+    Ok((State { model, memory, stream, metrics, done: 0, loss: 0.0 }, plan))
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.
-fn spec(stage: &Stage, vocabulary: &Vocabulary) -> Result<Architecture> {
+fn spec(stage: &Stage, course: &Course, vocabulary: &Vocabulary) -> Result<Architecture> {
     let mut spec = stage.model.with_tokens(vocabulary.ids());
     if vocabulary.ids() > spec.vocab {
         let message =
             format!("the tokenizer has {} ids, the model's vocabulary {}", vocabulary.ids(), spec.vocab);
         return Err(TrainError::Settings(message));
     }
-    spec.context = spec.context.max(stage.context);
+    spec.context = spec.context.max(course.context() as usize);
     Ok(spec)
 }
 
-fn stream(stage: &Stage, shards: Vec<llmp_data::tokens::TokenShard>) -> Result<TokenStream> {
+fn stream(stage: &Stage, shards: Vec<TokenShard>, context: usize) -> Result<TokenStream> {
     if shards.len() != stage.sources.len() {
         let message = format!("the stage has {} sources, {} were given", stage.sources.len(), shards.len());
         return Err(TrainError::Settings(message));
     }
     let sources =
         shards.into_iter().zip(&stage.sources).map(|(shard, source)| (shard, source.share)).collect();
-    let mut stream = TokenStream::new(sources, stage.stream("order"), stage.context)?;
+    let mut stream = TokenStream::new(sources, stage.stream("order"), context)?;
     for (index, source) in stage.sources.iter().enumerate() {
         if let Some(epochs) = source.max_epochs {
             stream = stream.max_epochs(index, epochs);
@@ -95,34 +107,45 @@ fn stream(stage: &Stage, shards: Vec<llmp_data::tokens::TokenShard>) -> Result<T
     Ok(stream.packing(stage.packing))
 }
 
-fn plan(stage: &Stage, stream: &TokenStream) -> Result<Plan> {
-    let available = stream.pass().first().copied().unwrap_or_default();
-    let unknown = || TrainError::Settings("the length of the stage is not known".to_owned());
-    let budget: Budget = stage.budget(available).ok_or_else(unknown)?;
-    let (warmup, over) = budget.schedule(&stage.schedule, Some(available)).ok_or_else(unknown)?;
-    if warmup > stage.schedule_done + budget.steps() {
-        let message = format!("the warm-up takes {warmup} steps, the stage has {}", budget.steps());
+fn unknown() -> TrainError {
+    TrainError::Settings("the length of the stage is not known".to_owned())
+}
+
+fn plan(stage: &Stage, course: Course, available: u64) -> Result<Plan> {
+    let (warmup, over) = course.schedule(&stage.schedule, Some(available)).ok_or_else(unknown)?;
+    let steps_of = |length| course.steps_of(length, Some(available));
+    let schedule = stage.schedule.in_steps(steps_of).ok_or_else(unknown)?;
+    if warmup > stage.schedule_done + course.steps() {
+        let message = format!("the warm-up takes {warmup} steps, the stage has {}", course.steps());
         return Err(TrainError::Settings(message));
     }
-    let micro = match stage.accumulate {
-        Accumulate::Auto => micro_rows(budget.rows, budget.context),
-        Accumulate::Parts(parts) => budget.rows.div_ceil(parts.max(1)),
-    };
-    Ok(Plan { budget, warmup, over, micro: micro as usize })
+    Ok(Plan { course, schedule, warmup, over })
 }
 
 /// Weights of another stage; only the number of positions and how they are turned may differ.
 fn continued(path: &Path, spec: Architecture) -> Result<Model> {
     let model = Model::load(path)?;
-    let mut found = Architecture { context: spec.context, init_std: spec.init_std, ..model.spec().clone() };
+    let (context, init_std, dropout) = (spec.context, spec.init_std, spec.dropout);
+    let mut found = Architecture { context, init_std, dropout, ..model.spec().clone() };
     // A stage may turn positions with another base or law.
     if matches!((&found.order, &spec.order), (Order::Rotary(_), Order::Rotary(_))) {
         found.order = spec.order;
     }
-    if found != spec {
+    if let (Some(found), Some(wanted)) = (&mut found.experts, &spec.experts) {
+        found.balance = wanted.balance;
+    }
+    if as_stored(&found) != as_stored(&spec) {
         let message =
             format!("{} holds a model of other sizes: {found:?}, the stage has {spec:?}", path.display());
         return Err(TrainError::Settings(message));
     }
     Ok(Model::from_flat(Cpu::default(), spec, &model.to_flat())?)
+}
+
+/// The kernels of a stage's number format.
+fn kernels(stage: &Stage) -> llmp_nn::Path {
+    match stage.precision {
+        Precision::F32 => llmp_nn::Path::Fused,
+        Precision::Bf16 => llmp_nn::Path::Bf16,
+    }
 }

@@ -8,12 +8,14 @@ use llmp_data::Context;
 use llmp_data::tokens::{ShardWriter, TokenShard};
 use llmp_nn::Architecture;
 use llmp_stdlib::arg::{BatchSize, Length};
+use llmp_stdlib::{Arg, Call, Record, Value, literal};
 use llmp_train::budget::Goal;
+use llmp_train::course::{self, Batch};
 use llmp_train::folder::Vocabulary;
 use llmp_train::kinds::decoder::Decoder;
 use llmp_train::optimizers::{AdamW, Coupling, Optimizer};
 use llmp_train::schedules::{Cosine, Over, Schedule};
-use llmp_train::settings::{Accumulate, Attention, Every, Interval, Times};
+use llmp_train::settings::{Accumulate, Attention, Clip, Every, Interval, Precision, Times};
 use llmp_train::stage::{Source, Stage};
 use llmp_train::training::{Inputs, Summary, train};
 use llmp_train::{Host, TrainError};
@@ -154,20 +156,37 @@ pub fn stage() -> Stage {
             Source { input: 2, share: 0.3, max_epochs: None, name: String::new(), then: Vec::new() },
         ],
         goal: Goal::Tokens(32 * (11 * 6 + 2)),
-        context: 32,
-        batch: Some(BatchSize::Sequences(6)),
+        context: course::Context::Fixed(32),
+        batch: Some(Batch::Fixed(BatchSize::Sequences(6))),
         optimizer: Optimizer::AdamW(adamw),
         schedule: Schedule::Cosine(cosine),
         schedule_done: 0,
-        clip: Some(1.0),
+        clip: Some(Clip::Norm(1.0)),
         attention: Attention::PerDocument,
         packing: llmp_data::pack::Packing::Concat,
+        precision: Precision::F32,
         accumulate: Accumulate::Parts(2),
         checkpoints: Times::Every(Every { distance: Interval::Steps(3) }),
         keep: 2,
         seed: 7,
         replicate: 0,
     }
+}
+
+/// An optimizer as a program writes it.
+pub fn optimizer(name: &str, changes: &[(&str, &str)]) -> Optimizer {
+    let signature = Optimizer::FAMILY.get(name).expect("an optimizer");
+    let default =
+        |p: &llmp_stdlib::Param| Some((p.name.to_owned(), literal::parse(p.default?).expect("a literal")));
+    let mut args: Record = signature.params.iter().filter_map(default).collect();
+    for (name, text) in changes {
+        assert!(
+            args.insert((*name).into(), literal::parse(text).expect("a literal")).is_some(),
+            "no setting {name}"
+        );
+    }
+    assert_eq!((signature.check)(&args), Vec::new());
+    Optimizer::read(&Value::Call(Call { name: name.into(), args })).expect("a literal")
 }
 
 /// Every file below a folder with its bytes, hidden ones included.

@@ -8,10 +8,12 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-use super::{Geometry, Positions, RopeTables};
-use crate::kernels::cpu::{take, view, view_mut};
+use super::{Geometry, Positions};
+use crate::kernels::cpu::{take, view};
 use crate::kernels::mm::{Store, View, Workers, mm};
-use crate::kernels::rows::{ROWS, add_to, dot, rope_row, score_grad_row, softmax_again_row, softmax_row};
+use crate::kernels::rows::{
+    ROWS, add_to, cap_row, capped_grad_row, dot, score_grad_row, softmax_again_row, softmax_row,
+};
 use crate::kernels::{Res, T2};
 
 /// Query positions of a tile.
@@ -22,16 +24,10 @@ pub(crate) fn attention<T: Tape<f32, Cpu>>(
     qkv: T2<Cpu, T>,
     positions: &Positions<Cpu>,
 ) -> Res<T2<Cpu, T>, Cpu> {
-    let (mut qkv, mut tape) = qkv.split_tape();
+    let (qkv, mut tape) = qkv.split_tape();
     let device = qkv.device().clone();
-    let job = Job {
-        geometry: positions.geometry,
-        rope: positions.rope.clone(),
-        doc_start: Arc::clone(&positions.doc_start),
-    };
+    let job = Job { geometry: positions.geometry, from: Arc::clone(&positions.from) };
     let Geometry { rows, length, heads, head_dim, .. } = job.geometry;
-    // The tensor was moved in and its producer kept no data of it, so this is in place.
-    job.rotate(view_mut(&mut qkv));
     let (out, logsumexp) = job.forward(view(&qkv));
     let y = device.try_tensor_from_vec(out, (rows * length, heads * head_dim))?;
     if T::OWNS_TAPE {
@@ -49,8 +45,7 @@ pub(crate) fn attention<T: Tape<f32, Cpu>>(
 
 struct Job {
     geometry: Geometry,
-    rope: RopeTables,
-    doc_start: Arc<[u32]>,
+    from: Arc<[u32]>,
 }
 
 /// A tile of queries and the keys that any of them attends to, as positions in its row.
@@ -62,22 +57,8 @@ struct Tile {
 }
 
 impl Job {
-    /// Rotates queries and keys of every position.
-    fn rotate(&self, x: &mut [f32]) {
-        let Geometry { length, heads, kv_heads, head_dim: d, .. } = self.geometry;
-        let w = self.geometry.qkv_width();
-        x.par_chunks_mut(w * ROWS).enumerate().for_each(|(chunk, x)| {
-            for (i, x) in x.chunks_exact_mut(w).enumerate() {
-                let (cos, sin) = self.rope.at((chunk * ROWS + i) % length);
-                for head in x[..(heads + kv_heads) * d].chunks_exact_mut(d) {
-                    rope_row(head, cos, sin, 1.0);
-                }
-            }
-        });
-    }
-
     fn starts(&self, row: usize) -> &[u32] {
-        &self.doc_start[row * self.geometry.length..][..self.geometry.length]
+        &self.from[row * self.geometry.length..][..self.geometry.length]
     }
 
     fn tile(&self, row: usize, first: usize) -> Tile {
@@ -92,9 +73,9 @@ impl Job {
         (self.starts(row)[position] as usize - tile.keys_from, position + 1 - tile.keys_from)
     }
 
-    /// Outputs (n, h d) and logsumexps (n, h), from rotated q k v.
+    /// Outputs (n, h d) and logsumexps (n, h).
     fn forward(&self, qkv: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let Geometry { rows, length, heads, kv_heads, head_dim: d } = self.geometry;
+        let Geometry { rows, length, heads, kv_heads, head_dim: d, scale, cap } = self.geometry;
         let (w, hd) = (self.geometry.qkv_width(), heads * d);
         let mut out = vec![0.0; rows * length * hd];
         let mut logsumexp = vec![0.0; rows * length * heads];
@@ -115,7 +96,14 @@ impl Job {
                     mm(shape, &mut scores, tile.keys, Store::Set, q, k.t(), Workers::One);
                     for (i, s) in scores.chunks_exact_mut(tile.keys).enumerate() {
                         let (from, to) = self.span(row, &tile, i);
-                        logsumexp[i * heads + head] = softmax_row(s, from, to, self.geometry.scale());
+                        let scale = match cap {
+                            Some(cap) => {
+                                cap_row(&mut s[from..to], scale, cap);
+                                1.0
+                            }
+                            None => scale,
+                        };
+                        logsumexp[i * heads + head] = softmax_row(s, from, to, scale);
                     }
                     let p = View::rows(&scores, tile.keys);
                     let shape = (tile.queries, d, tile.keys);
@@ -126,7 +114,7 @@ impl Job {
         (out, logsumexp)
     }
 
-    /// Gradients of rotated q k v, one part per row and key head: (t, group + 2, d) with the group's queries,
+    /// Gradients of q k v, one part per row and key head: (t, group + 2, d) with the group's queries,
     /// the key, the value.
     fn backward(&self, qkv: &[f32], out: &[f32], logsumexp: &[f32], go: &[f32]) -> Vec<Vec<f32>> {
         let Geometry { rows, kv_heads, .. } = self.geometry;
@@ -142,10 +130,9 @@ impl Job {
         logsumexp: &[f32],
         go: &[f32],
     ) -> Vec<f32> {
-        let Geometry { length, heads, kv_heads, head_dim: d, .. } = self.geometry;
+        let Geometry { length, heads, kv_heads, head_dim: d, scale, cap, .. } = self.geometry;
         let (row, kv) = (task / kv_heads, task % kv_heads);
-        let (w, hd, group, scale) =
-            (self.geometry.qkv_width(), heads * d, self.geometry.group(), self.geometry.scale());
+        let (w, hd, group) = (self.geometry.qkv_width(), heads * d, self.geometry.group());
         let part_width = (group + 2) * d;
         let x = &qkv[row * length * w..][..length * w];
         let (out, go) = (&out[row * length * hd..], &go[row * length * hd..]);
@@ -169,8 +156,12 @@ impl Job {
                     let delta = dot(&go[at..at + d], &out[at..at + d]);
                     let (from, to) = self.span(row, &tile, i);
                     let lse = logsumexp[(row * length + first + i) * heads + head];
-                    softmax_again_row(p, from, to, scale, lse);
-                    score_grad_row(ds, p, delta, scale);
+                    if let Some(cap) = cap {
+                        capped_grad_row(p, ds, (from, to), (scale, cap), (lse, delta));
+                    } else {
+                        softmax_again_row(p, from, to, scale, lse);
+                        score_grad_row(ds, p, delta, scale);
+                    }
                 }
                 let (p, ds) = (View::rows(&weights, m), View::rows(&grads, m));
                 let dq = &mut part[first * part_width + member * d..];
@@ -183,32 +174,20 @@ impl Job {
         part
     }
 
-    /// Turns the gradients of queries and keys back and adds all parts to the gradient of the merged q k v.
+    /// Adds all parts to the gradient of the merged q k v.
     fn scatter(&self, parts: &[Vec<f32>], gx: &mut [f32]) {
         let Geometry { length, heads, kv_heads, head_dim: d, .. } = self.geometry;
         let (w, group) = (self.geometry.qkv_width(), self.geometry.group());
         gx.par_chunks_mut(w * ROWS).enumerate().for_each(|(chunk, gx)| {
-            let mut turned = vec![0.0; d];
             for (i, gx) in gx.chunks_exact_mut(w).enumerate() {
                 let (row, position) = ((chunk * ROWS + i) / length, (chunk * ROWS + i) % length);
-                let (cos, sin) = self.rope.at(position);
                 for (kv, part) in parts[row * kv_heads..][..kv_heads].iter().enumerate() {
                     let part = &part[position * (group + 2) * d..][..(group + 2) * d];
-                    for (member, from) in part.chunks_exact(d).enumerate() {
-                        let to = match member {
-                            m if m < group => kv * group + m,
-                            m if m == group => heads + kv,
-                            _ => heads + kv_heads + kv,
-                        };
-                        let to = &mut gx[to * d..][..d];
-                        if member <= group {
-                            turned.copy_from_slice(from);
-                            rope_row(&mut turned, cos, sin, -1.0);
-                            add_to(to, &turned);
-                        } else {
-                            add_to(to, from);
-                        }
-                    }
+                    let (queries, rest) = part.split_at(group * d);
+                    let (key, value) = rest.split_at(d);
+                    add_to(&mut gx[kv * group * d..][..group * d], queries);
+                    add_to(&mut gx[(heads + kv) * d..][..d], key);
+                    add_to(&mut gx[(heads + kv_heads + kv) * d..][..d], value);
                 }
             }
         });

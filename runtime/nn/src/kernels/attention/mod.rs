@@ -1,4 +1,4 @@
-//! Rotary positions and causal attention inside documents.
+//! Causal attention inside documents and windows, with or without a cap on scores.
 
 mod composed;
 pub(crate) mod cpu;
@@ -9,42 +9,12 @@ use dfdx::prelude::*;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use crate::kernels::{Res, T2};
-use crate::spec::Order;
+use crate::kernels::{Res, RopeTables, T2};
+use crate::spec::Reach;
 use crate::{Architecture, MicroBatch};
 
-/// Cosine and sine of every position and pair: `angle = position * base^(-2i / head_dim)` (Su et al. 2021).
-#[derive(Clone, Debug)]
-pub struct RopeTables {
-    /// Entries of a position: half the head width.
-    pub(crate) half: usize,
-    pub(crate) cos: Arc<[f32]>,
-    pub(crate) sin: Arc<[f32]>,
-}
-
-impl RopeTables {
-    /// Tables for all positions of a model, angles in f64.
-    pub fn new(spec: &Architecture) -> Self {
-        let half = spec.head_dim / 2;
-        let base = if let Order::Rotary(rotary) = &spec.order { rotary.base } else { 1.0 };
-        let angles = (0..spec.context * half).map(|at| {
-            let (position, pair) = (at / half, at % half);
-            let frequency = base.powf(-2.0 * pair as f64 / spec.head_dim as f64);
-            position as f64 * frequency
-        });
-        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
-        Self { half, cos: cos.into(), sin: sin.into() }
-    }
-
-    /// The entries of one position.
-    pub(crate) fn at(&self, position: usize) -> (&[f32], &[f32]) {
-        let range = position * self.half..(position + 1) * self.half;
-        (&self.cos[range.clone()], &self.sin[range])
-    }
-}
-
-/// Sizes of an attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Sizes and scales of an attention.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Geometry {
     /// Sequences.
     pub rows: usize,
@@ -56,6 +26,10 @@ pub struct Geometry {
     pub kv_heads: usize,
     /// Width of a head.
     pub head_dim: usize,
+    /// What scores are multiplied with.
+    pub scale: f32,
+    /// What scores are bent to stay within: `cap tanh(score / cap)`.
+    pub cap: Option<f32>,
 }
 
 impl Geometry {
@@ -68,20 +42,17 @@ impl Geometry {
     pub fn qkv_width(&self) -> usize {
         (self.heads + 2 * self.kv_heads) * self.head_dim
     }
-
-    /// What scores are multiplied with: `1 / sqrt(head_dim)`.
-    pub fn scale(&self) -> f32 {
-        1.0 / (self.head_dim as f32).sqrt()
-    }
 }
 
 type MaskTensor<D> = Tensor<(usize, usize, usize), f32, D>;
 
-/// Where each position of a batch stands: sizes, rotary tables, document ranges. One per forward pass.
+/// Where each position of a batch stands: sizes, rotary tables, the range that it attends to. One per reach of a
+/// forward pass.
 pub struct Positions<D: Device<f32>> {
     pub(crate) geometry: Geometry,
     pub(crate) rope: RopeTables,
-    pub(crate) doc_start: Arc<[u32]>,
+    /// For each position the first one, in its row, that it attends to: of its document, inside the window.
+    pub(crate) from: Arc<[u32]>,
     tensors: OnceCell<DeviceTables<D>>,
 }
 
@@ -93,20 +64,24 @@ pub(crate) struct DeviceTables<D: Device<f32>> {
 }
 
 impl<D: Device<f32>> Positions<D> {
-    /// Positions of a batch that was checked against `spec`.
-    pub fn new(spec: &Architecture, rope: &RopeTables, batch: &MicroBatch) -> Self {
+    /// Positions of a batch that was checked against `spec`, for blocks of this reach.
+    pub fn new(spec: &Architecture, rope: &RopeTables, batch: &MicroBatch, reach: Reach) -> Self {
         let geometry = Geometry {
             rows: batch.rows,
             length: batch.length,
             heads: spec.heads,
             kv_heads: spec.kv_heads,
             head_dim: spec.head_dim,
+            scale: spec.scale(),
+            cap: spec.attention_cap.map(|cap| cap as f32),
         };
-        let doc_start = batch.doc_start.as_slice().into();
-        Self { geometry, rope: rope.clone(), doc_start, tensors: OnceCell::new() }
+        let window = if let Reach::Window(window) = reach { window } else { batch.length };
+        let nearest = |at: usize| (at % batch.length + 1).saturating_sub(window) as u32;
+        let from = batch.doc_start.iter().enumerate().map(|(at, &start)| start.max(nearest(at))).collect();
+        Self { geometry, rope: rope.clone(), from, tensors: OnceCell::new() }
     }
 
-    /// Device tables, made on first use: the mask is 0 inside a document's causal range and -1e30 elsewhere.
+    /// Device tables, made on first use: the mask is 0 inside the causal range and -1e30 elsewhere.
     pub(crate) fn tensors(&self, device: &D) -> Res<&DeviceTables<D>, D> {
         if let Some(tables) = self.tensors.get() {
             return Ok(tables);
@@ -115,7 +90,7 @@ impl<D: Device<f32>> Positions<D> {
         let half = self.rope.half;
         let mut mask = vec![-1e30; rows * length * length];
         for (at, line) in mask.chunks_exact_mut(length).enumerate() {
-            line[self.doc_start[at] as usize..=at % length].fill(0.0);
+            line[self.from[at] as usize..=at % length].fill(0.0);
         }
         let tables = DeviceTables {
             cos: device.try_tensor_from_vec(self.rope.cos[..length * half].to_vec(), (length, half))?,

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::kernels::cpu::view;
 use crate::kernels::mm::{Right, Store, View, Workers};
-use crate::kernels::rows::{cross_entropy_row, par_add_scaled};
+use crate::kernels::rows::{cap_row, cross_entropy_row, par_add_scaled, uncap_grad_row};
 use crate::kernels::{Res, T0, T2};
 use crate::spec::head_rows;
 use crate::{IGNORE, LossSums, Precision};
@@ -17,6 +17,7 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
     w_vc: &T2<Cpu>,
     targets: &[u32],
     normaliser: f64,
+    cap: Option<f32>,
     precision: Precision,
 ) -> Res<(T0<Cpu, T>, LossSums), Cpu> {
     let (x, mut tape) = x_nc.split_tape();
@@ -25,7 +26,7 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
     let mut sums = LossSums::default();
     let pieces = view(&x).chunks(chunks.rows * c).zip(targets.chunks(chunks.rows));
     for (at, (x, targets)) in pieces.enumerate() {
-        sums += chunks.run(at, x, targets, (1.0 / normaliser) as f32);
+        sums += chunks.run(at, x, targets, (1.0 / normaliser) as f32, cap);
     }
     let (gx, gw) = (chunks.gx, chunks.gw);
     let y = x.device().try_tensor_from_vec(vec![(sums.nll_sum / normaliser) as f32], ())?;
@@ -76,8 +77,8 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    /// The chunk `at`, with `scale` before each target's loss.
-    fn run(&mut self, at: usize, x: &[f32], targets: &[u32], scale: f32) -> LossSums {
+    /// The chunk `at`, with `scale` before each target's loss and logits bent to stay within `cap`.
+    fn run(&mut self, at: usize, x: &[f32], targets: &[u32], scale: f32, cap: Option<f32>) -> LossSums {
         let (c, v, n) = (self.c, self.v, targets.len());
         let logits = &mut self.logits[..n * v];
         let x = View::rows(x, c);
@@ -90,7 +91,12 @@ impl<'a> Chunks<'a> {
                     row.fill(0.0);
                     return 0.0;
                 }
-                cross_entropy_row(row, target as usize, scale)
+                let Some(cap) = cap else { return cross_entropy_row(row, target as usize, scale) };
+                cap_row(row, 1.0, cap);
+                let capped = row.to_vec();
+                let loss = cross_entropy_row(row, target as usize, scale);
+                uncap_grad_row(row, &capped, cap);
+                loss
             })
             .collect();
         if let Some(back) = &self.back {
