@@ -146,9 +146,7 @@ fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
     };
     let every = call("every", &[("distance", number("100", "steps"))]);
     let late = [
-        ("precision", choice("bf16")),
         ("z_loss", number("1e-4", "")),
-        ("recompute", choice("blocks")),
         ("evaluate", every.clone()),
         ("sample", every),
         ("on_spike", choice("skip")),
@@ -156,9 +154,12 @@ fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
     for (name, value) in late {
         assert_eq!(stage(name, value), one("LLMP0703", name));
     }
-    for (name, value) in
-        [("precision", choice("f32")), ("z_loss", number("0", "")), ("publish", choice("last"))]
-    {
+    for (name, value) in [
+        ("precision", choice("bf16")),
+        ("recompute", choice("blocks")),
+        ("z_loss", number("0", "")),
+        ("publish", choice("last")),
+    ] {
         assert_eq!(stage(name, value), []);
     }
     for (family, names) in [

@@ -164,7 +164,7 @@ pub(super) struct Begun {
 
 /// Members that are arguments only where they are not what they are by default: older plans keep their keys.
 const WHERE_CHANGED: &[&str] =
-    &["precision", "z_loss", "publish", "on_spike", "position", "dropout", "packing"];
+    &["precision", "recompute", "z_loss", "publish", "on_spike", "position", "dropout", "packing"];
 
 /// Makes the arguments of a stage that trains on documents.
 pub(super) fn begin(view: &View<'_>, planner: &mut dyn Planner) -> Result<Begun, Problem> {
@@ -294,7 +294,6 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
         problems.push(super::unavailable("z_loss", "a z-loss", "0"));
     }
     let whats = [
-        ("recompute", "recomputation in the backward pass"),
         ("evaluate", "evaluation during a stage"),
         ("sample", "a sample during a stage"),
         ("on_spike", "a spike policy"),
