@@ -2,7 +2,7 @@
 //! composed definition in the same run.
 //!
 //! `cargo bench --bench step` (a number as argument: seconds per line, 10 by default; `fused`, `bf16`, `composed` or
-//! `decode`: only that line of the larger model).
+//! `decode`: only that line of the larger model; `long=8192`, then perhaps `recompute`: gradients of one long row).
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints and reads the clock")]
 
 use llmp_nn::optim::{AdamW, adamw, global_norm, scale};
@@ -37,6 +37,10 @@ fn main() -> Result<(), NnError> {
         context: 256,
         ..plain
     };
+    if let Some(context) = std::env::args().find_map(|a| a.strip_prefix("long=")?.parse().ok()) {
+        let recompute = std::env::args().any(|a| a == "recompute");
+        return long(&Architecture { context, ..reference }, recompute);
+    }
     if let Some(line) = only {
         return line.map_or_else(|| decode(&reference, seconds), |path| measure(&reference, path, seconds));
     }
@@ -112,6 +116,20 @@ fn measure(spec: &Architecture, path: Path, seconds: f64) -> Result<(), NnError>
         flops / best / 1e9,
         100.0 * (1.0 - spent[0] / spent[1])
     );
+    Ok(())
+}
+
+/// Two gradients of one long row: for `/usr/bin/time -v`, which says the peak memory.
+fn long(spec: &Architecture, recompute: bool) -> Result<(), NnError> {
+    let n = spec.context;
+    let ids: Vec<u32> = (0..=n as u32).map(|i| i.wrapping_mul(2_654_435_761) >> 20).collect();
+    let (inputs, targets) = (ids[..n].to_vec(), ids[1..].to_vec());
+    let batch = MicroBatch { rows: 1, length: n, inputs, targets, doc_start: vec![0; n] };
+    let model = Model::init(spec.clone(), 1)?.with_recompute(recompute);
+    let mut grads = Grads::zeros(spec);
+    for _ in 0..2 {
+        model.loss_and_grads(&batch, n as f64, &mut grads)?;
+    }
     Ok(())
 }
 

@@ -229,3 +229,17 @@ fn parameter_counts_are_those_of_the_tensors() {
         assert_eq!(spec.parameters() - embeddings, spec.parameters_non_embedding());
     }
 }
+
+#[test]
+fn recomputed_blocks_give_the_same_bytes() {
+    for spec in every() {
+        for path in [Path::Fused, Path::Bf16, Path::Composed] {
+            let m = model(&spec, 6).with_path(path);
+            let b = batch(&spec, 3, 33, true, 7);
+            let n = b.counted() as f64;
+            let (kept, again) = (step(&m, &b, n), step(&m.clone().with_recompute(true), &b, n));
+            assert_eq!(kept.0, again.0);
+            assert!(kept.1 == again.1, "{path:?}");
+        }
+    }
+}

@@ -93,7 +93,7 @@ impl Distil {
     /// Tokens of the teachers for a micro-batch.
     fn tokens(&self, micro: &Micro<'_>, choice: Pick) -> Result<llmp_nn::Targets> {
         let noise = micro.extras.noise;
-        let (step, row) = noise.map_or((0, 0), |noise| (noise.step, noise.row as u64));
+        let (step, row) = noise.map_or((0, 0), |noise| (noise.step, noise.row));
         let first = row * micro.batch.length as u64;
         // A stream of its own for every position of every step.
         let stream = |at: usize| {

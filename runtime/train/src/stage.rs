@@ -9,7 +9,7 @@ use crate::course::{Batch, Context, Course};
 use crate::kinds::decoder::{Decoder, field};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
-use crate::settings::{Accumulate, Attention, Clip, OnSpike, Precision, Publish, Times};
+use crate::settings::{Accumulate, Attention, Clip, OnSpike, Precision, Publish, Recompute, Times};
 
 /// The operation's name in a plan.
 pub const OP: &str = "pretrain";
@@ -63,6 +63,8 @@ pub struct Stage {
     pub packing: Packing,
     /// Number format of matrix products.
     pub precision: Precision,
+    /// What is computed again in the backward pass.
+    pub recompute: Option<Recompute>,
     /// Micro-batches of a batch.
     pub accumulate: Accumulate,
     /// Which weights the stage gives.
@@ -106,6 +108,7 @@ impl Stage {
             } else {
                 Precision::F32
             },
+            recompute: if args.contains_key("recompute") { field(args, "recompute")? } else { None },
             accumulate: field(args, "accumulate")?,
             publish: if args.contains_key("publish") { field(args, "publish")? } else { Publish::Last },
             checkpoints: field(args, "checkpoints")?,

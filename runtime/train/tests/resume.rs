@@ -16,7 +16,7 @@ use llmp_train::course::{Batch, Context, Grow, OnFail, Phase, Ramp};
 use llmp_train::schedules::Schedule;
 use llmp_train::settings::{
     Accumulate, Average, Averaging, Checkpoints as Moment, Clip, Ema, Every, Interval, Moments, Precision,
-    Publish, Times,
+    Publish, Recompute, Times,
 };
 use llmp_train::stage::Stage;
 use llmp_train::{Host, TrainError};
@@ -183,6 +183,15 @@ fn products_in_bf16_train_and_go_on_to_the_same_bytes() {
     assert!(content(&stand.path("whole")) == content(&stand.path("cut")));
     stand.run(&self::stage(), "f32", &Host::quiet()).unwrap();
     assert!(content(&stand.path("f32")) != content(&stand.path("cut")), "the products were not in bf16");
+}
+
+#[test]
+fn recomputed_blocks_train_to_the_same_bytes() {
+    let stand = Stand::new();
+    stand.run(&stage(), "kept", &Host::quiet()).unwrap();
+    let stage = Stage { recompute: Some(Recompute::Blocks), ..stage() };
+    stand.run(&stage, "again", &Host::quiet()).unwrap();
+    assert!(content(&stand.path("kept")) == content(&stand.path("again")));
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Run {
         }
     }
 
-    /// One step: loss and gradients, clipping at 1, AdamW with decay on matrices; 20 steps of warm-up.
+    /// One step: loss and gradients, clipping at 1, AdamW with decay on matrices; 100 steps of warm-up.
     fn step(&mut self) -> Result<f64, Box<dyn Error>> {
         let batch = self.batch();
         let n = batch.inputs.len() as f64;
@@ -78,7 +78,7 @@ impl Run {
             scale(self.grads.flat_mut(), (1.0 / (norm + 1e-6)) as f32);
         }
         self.done += 1;
-        let lr = 1e-3 * (self.done as f64 / 20.0).min(1.0);
+        let lr = 5e-4 * (self.done as f64 / 100.0).min(1.0);
         let decays: Vec<bool> = self.model.spec().params().iter().map(|p| p.decay).collect();
         let parts = self.model.params_mut().into_iter().zip(&mut self.moments).zip(decays).enumerate();
         for (i, ((p, (m, v)), decay)) in parts {

@@ -105,7 +105,7 @@ def main():
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * min((done + 1) / 20, 1)
+            group["lr"] = 5e-4 * min((done + 1) / 100, 1)
         optimizer.step()
         return loss.item()
 

@@ -1,5 +1,7 @@
 //! A decoder block: attention and feed-forward, each added to the residual stream.
 
+use std::rc::Rc;
+
 use dfdx::prelude::*;
 
 use super::{Attention, Ffn, Norm, Notes, Weights, tensors};
@@ -12,7 +14,7 @@ pub(crate) struct Pass<'a, D: Device<f32>, T> {
     pub(crate) path: Path,
     pub(crate) spec: &'a Architecture,
     /// One for each reach of the pattern.
-    pub(crate) positions: Vec<Positions<D>>,
+    pub(crate) positions: Rc<[Positions<D>]>,
     /// Random numbers of dropout; none in evaluation.
     pub(crate) noise: Option<Noise>,
     /// What routers see and say.

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 
-use super::{Model, device_error};
+use super::{Model, device_error, recompute};
 use crate::blocks::{Notes, Pass, Stored};
 use crate::kernels::{Kernels, Noise, Positions, Res, T0, T2};
 use crate::{Architecture, Grads, LossSums, MicroBatch, NnError};
@@ -147,7 +147,12 @@ impl<D: Kernels> Model<D> {
         }
         x = pass.dropout(x, 0)?;
         for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&pass, index, x)?;
+            // What routers say belongs to the tape of the whole model, so their blocks keep what they computed.
+            x = if self.recompute && spec.experts.is_none() {
+                recompute::forward(block, &pass, index, x)?
+            } else {
+                block.forward(&pass, index, x)?
+            };
         }
         self.norm.forward(self.path, x)
     }

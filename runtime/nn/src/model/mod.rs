@@ -3,6 +3,7 @@
 mod init;
 mod loss;
 mod params;
+mod recompute;
 mod score;
 mod teach;
 mod upcycle;
@@ -24,6 +25,7 @@ pub struct Model<D: Storage<f32> = Cpu> {
     pub(crate) spec: Architecture,
     pub(crate) device: D,
     pub(crate) path: Path,
+    pub(crate) recompute: bool,
     pub(crate) rope: RopeTables,
     pub(crate) embedding: T2<D>,
     /// The table of learned positions.
@@ -70,6 +72,7 @@ impl<D: Kernels> Model<D> {
                 head: (!spec.tied).then(|| weights.matrix(spec.vocab, spec.width)).transpose()?,
                 rope: RopeTables::new(&spec),
                 path: Path::default(),
+                recompute: false,
                 device: device.clone(),
                 spec: spec.clone(),
             })
@@ -95,6 +98,12 @@ impl<D: Kernels> Model<D> {
     /// The same model with matrix products of that precision; weights, sums and activations keep 32 bits.
     pub fn with_precision(self, precision: Precision) -> Self {
         self.with_path(precision.into())
+    }
+
+    /// The same model, whose blocks are computed again in the backward pass: less memory, a third more work, equal
+    /// gradients. Blocks with experts keep what they computed.
+    pub fn with_recompute(self, recompute: bool) -> Self {
+        Self { recompute, ..self }
     }
 
     /// The weights of the output head.

@@ -22,14 +22,18 @@ impl<D: Kernels> Model<D> {
 
     /// Replaces all parameters, on any device.
     pub fn set_flat(&mut self, flat: &[f32]) -> Result<(), NnError> {
-        let path = self.path;
-        *self = Self::from_flat(self.device.clone(), self.spec.clone(), flat)?.with_path(path);
+        let (path, recompute) = (self.path, self.recompute);
+        *self = Self::from_flat(self.device.clone(), self.spec.clone(), flat)?
+            .with_path(path)
+            .with_recompute(recompute);
         Ok(())
     }
 
     /// The same weights on another device.
     pub fn to_device<E: Kernels>(&self, device: E) -> Result<Model<E>, NnError> {
-        Ok(Model::from_flat(device, self.spec.clone(), &self.to_flat())?.with_path(self.path))
+        Ok(Model::from_flat(device, self.spec.clone(), &self.to_flat())?
+            .with_path(self.path)
+            .with_recompute(self.recompute))
     }
 }
 

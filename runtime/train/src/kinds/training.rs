@@ -167,7 +167,7 @@ pub(super) struct Begun {
 
 /// Members that are arguments only where they are not what they are by default: older plans keep their keys.
 const WHERE_CHANGED: &[&str] =
-    &["precision", "z_loss", "publish", "on_spike", "position", "dropout", "packing"];
+    &["precision", "recompute", "z_loss", "publish", "on_spike", "position", "dropout", "packing"];
 
 /// Makes the arguments of a stage that trains on documents.
 pub(super) fn begin(view: &View<'_>, planner: &mut dyn Planner) -> Result<Begun, Problem> {
@@ -296,11 +296,7 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
     if view.read::<f64>("z_loss").is_some_and(|z| z != 0.0) {
         problems.push(super::unavailable("z_loss", "a z-loss", "0"));
     }
-    let whats = [
-        ("recompute", "recomputation in the backward pass"),
-        ("evaluate", "evaluation during a stage"),
-        ("sample", "a sample during a stage"),
-    ];
+    let whats = [("evaluate", "evaluation during a stage"), ("sample", "a sample during a stage")];
     let asked = whats.iter().filter(|w| view.get(w.0).is_some());
     problems.extend(asked.map(|w| super::unavailable(w.0, w.1, "none")));
     problems

@@ -47,7 +47,9 @@ pub(super) fn start(
             let reason = "it belongs to a stage with another model or length".to_owned();
             return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
         }
-        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?.with_path(kernels(stage));
+        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?
+            .with_path(kernels(stage))
+            .with_recompute(stage.recompute.is_some());
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
@@ -66,7 +68,8 @@ pub(super) fn start(
         Some(path) => continued(path, spec)?,
         None => Model::init(spec, stage.stream("init"))?,
     }
-    .with_path(kernels(stage));
+    .with_path(kernels(stage))
+    .with_recompute(stage.recompute.is_some());
     if let Some(path) = stage.optimizer.unknown_path(model.spec()) {
         return Err(TrainError::Settings(format!("`on` names `{path}`, the model has no such parameter")));
     }

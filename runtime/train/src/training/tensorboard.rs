@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_record_holds_its_length_and_content() {
-        let line = Line { step: 300, tokens: 5, loss: 1.5, lr: 0.1, norm: 2.0 };
+        let line = Line { step: 300, tokens: 5, loss: 1.5, lr: 0.1, norm: 2.0, teacher: None, truth: None };
         let record = event(&line);
         let length = u64::from_le_bytes(record[..8].try_into().unwrap()) as usize;
         assert_eq!(record.len(), length + 16);

@@ -165,6 +165,7 @@ pub fn stage() -> Stage {
         attention: Attention::PerDocument,
         packing: llmp_data::pack::Packing::Concat,
         precision: Precision::F32,
+        recompute: None,
         accumulate: Accumulate::Parts(2),
         publish: Publish::Last,
         checkpoints: Times::Every(Every { distance: Interval::Steps(3) }),
