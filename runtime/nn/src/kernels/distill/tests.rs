@@ -44,8 +44,11 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / top
 }
 
+/// A check of one lesson: its name, states, head, truth.
+type Check<'a> = &'a dyn Fn(&str, &T2<Cpu>, &T2<Cpu>, &[u32], &Lesson<'_, Cpu>);
+
 /// Runs a check on every kind of lesson for `n` positions, a student width `c` and a vocabulary `v`.
-fn lessons(n: usize, c: usize, v: usize, check: &dyn Fn(&str, &T2<Cpu>, &T2<Cpu>, &[u32], &Lesson<'_, Cpu>)) {
+fn lessons(n: usize, c: usize, v: usize, check: Check<'_>) {
     let (x, w, truth) = (matrix(n, c, 2.0, 1), matrix(v, c, 2.0, 2), truth(n, v));
     // Teachers are wider than the student and sure of themselves.
     let heads = [matrix(v, c + 3, 2.0, 3), matrix(v, c + 1, 1.0, 4)];
