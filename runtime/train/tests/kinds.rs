@@ -160,7 +160,7 @@ fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
     }
     for (family, names) in [
         (llmp_train::optimizers::Optimizer::FAMILY, family_names(llmp_train::optimizers::Optimizer::FAMILY)),
-        (llmp_train::settings::Averaging::FAMILY, vec![]),
+        (llmp_train::settings::Averaging::FAMILY, family_names(llmp_train::settings::Averaging::FAMILY)),
         (llmp_train::schedules::Schedule::FAMILY, family_names(llmp_train::schedules::Schedule::FAMILY)),
     ] {
         let ready: Vec<&str> = family.members.iter().filter(|s| !s.planned).map(|s| s.name).collect();
