@@ -56,10 +56,11 @@ impl Storage {
         }
     }
 
-    /// Bytes of so many numbers, where their rows of `row` can be stored so.
+    /// Bytes of so many numbers, where their rows of `row` can be stored so and their number has bytes.
     pub fn bytes(self, count: usize, row: usize) -> Option<usize> {
         let (numbers, bytes) = self.unit();
-        (row.is_multiple_of(numbers) && count.is_multiple_of(numbers)).then(|| count / numbers * bytes)
+        let whole = row.is_multiple_of(numbers) && count.is_multiple_of(numbers);
+        whole.then(|| (count / numbers).checked_mul(bytes)).flatten()
     }
 
     /// Stores numbers, whose count is a multiple of the unit's.
