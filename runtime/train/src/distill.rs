@@ -63,7 +63,7 @@ pub struct Distil {
 }
 
 impl Distil {
-    /// Opens the teachers. Errors: a tokenizer that is not the student's, a loss that needs the student to write.
+    /// Opens the teachers. Errors: a tokenizer that is not the student's.
     pub fn new(
         stage: &Stage,
         loss: DistillLoss,
@@ -81,9 +81,6 @@ impl Distil {
                 );
                 return Err(TrainError::Settings(message));
             }
-        }
-        if let DistillLoss::OnPolicy(_) = loss {
-            return Err(TrainError::Settings("this version cannot distil on what the student writes".into()));
         }
         let open = |path: &PathBuf| Ok(Model::load(path)?);
         let teachers = teachers.iter().map(open).collect::<Result<Vec<_>>>()?;

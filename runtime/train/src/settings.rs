@@ -247,6 +247,16 @@ llmp_stdlib::choices! {
     }
 }
 
+#[cfg(feature = "kernels")]
+impl From<Precision> for llmp_nn::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 llmp_stdlib::choices! {
     /// What is computed again in the backward pass to save memory.
     Recompute = "recompute" {

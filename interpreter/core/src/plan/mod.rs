@@ -56,9 +56,12 @@ pub fn plan_items(
     if let Some(name) = names.iter().find(|name| !all().any(|own| own == **name)) {
         return Err(UnknownItem { name: name.clone(), items: all().collect() });
     }
-    Ok(plan_roots(program, registry, names.to_vec(), |maker, guard| {
+    let about = |maker: &Maker<'_>, guard: &crate::program::Guard| {
         guard.reads.iter().all(|(item, _)| maker.outputs.contains_key(&item.item))
-    }))
+    };
+    let (mut plan, sink) = plan_roots(program, registry, names.to_vec(), about);
+    plan.stages.retain(|name, _| plan.items.contains_key(name));
+    Ok((plan, sink))
 }
 
 /// A name that no item has.

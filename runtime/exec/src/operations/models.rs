@@ -340,44 +340,15 @@ mod with_kernels {
 mod without_kernels {
     use super::{Failure, Made, Work};
 
-    fn missing(work: &Work<'_>) -> Failure {
-        Failure::new(
-            "LLMP0703",
-            format!("`{}` needs a build with tensors (feature `kernels`)", work.step().op),
-        )
+    pub(crate) fn missing(work: &Work<'_>) -> Result<Made, Failure> {
+        let words = format!("`{}` needs a build with tensors (feature `kernels`)", work.step().op);
+        Err(Failure::new("LLMP0703", words))
     }
 
-    pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
-        Err(missing(work))
-    }
-
-    pub(crate) fn distill(work: &Work<'_>) -> Result<Made, Failure> {
-        Err(missing(work))
-    }
-
-    pub(crate) fn prune(work: &Work<'_>) -> Result<Made, Failure> {
-        Err(missing(work))
-    }
-
-    pub(crate) fn eval(work: &Work<'_>) -> Result<Made, Failure> {
-        Err(missing(work))
-    }
-
-    pub(crate) fn open(work: &Work<'_>) -> Result<Made, Failure> {
-        Err(missing(work))
-    }
-
-    pub(crate) fn quantize(work: &Work<'_>) -> Result<Made, Failure> {
-        Err(missing(work))
-    }
-
-    pub(crate) fn upcycle(work: &Work<'_>) -> Result<Made, Failure> {
-        Err(missing(work))
-    }
-
-    pub(crate) fn release(work: &Work<'_>) -> Result<Made, Failure> {
-        Err(missing(work))
-    }
+    pub(crate) use {
+        missing as distill, missing as eval, missing as open, missing as pretrain, missing as prune,
+        missing as quantize, missing as release, missing as upcycle,
+    };
 }
 #[cfg(not(feature = "kernels"))]
 pub(crate) use without_kernels::*;

@@ -125,6 +125,28 @@ impl Kernels for Cpu {
     }
 }
 
+/// A loss whose gradients by `x` and `w` were made with it: the backward pass only scales them.
+pub(crate) fn made_ahead<T: Tape<f32, Cpu>>(
+    loss: f32,
+    x: T2<Cpu, T>,
+    w: &T2<Cpu>,
+    gx: Vec<f32>,
+    gw: Vec<f32>,
+) -> Res<T0<Cpu, T>, Cpu> {
+    let (x, mut tape) = x.split_tape();
+    let y = x.device().try_tensor_from_vec(vec![loss], ())?;
+    if T::OWNS_TAPE {
+        let (y_ghost, x_ghost, w_ghost) = (y.ghost(), x.ghost(), w.ghost());
+        tape.add_backward_op(move |g| {
+            let scale = g.get_or_alloc_mut(&y_ghost)?[0];
+            super::rows::par_add_scaled(g.get_or_alloc_mut(&x_ghost)?, &gx, scale);
+            super::rows::par_add_scaled(g.get_or_alloc_mut(&w_ghost)?, &gw, scale);
+            Ok(())
+        });
+    }
+    Ok(y.put_tape(tape))
+}
+
 /// Takes a finished gradient out of its slot: only of the op's own output, when all its consumers have run.
 pub(crate) fn take(slot: &mut <Cpu as Storage<f32>>::Vec) -> Vec<f32> {
     std::mem::take(&mut **slot)

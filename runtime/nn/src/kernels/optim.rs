@@ -22,17 +22,12 @@ macro_rules! widest {
                 #[target_feature(enable = "avx2,fma")]
                 fn avx2<const N: usize, $f: $bound>($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
 
-                if is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("fma")
-                {
+                match $crate::kernels::dispatch::vectors() {
                     // SAFETY: the processor has the features of the variant.
-                    return unsafe { avx512($($arg),*) };
-                }
-                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    // SAFETY: the processor has the features of the variant.
-                    return unsafe { avx2($($arg),*) };
+                    $crate::kernels::dispatch::Vectors::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::kernels::dispatch::Vectors::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::kernels::dispatch::Vectors::Portable => {}
                 }
             }
             body($($arg),*)

@@ -84,7 +84,9 @@ impl Architecture {
         let n = pass.rows.saturating_mul(pass.length);
         let (block, width) = (self.saved_by_block() as u64, self.width as u64);
         let layers = self.layers as u64;
-        let blocks = if pass.recompute { layers * width + block } else { layers * block };
+        // Blocks with experts keep what they computed.
+        let again = pass.recompute && self.experts.is_none();
+        let blocks = if again { layers * width + block } else { layers * block };
         // final norm input and output, the head's gradient of its input
         let per_token = blocks + 3 * width + 1;
         let table = self.vocab as u64 * width;

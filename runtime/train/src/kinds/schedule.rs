@@ -74,7 +74,7 @@ fn resolve(view: &View<'_>, depth: usize) -> Option<Resolved> {
 fn last_rate(stage: &View<'_>, depth: usize) -> Option<f64> {
     let at = resolve(stage, depth)?;
     let course = training::course(stage)?;
-    let (warmup, over) = lengths(&at.schedule, &course)?;
+    let (warmup, over) = course.schedule(&at.schedule, None)?;
     let rate = at.schedule.rate(at.done + course.steps(), warmup, over);
     // Seven digits: a wave's last bits differ between machines, and the rate is part of the plan.
     format!("{rate:.6e}").parse().ok().filter(|rate| *rate > 0.0)
@@ -104,20 +104,9 @@ fn steps(n: u64) -> Value {
     Value::Number(Quantity::new(Rational::from(i128::from(n)), Dim::STEPS))
 }
 
-/// Warm-up and horizon in steps.
-pub(super) fn lengths(schedule: &Schedule, course: &Course) -> Option<(u64, u64)> {
-    let ramp = schedule.shape().ramp();
-    let warmup = course.steps_of(ramp.warmup, None)?;
-    let over = match ramp.over {
-        None | Some(Over::Stage) => course.steps(),
-        Some(Over::Length(length)) => course.steps_of(length, None)?,
-    };
-    Some((warmup, over))
-}
-
 /// The same schedule with its lengths in steps, so that it means the same in another stage.
 fn in_steps(value: &Value, schedule: &Schedule, course: &Course) -> Option<Value> {
-    let (warmup, over) = lengths(schedule, course)?;
+    let (warmup, over) = course.schedule(schedule, None)?;
     let value = with(value, "warmup", steps(warmup));
     let ends = schedule.shape().ramp().over.is_some();
     Some(if ends { with(&value, "over", steps(over)) } else { value })
@@ -203,7 +192,7 @@ fn no_peak(view: &View<'_>) -> Option<Problem> {
 }
 
 fn horizon(at: &Resolved, course: &Course) -> Option<Problem> {
-    let (warmup, over) = lengths(&at.schedule, course)?;
+    let (warmup, over) = course.schedule(&at.schedule, None)?;
     let (all, own) = (at.done + course.steps(), course.steps());
     if warmup > all {
         let message = format!("the warm-up takes {warmup} steps, the stage has {own}");
@@ -234,7 +223,7 @@ fn horizon(at: &Resolved, course: &Course) -> Option<Problem> {
 
 /// Llama 3.1 prints a switch at 252M tokens, which is step 63 of 8,000 of warm-up.
 fn switch_in_warmup(view: &View<'_>, schedule: &Schedule, course: &Course) -> Option<Problem> {
-    let (warmup, _) = lengths(schedule, course)?;
+    let (warmup, _) = course.schedule(schedule, None)?;
     let switch = *course.switches().iter().find(|&&s| s < warmup)?;
     let message = format!(
         "the batch changes after {} steps, within the {} of the warm-up",

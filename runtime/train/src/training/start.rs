@@ -19,7 +19,6 @@ use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::optimizers::Memory;
-use crate::settings::Precision;
 use crate::stage::{Source, Stage};
 
 /// The first state of a stage, and its lengths in steps.
@@ -48,7 +47,7 @@ pub(super) fn start(
             return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
         }
         let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?
-            .with_path(kernels(stage))
+            .with_precision(stage.precision.into())
             .with_recompute(stage.recompute.is_some());
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
@@ -68,7 +67,7 @@ pub(super) fn start(
         Some(path) => continued(path, spec)?,
         None => Model::init(spec, stage.stream("init"))?,
     }
-    .with_path(kernels(stage))
+    .with_precision(stage.precision.into())
     .with_recompute(stage.recompute.is_some());
     if let Some(path) = stage.optimizer.unknown_path(model.spec()) {
         return Err(TrainError::Settings(format!("`on` names `{path}`, the model has no such parameter")));
@@ -152,12 +151,4 @@ fn continued(path: &Path, spec: Architecture) -> Result<Model> {
         return Err(TrainError::Settings(message));
     }
     Ok(Model::from_flat(Cpu::default(), spec, &model.to_flat())?)
-}
-
-/// The kernels of a stage's number format.
-fn kernels(stage: &Stage) -> llmp_nn::Path {
-    match stage.precision {
-        Precision::F32 => llmp_nn::Path::Fused,
-        Precision::Bf16 => llmp_nn::Path::Bf16,
-    }
 }

@@ -8,11 +8,11 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use super::{DistillSums, Lesson, Taught};
-use crate::kernels::cpu::view;
+use crate::kernels::cpu::{made_ahead, view};
 use crate::kernels::dispatch::row_kernel;
 use crate::kernels::mm::{Store, View, Workers, mm};
 use crate::kernels::rows::{
-    add_scaled, cap_row, exp, largest, logsumexp_row, par_add_scaled, softmax_row, sum, uncap_grad_row,
+    add_scaled, cap_row, exp, largest, logsumexp_row, softmax_row, sum, uncap_grad_row,
 };
 use crate::kernels::{Res, T0, T2};
 use crate::spec::head_rows;
@@ -27,7 +27,7 @@ pub(crate) fn distill_loss<T: Tape<f32, Cpu>>(
     normaliser: f64,
     cap: Option<f32>,
 ) -> Res<(T0<Cpu, T>, DistillSums), Cpu> {
-    let (x, mut tape) = x_nc.split_tape();
+    let (x, tape) = x_nc.split_tape();
     let ((n, c), v) = (*x.shape(), w_vc.shape().0);
     let grads = |len: usize| vec![0.0; if T::OWNS_TAPE { len } else { 0 }];
     let (mut gx, mut gw) = (grads(n * c), grads(v * c));
@@ -54,17 +54,7 @@ pub(crate) fn distill_loss<T: Tape<f32, Cpu>>(
             mm((v, c, n), &mut gw, c, Store::Add, d.t(), xs, Workers::Pool);
         }
     }
-    let y = x.device().try_tensor_from_vec(vec![(sums.loss_sum / normaliser) as f32], ())?;
-    if T::OWNS_TAPE {
-        let (y_ghost, x_ghost, w_ghost) = (y.ghost(), x.ghost(), w_vc.ghost());
-        tape.add_backward_op(move |g| {
-            let scale = g.get_or_alloc_mut(&y_ghost)?[0];
-            par_add_scaled(g.get_or_alloc_mut(&x_ghost)?, &gx, scale);
-            par_add_scaled(g.get_or_alloc_mut(&w_ghost)?, &gw, scale);
-            Ok(())
-        });
-    }
-    Ok((y.put_tape(tape), sums))
+    Ok((made_ahead((sums.loss_sum / normaliser) as f32, x.put_tape(tape), w_vc, gx, gw)?, sums))
 }
 
 /// What the teachers say about one chunk of rows.

@@ -4,9 +4,9 @@
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
-use crate::kernels::cpu::view;
+use crate::kernels::cpu::{made_ahead, view};
 use crate::kernels::mm::{Right, Store, View, Workers};
-use crate::kernels::rows::{cap_row, cross_entropy_row, par_add_scaled, uncap_grad_row};
+use crate::kernels::rows::{cap_row, cross_entropy_row, uncap_grad_row};
 use crate::kernels::{Res, T0, T2};
 use crate::spec::head_rows;
 use crate::{IGNORE, LossSums, Precision};
@@ -20,7 +20,7 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
     cap: Option<f32>,
     precision: Precision,
 ) -> Res<(T0<Cpu, T>, LossSums), Cpu> {
-    let (x, mut tape) = x_nc.split_tape();
+    let (x, tape) = x_nc.split_tape();
     let ((n, c), (v, _)) = (*x.shape(), *w_vc.shape());
     let mut chunks = Chunks::new((n, c, v), view(w_vc), precision, T::OWNS_TAPE);
     let mut sums = LossSums::default();
@@ -29,17 +29,7 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
         sums += chunks.run(at, x, targets, (1.0 / normaliser) as f32, cap);
     }
     let (gx, gw) = (chunks.gx, chunks.gw);
-    let y = x.device().try_tensor_from_vec(vec![(sums.nll_sum / normaliser) as f32], ())?;
-    if T::OWNS_TAPE {
-        let (y_ghost, x_ghost, w_ghost) = (y.ghost(), x.ghost(), w_vc.ghost());
-        tape.add_backward_op(move |g| {
-            let scale = g.get_or_alloc_mut(&y_ghost)?[0];
-            par_add_scaled(g.get_or_alloc_mut(&x_ghost)?, &gx, scale);
-            par_add_scaled(g.get_or_alloc_mut(&w_ghost)?, &gw, scale);
-            Ok(())
-        });
-    }
-    Ok((y.put_tape(tape), sums))
+    Ok((made_ahead((sums.nll_sum / normaliser) as f32, x.put_tape(tape), w_vc, gx, gw)?, sums))
 }
 
 /// The work over chunks of rows: logits, losses, gradients.
