@@ -62,12 +62,12 @@ impl Budget {
 
     /// Tokens consumed by the whole stage.
     pub fn tokens(&self) -> u64 {
-        self.sequences * self.context
+        self.sequences.saturating_mul(self.context)
     }
 
     /// Tokens of a whole batch.
     pub fn batch_tokens(&self) -> u64 {
-        self.rows * self.context
+        self.rows.saturating_mul(self.context)
     }
 }
 

@@ -344,7 +344,7 @@ impl Course {
     pub fn batch_at(&self, done: u64) -> Option<(Leg, u64)> {
         let mut before = 0;
         for leg in &self.0 {
-            if done < before + leg.steps {
+            if done - before < leg.steps {
                 let step = done - before;
                 return Some((*leg, leg.sequences_after(step + 1) - leg.sequences_after(step)));
             }
@@ -359,9 +359,9 @@ impl Course {
         let legs = self.0.iter().map(|leg| {
             let steps = rest.min(leg.steps);
             rest -= steps;
-            leg.sequences_after(steps) * leg.context
+            leg.sequences_after(steps).saturating_mul(leg.context)
         });
-        legs.sum()
+        legs.fold(0, u64::saturating_add)
     }
 
     /// Tokens of all batches, in whole sequences.
@@ -415,14 +415,14 @@ impl Course {
     }
 
     fn steps_of_tokens(&self, tokens: f64) -> u64 {
-        let (mut rest, mut steps) = (tokens, 0);
+        let (mut rest, mut steps) = (tokens, 0u64);
         let last = self.0.len().saturating_sub(1);
         for (index, leg) in self.0.iter().enumerate() {
             if index == last || rest < leg.tokens as f64 {
-                return steps + (rest / leg.batch as f64).round() as u64;
+                return steps.saturating_add((rest / leg.batch as f64).round() as u64);
             }
             rest -= leg.tokens as f64;
-            steps += leg.steps;
+            steps = steps.saturating_add(leg.steps);
         }
         steps
     }
@@ -435,7 +435,8 @@ fn single(goal: Goal, size: Option<BatchSize>, context: u64, available: Option<u
 fn grown(goal: Goal, size: Option<BatchSize>, grow: &Grow, available: Option<u64>) -> Option<Course> {
     let contexts = grow.contexts();
     let parts = contexts.len() as u64;
-    let share = |all: u64, index: u64| all * (index + 1) / parts - all * index / parts;
+    let part = |all: u64, index: u64| (u128::from(all) * u128::from(index) / u128::from(parts)) as u64;
+    let share = |all: u64, index: u64| part(all, index + 1) - part(all, index);
     let leg = |(index, context): (usize, &u64)| {
         let index = index as u64;
         let part = match goal {

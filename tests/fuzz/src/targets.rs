@@ -145,7 +145,9 @@ fn planned(judge: &Judge, text: &str) -> String {
     let Ok(formatted) = format(text) else { panic!("a program without an error cannot be formatted") };
     let again = judge.judge(PATH, &formatted);
     assert_eq!(again.hash, verdict.hash, "formatting changes the plan");
-    let commented = format!("# before\n{text}\n# behind\n");
+    // A byte order mark is one at the beginning of a file only.
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let commented = format!("# before\n{body}\n# behind\n");
     assert_eq!(judge.judge(PATH, &commented).hash, verdict.hash, "comments change the plan");
     format!("planned {}", codes(&verdict.diags))
 }
