@@ -60,6 +60,15 @@ fn keep_bad(segment: &Segment, summary: &Summary, ctx: &Context<'_>) -> Result<(
     ctx.write_whole(&path, lines.map_err(|e| DataError::artifact(&path, e))?.as_bytes())
 }
 
+/// All results, or the error of the first item that has one: a parallel collection would give any error, not always
+/// the same.
+pub(super) fn all_or_first<T: Send>(
+    results: impl IndexedParallelIterator<Item = Result<T>>,
+) -> Result<Vec<T>> {
+    let all: Vec<Result<T>> = results.collect();
+    all.into_iter().collect()
+}
+
 /// Calls `work` with every chunk, while a second thread reads the next one.
 pub(super) fn each_chunk(chunks: Chunks, mut work: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
     std::thread::scope(|scope| {
@@ -128,7 +137,7 @@ fn finish(segment: &Segment, journal: &mut Journal, chunk: Chunk, ctx: &Context<
         ctx.check()?;
         follow(segment, item)
     });
-    let fates: Vec<Fate> = fates.collect::<Result<_>>()?;
+    let fates = all_or_first(fates)?;
     // A program that was stopped together with this one did not fail.
     ctx.check()?;
     segment.maps.iter().try_for_each(|stage| stage.map.settle(chunk.done))?;

@@ -97,11 +97,12 @@ fn texts_that_are_not_utf8_or_empty_are_named() {
 #[test]
 fn a_source_that_stops_names_the_first_fault() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &[("a", b"{\"text\":\"a\"}\nx\ny\n".to_vec())]);
+    write(folder.path(), &[("a", [b"{\"text\":\"a\"}\n".as_slice(), &b"x\n".repeat(5000)].concat())]);
     let stop = [("on_error", Value::Choice("stop".into()))];
     let input = source("jsonl", &Roots::project(folder.path()), "in/a", &stop);
     let ended = engine::run(&Segment::new(input, folder.path().join("out")), &Context::default());
     let Err(DataError::Bad(bad)) = ended else { panic!("{ended:?}") };
+    // Many more follow, so that threads meet several at once.
     assert_eq!((bad.file.as_str(), bad.at), ("in/a", At::Line(2)));
 }
 

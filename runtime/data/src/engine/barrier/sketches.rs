@@ -14,7 +14,7 @@ use crate::{
         Segment,
         chunks::{Chunks, Item, Position},
         packed::{Packed, unpacked},
-        run::each_chunk,
+        run::{all_or_first, each_chunk},
     },
     error::{DataError, Result},
     steps::Barrier,
@@ -52,7 +52,7 @@ pub(super) fn make(
             }
             Ok(sketch)
         };
-        let sketches: Vec<Vec<u8>> = chunk.items.par_iter().map(sketch).collect::<Result<_>>()?;
+        let sketches: Vec<Vec<u8>> = all_or_first(chunk.items.par_iter().map(sketch))?;
         documents += sketches.len() as u64;
         let mut bytes = Vec::with_capacity(32 + sketches.iter().map(|s| s.len() + 4).sum::<usize>());
         (chunk.after.input as u64, chunk.after.record, chunk.done, documents).pack(&mut bytes);
