@@ -43,4 +43,4 @@ pub mod score;
 pub mod training;
 
 pub use error::TrainError;
-pub use host::Host;
+pub use host::{Host, Peak};
