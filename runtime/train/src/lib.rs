@@ -12,9 +12,12 @@ pub mod suites;
 pub mod budget;
 pub mod comparison;
 pub mod course;
+pub mod curve;
 pub mod gguf;
 pub mod kinds;
+pub mod plot;
 pub mod require;
+pub mod scaling;
 pub mod stage;
 pub mod steps;
 
