@@ -45,6 +45,6 @@ pub use kernels::{Kernels, Noise, Path, Precision, optim};
 #[cfg(feature = "kernels")]
 pub use model::{Balance, Extras, Model, Redraw, Teaching, teach, upcycle};
 #[cfg(feature = "kernels")]
-pub use peak::peak;
+pub use peak::{Rate, bandwidth, peak, rates, threads};
 #[cfg(feature = "kernels")]
 pub use weights::{SaveOptions, StorageType};

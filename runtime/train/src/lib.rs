@@ -12,9 +12,12 @@ pub mod suites;
 pub mod budget;
 pub mod comparison;
 pub mod course;
+pub mod curve;
 pub mod gguf;
 pub mod kinds;
+pub mod plot;
 pub mod require;
+pub mod scaling;
 pub mod stage;
 pub mod steps;
 
@@ -43,4 +46,4 @@ pub mod score;
 pub mod training;
 
 pub use error::TrainError;
-pub use host::Host;
+pub use host::{Host, Peak};

@@ -541,6 +541,10 @@ impl Planner for Maker<'_> {
         self.comparison(compare)
     }
 
+    fn name(&mut self, step: &Port, name: String) {
+        self.named(&step.step, name);
+    }
+
     fn tokens(&mut self, docs: Port, tokenizer: Port) -> Port {
         let mut args = Record::new();
         args.insert("docs".into(), Value::Port(docs.clone()));

@@ -57,6 +57,7 @@ mod with_kernels {
             event: work.emit,
             failpoint: work.options.hook,
             numerics: &numerics,
+            peak: crate::bench::kept(work.options.device.name()),
             gpu: gpu.as_ref(),
         };
         run(&host).map_err(train_failure)

@@ -10,6 +10,7 @@ mod checkpoint;
 mod metrics;
 mod objective;
 mod pace;
+mod speed;
 mod spike;
 mod start;
 mod tensorboard;
@@ -38,6 +39,7 @@ use checkpoint::Checkpoints;
 use metrics::{Line, Metrics};
 pub use objective::{Micro, NextToken, Objective};
 use pace::Pace;
+use speed::Speed;
 use spike::Watch;
 
 /// What a stage reads.
@@ -118,6 +120,7 @@ pub fn train_for(
     let vocabulary = Vocabulary::load(inputs.tokenizer)?;
     let (mut state, plan) = start::start(stage, inputs, &vocabulary, folder, &checkpoints, host)?;
     let mut grads = Grads::zeros(state.model.spec());
+    let mut speed = Speed::new(host.peak, stage.precision);
     let mut pace = Pace::new(stage.checkpoints.distance(), &plan.course, state.done, (host.clock)());
 
     loop {
@@ -136,7 +139,9 @@ pub fn train_for(
         let (begin, before) = ((host.clock)(), plan.course.tokens_after(state.done));
         let line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
         state.metrics.write(&line)?;
-        let seconds = (host.clock)() - begin;
+        let tokens = line.tokens - before;
+        let flops = plan.course.flops_at(line.step - 1, tokens, state.model.spec());
+        let (tokens_per_second, mfu) = speed.step(tokens, flops, (host.clock)() - begin);
         host.tell(Event::Loss {
             step: host.step.to_owned(),
             at: line.step,
@@ -144,9 +149,11 @@ pub fn train_for(
             loss: line.loss,
             rate: line.lr,
             gradient_norm: line.norm,
-            tokens_per_second: (line.tokens - before) as f64 / seconds.max(1e-9),
+            tokens_per_second,
+            mfu,
         });
     }
+    speed.event(host.step).into_iter().for_each(|event| host.tell(event));
     publish(&mut state, &plan, &vocabulary, folder, &checkpoints, host)
 }
 
