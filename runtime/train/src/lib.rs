@@ -24,6 +24,8 @@ mod error;
 mod host;
 
 #[cfg(feature = "kernels")]
+pub mod adapter;
+#[cfg(feature = "kernels")]
 pub mod distill;
 #[cfg(feature = "kernels")]
 pub mod evaluate;
@@ -32,6 +34,10 @@ pub mod folder;
 #[cfg(feature = "kernels")]
 pub mod generate;
 #[cfg(feature = "kernels")]
+pub mod mask;
+#[cfg(feature = "kernels")]
+mod on_policy;
+#[cfg(feature = "kernels")]
 pub mod prune;
 #[cfg(feature = "kernels")]
 pub mod quantize;
@@ -39,6 +45,8 @@ pub mod quantize;
 pub mod release;
 #[cfg(feature = "kernels")]
 pub mod score;
+#[cfg(feature = "kernels")]
+pub mod stored;
 #[cfg(feature = "kernels")]
 pub mod training;
 
