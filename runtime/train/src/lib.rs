@@ -27,6 +27,8 @@ mod error;
 mod host;
 
 #[cfg(feature = "kernels")]
+pub mod adapter;
+#[cfg(feature = "kernels")]
 pub mod distill;
 #[cfg(feature = "kernels")]
 pub mod evaluate;
@@ -35,6 +37,10 @@ pub mod folder;
 #[cfg(feature = "kernels")]
 pub mod generate;
 #[cfg(feature = "kernels")]
+pub mod mask;
+#[cfg(feature = "kernels")]
+mod on_policy;
+#[cfg(feature = "kernels")]
 pub mod prune;
 #[cfg(feature = "kernels")]
 pub mod quantize;
@@ -42,6 +48,8 @@ pub mod quantize;
 pub mod release;
 #[cfg(feature = "kernels")]
 pub mod score;
+#[cfg(feature = "kernels")]
+pub mod stored;
 #[cfg(feature = "kernels")]
 pub mod training;
 

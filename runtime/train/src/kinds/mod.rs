@@ -27,7 +27,7 @@ pub use eval::{Eval, Evaluation, Measured};
 pub use merge::Merge;
 pub use pretrain::Pretrain;
 pub use prune::Prune;
-pub use quantize::{LinearBits, Palette, Quantize, QuantizeMethod, Quantizing};
+pub use quantize::{LinearBits, Palette, Quantize, QuantizeMethod, Quantizing, Recovery, RecoveryLora};
 pub use release::{Release, Releasing, Written};
 
 /// All kinds of this crate, sorted by name.

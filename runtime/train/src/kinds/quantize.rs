@@ -82,7 +82,8 @@ llmp_stdlib::family! {
 
 llmp_stdlib::def! {
     /// Rounds the weights of a model to values that few bits can name. With `recover` an adapter is then trained on `data`
-    /// with the loss of pre-training, the rounded weights frozen.
+    /// with the loss of pre-training, the rounded weights frozen; the result is their sum, and the adapter lies beside it
+    /// as a PEFT folder, `adapter`. The model that it belongs to is what the same item gives without `recover`.
     ///
     /// The result holds the rounded values as floats, so that every stage and evaluation reads it like another model;
     /// gains, biases and routers are kept as they are. A file of few bits is what `release` writes with
@@ -127,10 +128,7 @@ llmp_stdlib::def! {
 pub(super) static KIND: Kind = Kind {
     fields: chain::FIELDS,
     check,
-    lacks: |view| {
-        let recovers = view.get("recover").is_some();
-        recovers.then(|| super::unavailable("recover", "an adapter", "none")).into_iter().collect()
-    },
+    lacks: |view| if view.get("recover").is_some() { training::lacks(view) } else { Vec::new() },
     cost: |view| {
         view.get("recover")?;
         let mut cost = training::cost_of(view, Known::of(view)?.counted()?)?;
@@ -169,6 +167,8 @@ pub struct Quantizing {
     pub method: QuantizeMethod,
     /// Bits of the embedding and of a head of its own.
     pub embedding_bits: u64,
+    /// What makes up for lost accuracy.
+    pub recover: Option<Recovery>,
 }
 
 impl Quantizing {
@@ -181,6 +181,7 @@ impl Quantizing {
             from: input(args, "from")?,
             method: field(args, "method")?,
             embedding_bits: field(args, "embedding_bits")?,
+            recover: if args.contains_key("recover") { field(args, "recover")? } else { None },
         })
     }
 }
