@@ -11,6 +11,7 @@ mod generate;
 mod graph;
 mod hash;
 mod lock;
+mod lsp;
 mod new;
 mod params;
 mod plan;
@@ -50,5 +51,6 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Score(args) => score::score(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Doc(args) => doc::doc(&args),
+        Command::Lsp(_) => lsp::lsp(),
     }
 }
