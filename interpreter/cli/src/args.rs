@@ -102,6 +102,9 @@ pub(crate) enum Command {
     /// Show the documentation of a kind, step or constructor.
     #[command(after_help = "Example:\n  llmp doc gopher_quality")]
     Doc(Doc),
+    /// Serve an editor: diagnostics, hover, completion and the rest over standard input and output.
+    #[command(after_help = "Editors start it by themselves; see docs/guide/editors.md")]
+    Lsp(Lsp),
 }
 
 const CHECK: &str = "Examples:
@@ -528,4 +531,11 @@ pub(crate) struct Doc {
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+#[derive(Args)]
+pub(crate) struct Lsp {
+    /// Standard input and output: what is used anyway; some editors say it.
+    #[arg(long, hide = true)]
+    pub(crate) stdio: bool,
 }

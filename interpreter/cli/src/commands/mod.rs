@@ -12,6 +12,7 @@ mod generate;
 mod graph;
 mod hash;
 mod lock;
+mod lsp;
 mod new;
 mod params;
 mod plan;
@@ -52,5 +53,6 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Explain(args) => explain::explain(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Doc(args) => doc::doc(&args),
+        Command::Lsp(_) => lsp::lsp(),
     }
 }
