@@ -9,7 +9,7 @@ use crate::error::{Result, TrainError};
 use crate::kinds::decoder::field;
 use crate::kinds::distill::DistillLoss;
 use crate::stage::Stage;
-use crate::training::{Micro, Objective};
+use crate::training::{Micro, Objective, Sums};
 
 /// What a distillation stage has besides the arguments of every stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,7 +103,7 @@ impl Distil {
 }
 
 impl Objective for Distil {
-    fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<f64> {
+    fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<Sums> {
         if micro.gpu.is_some() {
             return Err(TrainError::Settings("this version distils on the processor only".to_owned()));
         }
@@ -133,7 +133,7 @@ impl Objective for Distil {
         self.parts.teacher += sums.teacher_sum;
         self.parts.truth += sums.truth.nll_sum;
         self.parts.targets += sums.truth.targets;
-        Ok(sums.loss_sum)
+        Ok(Sums { loss: sums.loss_sum, z: sums.truth.z_sum })
     }
 
     fn parts(&mut self) -> Option<(f64, f64)> {

@@ -14,7 +14,8 @@ pub use pick::Pick;
 pub(crate) use pick::pick;
 pub use targets::Targets;
 
-use super::{Res, T0, T2, linear};
+use super::head::{HeadForm, capped, z_loss};
+use super::{Res, T0, T2, linear, twice};
 use crate::{IGNORE, LossSums};
 use dfdx::prelude::*;
 use std::ops::Range;
@@ -70,11 +71,12 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     truth: &[u32],
     lesson: &Lesson<'_, D>,
     normaliser: f64,
-    cap: Option<f32>,
+    form: HeadForm,
 ) -> Res<(T0<D, T>, DistillSums), D> {
     let device = x_nc.device().clone();
     let (n, v) = (truth.len(), w_vc.shape().0);
-    let logits = capped(linear::composed(x_nc, w_vc)?, cap)?;
+    let logits = capped(linear::composed(x_nc, w_vc)?, form.cap)?;
+    let (logits, again) = twice(logits);
     let plain = logits.with_empty_tape().try_log_softmax::<Axis<1>>()?.as_vec();
     let (logprobs, table, weights) = match lesson {
         Lesson::Tokens { targets, teacher, truth } => {
@@ -104,7 +106,7 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
         sums += DistillSums {
             loss_sum: f64::from(weights.0) * divergence + f64::from(weights.1) * nll,
             teacher_sum: divergence,
-            truth: LossSums { nll_sum: nll, targets: 1 },
+            truth: LossSums { nll_sum: nll, targets: 1, z_sum: 0.0 },
         };
     }
     let minimised = device.try_tensor_from_vec(minimised, (n, v))?;
@@ -112,7 +114,12 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     let rows = logprobs.try_mul(minimised)?.try_sum::<(usize,), Axis<1>>()?;
     let loss = rows.try_sum::<Rank0, Axis<0>>()?;
     let loss = loss.try_mul((-1.0 / normaliser) as f32)?.try_add((constant / normaliser) as f32)?;
-    Ok((loss, sums))
+    if form.z_loss == 0.0 {
+        return Ok((loss, sums));
+    }
+    let (penalty, z_sum) = z_loss(again, truth, normaliser, form.z_loss)?;
+    sums.truth.z_sum = z_sum;
+    Ok((loss.try_add(penalty)?, sums))
 }
 
 /// The definition of [`super::Kernels::mean_probabilities`].
@@ -130,12 +137,4 @@ pub fn mean_probabilities<D: Device<f32>>(
         total.iter_mut().zip(one).for_each(|(sum, p)| *sum += p / teachers.len() as f32);
     }
     Ok(total)
-}
-
-/// Logits bent to stay within the cap.
-fn capped<D: Device<f32>, T: Tape<f32, D>>(logits: T2<D, T>, cap: Option<f32>) -> Res<T2<D, T>, D> {
-    match cap {
-        Some(cap) => logits.try_mul(1.0 / cap)?.try_tanh()?.try_mul(cap),
-        None => Ok(logits),
-    }
 }
