@@ -17,20 +17,23 @@ pub enum Layers {
     Attention,
     /// Those of the feed-forward.
     FeedForward,
-    /// By their last name, ours (`q`) or that of transformers (`q_proj`).
+    /// By name, ours (`q`) or that of transformers (`q_proj`), whole or its last parts.
     Named(Vec<String>),
 }
 
 impl Layers {
     fn hold(&self, path: &str, family: Option<Family>) -> bool {
-        let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
         match self {
             Layers::All => true,
             Layers::Attention => path.contains(".attention."),
             Layers::FeedForward => path.contains(".ffn."),
             Layers::Named(names) => {
-                let theirs = family.map(|f| last(f.name(path).trim_end_matches(".weight")));
-                names.iter().any(|name| *name == last(path) || Some(name) == theirs.as_ref())
+                let theirs = family.map(|f| f.name(path)).unwrap_or_default();
+                let theirs = theirs.trim_end_matches(".weight");
+                let ends = |all: &str, name: &str| {
+                    all.strip_suffix(name).is_some_and(|r| r.is_empty() || r.ends_with('.'))
+                };
+                names.iter().any(|name| ends(path, name) || ends(theirs, name))
             }
         }
     }
@@ -176,79 +179,5 @@ impl Lora {
             own.extend(gb);
         }
         Ok(own)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spec::tests::tiny;
-    use crate::{MicroBatch, Model};
-
-    fn numbers(lora: &Lora) -> Vec<f32> {
-        let count: usize = lora.params().iter().map(ParamInfo::count).sum();
-        (0..count).map(|i| ((i * 7919 % 1009) as f32 / 1009.0 - 0.5) * 0.3).collect()
-    }
-
-    fn with(model: &Model, lora: &Lora, numbers: &[f32]) -> Model {
-        let mut model = model.clone();
-        lora.add(numbers, &mut model.params_mut()).expect("fits");
-        model
-    }
-
-    fn batch() -> MicroBatch {
-        MicroBatch::document(&(0..20).map(|i| (i * 17 + 3) % 61).collect::<Vec<u32>>())
-    }
-
-    #[test]
-    fn with_b_of_zero_it_is_the_model() {
-        let model = Model::init(tiny(), 3).expect("builds");
-        let lora = Lora::new(&tiny(), 4, 8.0, &Layers::All).expect("fits");
-        let start = lora.init(5);
-        assert_eq!(with(&model, &lora, &start).to_flat(), model.to_flat());
-        assert!(start != lora.init(6) && start.iter().any(|x| *x != 0.0));
-        let changed = with(&model, &lora, &numbers(&lora)).to_flat();
-        assert_ne!(changed, model.to_flat());
-        assert_eq!(lora.covers().len(), 7 * tiny().layers, "q, k, v, o, gate, up and down of every block");
-    }
-
-    #[test]
-    fn layers_are_chosen_by_place_or_name() {
-        let paths = |layers: &Layers| {
-            let lora = Lora::new(&tiny(), 2, 2.0, layers).expect("fits");
-            lora.targets.iter().map(|t| t.path.clone()).collect::<Vec<_>>()
-        };
-        assert!(paths(&Layers::Attention).iter().all(|p| p.contains("attention")));
-        assert!(paths(&Layers::FeedForward).iter().all(|p| p.contains("ffn")));
-        let ours = paths(&Layers::Named(vec!["q".into(), "v".into()]));
-        assert_eq!(ours, paths(&Layers::Named(vec!["q_proj".into(), "v_proj".into()])));
-        assert_eq!(ours.len() * 2, paths(&Layers::Attention).len());
-        assert!(Lora::new(&tiny(), 2, 2.0, &Layers::Named(vec!["head".into()])).is_err());
-        assert!(Lora::new(&tiny(), 0, 2.0, &Layers::All).is_err());
-    }
-
-    #[test]
-    fn its_gradients_are_those_of_differences() {
-        let model = Model::init(tiny(), 3).expect("builds");
-        let lora = Lora::new(&tiny(), 3, 6.0, &Layers::All).expect("fits");
-        let start = numbers(&lora);
-        let mut grads = Grads::zeros(&tiny());
-        with(&model, &lora, &start).loss_and_grads(&batch(), 19.0, &mut grads).expect("runs");
-        let own = lora.pull(&start, &grads).expect("fits");
-        let mut from = 0;
-        for info in lora.params() {
-            let part = from..from + info.count();
-            from = part.end;
-            let norm = own[part.clone()].iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
-            let at = |h: f64| {
-                let mut moved = start.clone();
-                for (x, g) in moved[part.clone()].iter_mut().zip(&own[part.clone()]) {
-                    *x += (h * f64::from(*g) / norm) as f32;
-                }
-                with(&model, &lora, &moved).loss(&batch()).expect("runs").nll_sum / 19.0
-            };
-            let slope = (at(0.02) - at(-0.02)) / 0.04;
-            assert!((slope / norm - 1.0).abs() < 0.03, "{}: {slope} is not {norm}", info.name);
-        }
     }
 }

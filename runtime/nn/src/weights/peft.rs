@@ -151,33 +151,3 @@ fn floats(tensor: &TensorView<'_>) -> Option<Vec<f32>> {
         _ => return None,
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spec::tests::tiny;
-
-    #[test]
-    fn an_adapter_comes_back_from_its_folder() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let lora = Lora::new(&tiny(), 3, 6.0, &Layers::Attention).expect("fits");
-        let count: usize = lora.params().iter().map(|p| p.count()).sum();
-        let numbers: Vec<f32> = (0..count).map(|i| (i as f32 * 0.37).sin()).collect();
-        for dtype in [StorageType::F32, StorageType::Bf16, StorageType::F16] {
-            save_adapter(folder.path(), &tiny(), &lora, &numbers, dtype).expect("writes");
-            let (back, read) = load_adapter(folder.path(), &tiny()).expect("reads");
-            assert_eq!(back, lora);
-            assert_eq!(read, as_written(&numbers, dtype));
-        }
-        let wider = Architecture { width: 64, ..tiny() };
-        assert!(load_adapter(folder.path(), &wider).is_err());
-        let text = std::fs::read_to_string(folder.path().join(CONFIG)).expect("reads");
-        for (from, to) in
-            [("LORA", "IA3"), ("q_proj", "x_proj"), ("\"use_dora\": false", "\"use_dora\": true")]
-        {
-            assert!(text.contains(from));
-            std::fs::write(folder.path().join(CONFIG), text.replace(from, to)).expect("writes");
-            assert!(load_adapter(folder.path(), &tiny()).is_err(), "{to}");
-        }
-    }
-}
