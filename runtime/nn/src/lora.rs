@@ -119,10 +119,7 @@ impl Lora {
     }
 
     /// The targets with their A and B.
-    pub(crate) fn parts<'a>(
-        &self,
-        numbers: &'a [f32],
-    ) -> Result<Vec<Pair<'_, 'a>>, NnError> {
+    pub(crate) fn parts<'a>(&self, numbers: &'a [f32]) -> Result<Vec<Pair<'_, 'a>>, NnError> {
         let wanted: usize = self.targets.iter().map(|t| self.rank * (t.inputs + t.outputs)).sum();
         if numbers.len() != wanted {
             return Err(NnError::Mismatch {

@@ -130,10 +130,12 @@ mod with_kernels {
             let name = name.unwrap_or_default();
             source.name = name.strip_suffix(".tokens").unwrap_or(&name).to_owned();
         }
-        let open = |input: usize| -> Result<TokenShard, Failure> {
-            TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
-        };
-        stage.sources.iter().map(|s| open(s.input)).collect()
+        stage.sources.iter().map(|s| shard(work, s.input)).collect()
+    }
+
+    /// The tokens of an input.
+    fn shard(work: &Work<'_>, input: usize) -> Result<TokenShard, Failure> {
+        TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
     }
 
     /// Removes hidden units of a model: by their weights, then training what is left, or by a mask that is trained.
@@ -193,7 +195,7 @@ mod with_kernels {
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
         let held_out = stage.measure.iter().map(|measured| {
             let (suite, bytes) = (measured.suite.clone(), count(work, measured.tokens, "bytes"));
-            Ok(HeldOut { suite, shard: open(measured.tokens)?, bytes })
+            Ok(HeldOut { suite, shard: shard(work, measured.tokens)?, bytes })
         });
         let held_out = held_out.collect::<Result<Vec<_>, Failure>>()?;
         let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref(), held_out };
