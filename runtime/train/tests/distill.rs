@@ -129,7 +129,7 @@ fn what_teachers_said_before_teaches_the_same_bytes() {
         assert!(begun.iter().all(|(name, bytes)| content(&said)[name] == *bytes));
         let heads = if says.states { &teachers[..] } else { &[] };
         let distil = Distil::new(&stage(), loss.clone(), heads, (&tokenizer, &[])).unwrap();
-        let inputs = Inputs { shards: shards(), tokenizer: &tokenizer, from: None };
+        let inputs = Inputs { shards: shards(), tokenizer: &tokenizer, from: None, held_out: Vec::new() };
         let name = format!("read-{k}");
         train_for(&stage(), &mut distil.stored(&said), inputs, &stand.path(&name), &Host::quiet()).unwrap();
         assert!(content(&stand.path(&live)) == content(&stand.path(&name)), "{loss:?} trains otherwise");
