@@ -40,7 +40,9 @@ impl World {
         if !own.is_empty() {
             message.push_str(&format!("\n{own}"));
         }
-        for (word, text) in diag.help.iter().map(|h| ("help", h)).chain(diag.notes.iter().map(|n| ("note", n))) {
+        for (word, text) in
+            diag.help.iter().map(|h| ("help", h)).chain(diag.notes.iter().map(|n| ("note", n)))
+        {
             message.push_str(&format!("\n{word}: {text}"));
         }
         let others = diag.labels.iter().filter(|label| label.span != at && !label.text.is_empty());
@@ -115,7 +117,9 @@ pub(crate) fn pull(world: &mut World, params: Json) -> Answer {
     }
     let items = world.diagnostics(&path);
     let mut report = full(&items);
-    if params.previous_result_id.is_some() && report["resultId"].as_str() == params.previous_result_id.as_deref() {
+    if params.previous_result_id.is_some()
+        && report["resultId"].as_str() == params.previous_result_id.as_deref()
+    {
         report = json!({ "kind": "unchanged", "resultId": report["resultId"] });
     }
     let mut related: BTreeMap<String, Json> = BTreeMap::new();
@@ -146,7 +150,8 @@ pub(crate) fn push(world: &mut World, path: &str) -> Option<Json> {
         params["version"] = json!(document.version);
     }
     let known = world.published.get(path);
-    if known == Some(&params) || (known.is_none() && items.is_empty() && !world.documents.contains_key(path)) {
+    if known == Some(&params) || (known.is_none() && items.is_empty() && !world.documents.contains_key(path))
+    {
         return None;
     }
     world.published.insert(path.to_owned(), params.clone());

@@ -49,7 +49,13 @@ impl Imports {
     }
 
     /// Files that may belong to the project of a file.
-    pub(crate) fn files(&mut self, path: &str, texts: &Texts<'_>, epoch: u64, roots: &[String]) -> Vec<String> {
+    pub(crate) fn files(
+        &mut self,
+        path: &str,
+        texts: &Texts<'_>,
+        epoch: u64,
+        roots: &[String],
+    ) -> Vec<String> {
         if self.epoch != epoch {
             self.files.retain(|_, (revision, _)| revision.is_some());
             self.listed.clear();
@@ -102,7 +108,8 @@ fn project(path: &str, texts: &Texts<'_>, roots: &[String]) -> String {
             _ => break,
         }
     }
-    let around = roots.iter().filter(|root| path.strip_prefix(root.as_str()).is_some_and(|r| r.starts_with('/')));
+    let around =
+        roots.iter().filter(|root| path.strip_prefix(root.as_str()).is_some_and(|r| r.starts_with('/')));
     around.max_by_key(|root| root.len()).cloned().unwrap_or_else(|| own.to_owned())
 }
 

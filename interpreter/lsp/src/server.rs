@@ -192,7 +192,8 @@ impl Server<'_> {
     fn request(&mut self, request: Request) {
         let Request { id, method, params } = request;
         if self.cancelled.remove(&id) {
-            return self.answer(id, Err(Failure { code: -32800, message: "taken back by the client".into() }));
+            return self
+                .answer(id, Err(Failure { code: -32800, message: "taken back by the client".into() }));
         }
         let world = &mut self.world;
         let outcome = catch_unwind(AssertUnwindSafe(|| requests::answer(world, &method, params)));
@@ -235,7 +236,11 @@ impl Server<'_> {
             "workspace/didChangeWorkspaceFolders" => {
                 let uris = |key: &str| -> Vec<String> {
                     let all = params.pointer(&format!("/event/{key}")).and_then(Json::as_array);
-                    all.into_iter().flatten().filter_map(|folder| folder["uri"].as_str()).map(path_of).collect()
+                    all.into_iter()
+                        .flatten()
+                        .filter_map(|folder| folder["uri"].as_str())
+                        .map(path_of)
+                        .collect()
                 };
                 let gone = uris("removed");
                 self.world.roots.retain(|root| !gone.contains(root));

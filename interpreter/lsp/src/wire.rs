@@ -114,7 +114,9 @@ pub(crate) fn uri_of(path: &str) -> String {
     let mut uri = String::from(if path.starts_with('/') { "file://" } else { "file:///" });
     for byte in path.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => uri.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+                uri.push(char::from(byte))
+            }
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -148,7 +150,9 @@ impl<'a> Places<'a> {
     /// The line table of a file.
     pub(crate) fn lines(&self, file: FileId) -> Rc<Lines> {
         let mut known = self.lines.borrow_mut();
-        let lines = known.entry(file).or_insert_with(|| Rc::new(Lines::new(self.analysis.program.sources.text(file))));
+        let lines = known
+            .entry(file)
+            .or_insert_with(|| Rc::new(Lines::new(self.analysis.program.sources.text(file))));
         Rc::clone(lines)
     }
 

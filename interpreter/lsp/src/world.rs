@@ -254,7 +254,10 @@ impl World {
     pub(crate) fn text_edits(&self, path: &str, edits: &[llmp_grammar::Edit]) -> Vec<Json> {
         let Some(document) = self.documents.get(path) else { return Vec::new() };
         let place = |span: Span| crate::wire::range_in(&document.text, &document.lines, span, self.encoding);
-        edits.iter().map(|e| serde_json::json!({ "range": place(e.span), "newText": e.replacement })).collect()
+        edits
+            .iter()
+            .map(|e| serde_json::json!({ "range": place(e.span), "newText": e.replacement }))
+            .collect()
     }
 
     /// Line table and text of any file, for ranges outside of a program.

@@ -117,7 +117,8 @@ pub fn held(trials: &[Trial], hold: Option<Hold>) -> Result<(), String> {
     if used(most) <= used(least) * 1.01 {
         return Ok(());
     }
-    let run = |trial: &Trial| format!("`{}`, seed {}, used {:.4e}", words(&trial.arm), trial.seed, used(trial));
+    let run =
+        |trial: &Trial| format!("`{}`, seed {}, used {:.4e}", words(&trial.arm), trial.seed, used(trial));
     Err(format!("`hold = {}`, but {} and {}", hold.name(), run(least), run(most)))
 }
 
@@ -326,20 +327,24 @@ mod tests {
         assert_eq!(found.verdicts["bits_per_byte"].holds, Some(true));
         assert!(found.table().contains("+0.1100 ± 0.0058"), "{}", found.table());
         assert!(
-            found.page("a<b", "").contains("<h1>a&lt;b</h1>") && found.page("x", "").matches("<circle").count() == 6
+            found.page("a<b", "").contains("<h1>a&lt;b</h1>")
+                && found.page("x", "").matches("<circle").count() == 6
         );
     }
 
     #[test]
     fn an_expectation_can_fail_and_one_seed_is_not_judged() {
-        let wrong = compare(&trials(&[(true, &[1.2, 2.3]), (false, &[1.0, 2.0])]), Some(&better(2)), None).unwrap();
+        let wrong =
+            compare(&trials(&[(true, &[1.2, 2.3]), (false, &[1.0, 2.0])]), Some(&better(2)), None).unwrap();
         assert_eq!(wrong.verdicts["bits_per_byte"].holds, Some(false));
         let one = compare(&trials(&[(true, &[1.0]), (false, &[2.0])]), Some(&better(2)), None).unwrap();
         assert_eq!(one.verdicts["bits_per_byte"].holds, None);
         let alike = Expectation::Alike(Alike { within: Rational::from(2) });
-        let close = compare(&trials(&[(true, &[1.0, 1.0]), (false, &[1.1, 0.9])]), Some(&alike), None).unwrap();
+        let close =
+            compare(&trials(&[(true, &[1.0, 1.0]), (false, &[1.1, 0.9])]), Some(&alike), None).unwrap();
         assert_eq!(close.verdicts["bits_per_byte"].holds, Some(true));
-        let apart = compare(&trials(&[(true, &[1.0, 1.0]), (false, &[1.1, 1.2])]), Some(&alike), None).unwrap();
+        let apart =
+            compare(&trials(&[(true, &[1.0, 1.0]), (false, &[1.1, 1.2])]), Some(&alike), None).unwrap();
         assert_eq!(apart.verdicts["bits_per_byte"].holds, Some(false));
     }
 

@@ -73,7 +73,11 @@ mod tests {
     fn many_steps_are_drawn_as_means() {
         let folder = tempfile::tempdir().unwrap();
         let line = |step: u64| {
-            format!("{{\"step\":{step},\"tokens\":{},\"loss\":{},\"lr\":0.5,\"norm\":1.0}}\n", step * 8, step % 2)
+            format!(
+                "{{\"step\":{step},\"tokens\":{},\"loss\":{},\"lr\":0.5,\"norm\":1.0}}\n",
+                step * 8,
+                step % 2
+            )
         };
         std::fs::write(folder.path().join("metrics.jsonl"), (1..=800).map(line).collect::<String>()).unwrap();
         let points = read(folder.path());

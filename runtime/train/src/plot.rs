@@ -237,11 +237,12 @@ pub struct Row {
 pub fn rows(axis: &str, rows: &[Row]) -> String {
     let (left, height) = (230.0, 34.0 * rows.len() as f64 + 52.0);
     let foot = height - EDGES[2];
-    let ends = rows.iter().flat_map(|row| {
-        row.values.iter().copied().chain([row.mean - row.stderr, row.mean + row.stderr])
-    });
+    let ends = rows
+        .iter()
+        .flat_map(|row| row.values.iter().copied().chain([row.mean - row.stderr, row.mean + row.stderr]));
     let across = Scale::new(ends, false, (left, WIDTH - 24.0), 0.05);
-    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n", escape(axis));
+    let mut svg =
+        format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n", escape(axis));
     for tick in ticks(across.low, across.high, false, 6) {
         let at = across.at(tick);
         let _ = writeln!(
@@ -318,7 +319,10 @@ mod tests {
         let svg = plot(log, log, &[line(&points)], 300.0);
         assert_eq!(svg.split("points=\"").nth(1).unwrap().split('"').next().unwrap().split(' ').count(), 2);
         for empty in [plot(X, X, &[], 100.0), plot(X, X, &[line(&[[1.0, 1.0]])], 100.0), rows("x", &[])] {
-            assert!(empty.ends_with("</svg>\n") && !empty.contains("NaN") && !empty.contains("inf"), "{empty}");
+            assert!(
+                empty.ends_with("</svg>\n") && !empty.contains("NaN") && !empty.contains("inf"),
+                "{empty}"
+            );
         }
     }
 }

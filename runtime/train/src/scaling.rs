@@ -101,7 +101,8 @@ pub fn fit(points: &[Point], law: &Law) -> Fitted {
         }
     }
     let budgets: Vec<Budget> = groups.iter().map(|group| budget(group)).collect();
-    let lowest = budgets.iter().filter_map(|b| Some((b.flops.ln(), b.lowest.filter(|l| l.inside)?.tokens.ln())));
+    let lowest =
+        budgets.iter().filter_map(|b| Some((b.flops.ln(), b.lowest.filter(|l| l.inside)?.tokens.ln())));
     let power = line(&lowest.collect::<Vec<_>>()).map(|[at, slope]| [at.exp(), slope]);
     let forecast = power.zip(law.at).map(|([scale, exponent], Flops(flops))| {
         let tokens = (scale.ln() + exponent * flops.ln()).exp();
@@ -161,7 +162,10 @@ fn line(points: &[(f64, f64)]) -> Option<[f64; 2]> {
 impl Fitted {
     /// The law as a table for a terminal.
     pub fn table(&self, metric: &str) -> String {
-        let mut text = format!("{:>10}  {:>5}  {:>11}  {:>11}  {metric}\n", "FLOPs", "sizes", "best tokens", "best size");
+        let mut text = format!(
+            "{:>10}  {:>5}  {:>11}  {:>11}  {metric}\n",
+            "FLOPs", "sizes", "best tokens", "best size"
+        );
         for budget in &self.budgets {
             let (flops, sizes) = (budget.flops, budget.runs.len());
             let (tokens, size, loss) = match budget.lowest {
@@ -173,9 +177,14 @@ impl Fitted {
         }
         match self.power {
             Some([scale, exponent]) => {
-                let _ = writeln!(text, "best tokens = {scale:.4} FLOPs^{exponent:.4}, best size = FLOPs / (6 tokens)");
+                let _ = writeln!(
+                    text,
+                    "best tokens = {scale:.4} FLOPs^{exponent:.4}, best size = FLOPs / (6 tokens)"
+                );
             }
-            None => text.push_str("no law: it needs two budgets whose lowest point lies between their runs\n"),
+            None => {
+                text.push_str("no law: it needs two budgets whose lowest point lies between their runs\n")
+            }
         }
         if let Some(f) = &self.forecast {
             let (tokens, size) = (human(f.tokens), human(f.parameters));
@@ -190,7 +199,9 @@ impl Fitted {
         for (colour, budget) in self.budgets.iter().enumerate() {
             let name = format!("{:.2e} FLOPs", budget.flops);
             legend.push((name.clone(), colour));
-            if let (Some([a, b, c]), Some(first), Some(last)) = (budget.parabola, budget.runs.first(), budget.runs.last()) {
+            if let (Some([a, b, c]), Some(first), Some(last)) =
+                (budget.parabola, budget.runs.first(), budget.runs.last())
+            {
                 let (low, high) = (first[0].ln(), last[0].ln());
                 let x = (0..=60).map(|k| low + (high - low) * f64::from(k) / 60.0);
                 let points = x.map(|x| [x.exp(), (a * x + b) * x + c]).collect();
@@ -208,11 +219,17 @@ impl Fitted {
             let mut law: Vec<Series> = self.budgets.iter().enumerate().filter_map(lowest).collect();
             let ends = self.budgets.iter().map(|b| b.flops).chain(self.forecast.map(|f| f.flops));
             let (low, high) = ends.fold((f64::INFINITY, 0.0_f64), |(l, h), x| (l.min(x), h.max(x)));
-            let points = [low, high].map(|flops| [flops, (scale.ln() + exponent * flops.ln()).exp()]).to_vec();
+            let points =
+                [low, high].map(|flops| [flops, (scale.ln() + exponent * flops.ln()).exp()]).to_vec();
             law.push(Series { name: format!("exponent {exponent:.3}"), points, colour: 7, dots: false });
             plots.push(plot::plot(axis("FLOPs", true), axis("best tokens", true), &law, 260.0));
         }
-        plot::figure("law", &format!("{metric}: equal compute, and the law of the lowest points"), &legend, &plots)
+        plot::figure(
+            "law",
+            &format!("{metric}: equal compute, and the law of the lowest points"),
+            &legend,
+            &plots,
+        )
     }
 }
 
@@ -234,7 +251,9 @@ mod tests {
     }
 
     fn points(runs: &[[f64; 3]]) -> Vec<Point> {
-        runs.iter().map(|[flops, tokens, loss]| Point { flops: *flops, tokens: *tokens, loss: *loss }).collect()
+        runs.iter()
+            .map(|[flops, tokens, loss]| Point { flops: *flops, tokens: *tokens, loss: *loss })
+            .collect()
     }
 
     fn isoflop(at: f64) -> Law {
@@ -272,7 +291,8 @@ mod tests {
         // (0.537, 0.299): the pair of the figure, by which 3.8e25 FLOPs are worth 16.3T tokens.
         let law = |flops: f64| 0.299 * flops.powf(0.537);
         let runs = [6e18, 1e20, 1e22].into_iter().flat_map(|flops| {
-            [0.25, 0.5, 1.0, 2.0, 4.0].map(|ratio: f64| [flops, law(flops) * ratio, 2.0 + 0.1 * ratio.ln().powi(2)])
+            [0.25, 0.5, 1.0, 2.0, 4.0]
+                .map(|ratio: f64| [flops, law(flops) * ratio, 2.0 + 0.1 * ratio.ln().powi(2)])
         });
         let found = fit(&points(&runs.collect::<Vec<_>>()), &isoflop(3.8e25));
         let (power, forecast) = (found.power.unwrap(), found.forecast.unwrap());
@@ -285,7 +305,8 @@ mod tests {
 
     #[test]
     fn budgets_without_a_lowest_point_between_their_runs_take_no_part() {
-        let valley = |flops: f64, at: f64| [0.5, 1.0, 2.0].map(|x: f64| [flops, x, (x.ln() - at.ln()).powi(2)]);
+        let valley =
+            |flops: f64, at: f64| [0.5, 1.0, 2.0].map(|x: f64| [flops, x, (x.ln() - at.ln()).powi(2)]);
         let hill = [[1e12, 1.0, 1.0], [1e12, 2.0, 2.0], [1e12, 4.0, 1.0]];
         let few = [[1e15, 1.0, 2.0], [1e15, 2.0, 1.0]];
         let runs = [&valley(1e13, 1.0)[..], &valley(1e14, 5.0), &hill, &few].concat();

@@ -122,7 +122,9 @@ fn main() {
     let files: Vec<(String, String)> = std::fs::read_dir(corpus::root().join(&folder))
         .unwrap()
         .flatten()
-        .map(|entry| (entry.path().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).unwrap()))
+        .map(|entry| {
+            (entry.path().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).unwrap())
+        })
         .collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
     measure(&largest.path, &absolute(&largest.path), &largest.text, &files);

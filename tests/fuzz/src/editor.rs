@@ -111,7 +111,10 @@ impl Editor {
     /// Sends a request; gives its number.
     pub fn send(&mut self, method: &str, params: Json) -> i32 {
         self.number += 1;
-        self.connection.sender.send(Request::new(self.number.into(), method.to_owned(), params).into()).unwrap();
+        self.connection
+            .sender
+            .send(Request::new(self.number.into(), method.to_owned(), params).into())
+            .unwrap();
         self.number
     }
 
@@ -167,7 +170,9 @@ impl Editor {
         let (mut line, mut column) = (0, 0);
         let mut chars = text[..offset].chars().peekable();
         while let Some(c) = chars.next() {
-            let pair = c == '\r' && (chars.peek() == Some(&'\n') || (chars.peek().is_none() && text[offset..].starts_with('\n')));
+            let pair = c == '\r'
+                && (chars.peek() == Some(&'\n')
+                    || (chars.peek().is_none() && text[offset..].starts_with('\n')));
             if c == '\n' || (c == '\r' && !pair) {
                 (line, column) = (line + 1, 0);
             } else {
@@ -206,7 +211,8 @@ impl Editor {
 
     /// Diagnostics of a document, asked for.
     pub fn diagnostics(&mut self, path: &str) -> Vec<Json> {
-        let report = self.ask("textDocument/diagnostic", json!({ "textDocument": { "uri": uri(path) } })).unwrap();
+        let report =
+            self.ask("textDocument/diagnostic", json!({ "textDocument": { "uri": uri(path) } })).unwrap();
         report["items"].as_array().unwrap().clone()
     }
 
@@ -225,7 +231,8 @@ impl Editor {
     pub fn apply(&mut self, edit: &Json) {
         let mut by_path: Vec<(String, Vec<Json>)> = Vec::new();
         for change in edit["documentChanges"].as_array().into_iter().flatten() {
-            let path = change["textDocument"]["uri"].as_str().unwrap().trim_start_matches("file://").to_owned();
+            let path =
+                change["textDocument"]["uri"].as_str().unwrap().trim_start_matches("file://").to_owned();
             by_path.push((path, change["edits"].as_array().unwrap().clone()));
         }
         for (uri, edits) in edit["changes"].as_object().into_iter().flatten() {
@@ -239,7 +246,11 @@ impl Editor {
     /// Applies text edits to one open document.
     pub fn apply_to(&mut self, path: &str, edits: &[Json]) {
         let place = |e: &Json| {
-            (self.offset(path, &e["range"]["start"]), self.offset(path, &e["range"]["end"]), e["newText"].as_str().unwrap().to_owned())
+            (
+                self.offset(path, &e["range"]["start"]),
+                self.offset(path, &e["range"]["end"]),
+                e["newText"].as_str().unwrap().to_owned(),
+            )
         };
         let mut edits: Vec<(usize, usize, String)> = edits.iter().map(place).collect();
         edits.sort();

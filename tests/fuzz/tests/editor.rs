@@ -71,7 +71,8 @@ fn codes(diagnostics: &[Json]) -> Vec<&str> {
 /// The fixes that are offered for a diagnostic.
 fn fixes(editor: &mut Editor, path: &str, diagnostic: &Json) -> Vec<Json> {
     let context = json!({ "diagnostics": [diagnostic], "only": ["quickfix"] });
-    let params = json!({ "textDocument": { "uri": uri(path) }, "range": diagnostic["range"], "context": context });
+    let params =
+        json!({ "textDocument": { "uri": uri(path) }, "range": diagnostic["range"], "context": context });
     editor.ask("textDocument/codeAction", params).unwrap().as_array().unwrap().clone()
 }
 
@@ -101,7 +102,8 @@ fn a_typo_in_a_member_is_fixed_at_every_nesting() {
         let at = PROGRAM.find(right).unwrap();
         editor.edit(MAIN, at, at + right.len(), wrong);
         let said = editor.diagnostics(MAIN);
-        let found = said.iter().find(|d| d["severity"] == 1).unwrap_or_else(|| panic!("{wrong}: {said:?}")).clone();
+        let found =
+            said.iter().find(|d| d["severity"] == 1).unwrap_or_else(|| panic!("{wrong}: {said:?}")).clone();
         assert!(code.is_empty() || found["code"] == code, "{wrong}: {found}");
         let fixes = fixes(&mut editor, MAIN, &found);
         let first = fixes.first().unwrap_or_else(|| panic!("no fix for {wrong}: {found}"));
@@ -180,7 +182,8 @@ fn a_rename_reaches_every_file() {
     let word = editor.at("textDocument/prepareRename", MAIN, at);
     assert_eq!(word["placeholder"], "books");
     let position = editor.position(MAIN, at);
-    let params = |name: &str| json!({ "textDocument": { "uri": uri(MAIN) }, "position": position, "newName": name });
+    let params =
+        |name: &str| json!({ "textDocument": { "uri": uri(MAIN) }, "position": position, "newName": name });
     let edit = editor.ask("textDocument/rename", params("novels")).unwrap();
     editor.apply(&edit);
     assert!(editor.texts[DATA].contains("source novels ="), "{}", editor.texts[DATA]);
@@ -188,7 +191,10 @@ fn a_rename_reaches_every_file() {
     assert_eq!(codes(&editor.diagnostics(MAIN)), Vec::<&str>::new());
     let at = behind(&editor, MAIN, "dedup_min");
     let position = editor.position(MAIN, at);
-    let refused = editor.ask("textDocument/prepareRename", json!({ "textDocument": { "uri": uri(MAIN) }, "position": position }));
+    let refused = editor.ask(
+        "textDocument/prepareRename",
+        json!({ "textDocument": { "uri": uri(MAIN) }, "position": position }),
+    );
     assert!(refused.unwrap_err().1.contains("built-in"));
 }
 
@@ -208,7 +214,8 @@ fn completion_and_signatures_while_typing() {
     let at = behind(&editor, MAIN, "keep_if(.lang == \"en\")");
     editor.edit(MAIN, at, at, "\n  |> keep_if(.");
     let list = editor.at("textDocument/completion", MAIN, at + 15);
-    let labels: Vec<&str> = list["items"].as_array().unwrap().iter().map(|i| i["label"].as_str().unwrap()).collect();
+    let labels: Vec<&str> =
+        list["items"].as_array().unwrap().iter().map(|i| i["label"].as_str().unwrap()).collect();
     assert!(labels.contains(&"lang_score"), "{labels:?}");
     let at = behind(&editor, MAIN, "bpe(");
     let help = editor.at("textDocument/signatureHelp", MAIN, at);
@@ -221,7 +228,9 @@ fn layout_hints_colours_and_shape() {
     let mut editor = opened();
     let at = behind(&editor, MAIN, "layers ");
     editor.edit(MAIN, at, at + 4, "=");
-    let edits = editor.ask("textDocument/formatting", json!({ "textDocument": { "uri": uri(MAIN) }, "options": {} })).unwrap();
+    let edits = editor
+        .ask("textDocument/formatting", json!({ "textDocument": { "uri": uri(MAIN) }, "options": {} }))
+        .unwrap();
     editor.apply_to(MAIN, edits.as_array().unwrap());
     assert_eq!(editor.texts[MAIN], PROGRAM);
     let lines = PROGRAM.lines().count();
@@ -229,7 +238,10 @@ fn layout_hints_colours_and_shape() {
     let part = json!({ "textDocument": { "uri": uri(MAIN) }, "range": all });
     let hints = editor.ask("textDocument/inlayHint", part.clone()).unwrap();
     let labels: Vec<&str> = hints.as_array().unwrap().iter().map(|h| h["label"].as_str().unwrap()).collect();
-    assert!(labels.iter().any(|l| l.contains("parameters")) && labels.iter().any(|l| l.contains(".lang")), "{labels:?}");
+    assert!(
+        labels.iter().any(|l| l.contains("parameters")) && labels.iter().any(|l| l.contains(".lang")),
+        "{labels:?}"
+    );
     let full = editor.of("textDocument/semanticTokens/full", MAIN);
     let ranged = editor.ask("textDocument/semanticTokens/range", part).unwrap();
     assert_eq!(full["data"], ranged["data"]);
@@ -239,7 +251,8 @@ fn layout_hints_colours_and_shape() {
     let delta = editor.ask("textDocument/semanticTokens/full/delta", delta).unwrap();
     let mut patched: Vec<Json> = full["data"].as_array().unwrap().clone();
     for edit in delta["edits"].as_array().unwrap() {
-        let (start, count) = (edit["start"].as_u64().unwrap() as usize, edit["deleteCount"].as_u64().unwrap() as usize);
+        let (start, count) =
+            (edit["start"].as_u64().unwrap() as usize, edit["deleteCount"].as_u64().unwrap() as usize);
         patched.splice(start..start + count, edit["data"].as_array().unwrap().clone());
     }
     let whole = editor.of("textDocument/semanticTokens/full", MAIN);
@@ -261,7 +274,8 @@ fn layout_hints_colours_and_shape() {
 fn lenses_plans_lineage_and_moved_files() {
     let mut editor = opened();
     let lenses = editor.of("textDocument/codeLens", MAIN);
-    let plan = lenses.as_array().unwrap().iter().find(|l| l["command"]["command"] == "llmp.showPlan").unwrap();
+    let plan =
+        lenses.as_array().unwrap().iter().find(|l| l["command"]["command"] == "llmp.showPlan").unwrap();
     let call = json!({ "command": "llmp.showPlan", "arguments": plan["command"]["arguments"] });
     let shown = editor.ask("workspace/executeCommand", call).unwrap();
     assert!(shown["mermaid"].as_str().unwrap().starts_with("flowchart TD"), "{shown}");
@@ -290,9 +304,7 @@ fn refactorings_and_fixing_all() {
     let mut editor = opened();
     let start = PROGRAM.find("192").unwrap();
     let range = json!({ "start": editor.position(MAIN, start), "end": editor.position(MAIN, start + 3) });
-    let params = |range: &Json, only: &str| {
-        json!({ "textDocument": { "uri": uri(MAIN) }, "range": range, "context": { "diagnostics": [], "only": [only] } })
-    };
+    let params = |range: &Json, only: &str| json!({ "textDocument": { "uri": uri(MAIN) }, "range": range, "context": { "diagnostics": [], "only": [only] } });
     let found = editor.ask("textDocument/codeAction", params(&range, "refactor")).unwrap();
     assert_eq!(found[1]["title"], "Extract into a `param`");
     editor.apply(&found[1]["edit"]);
@@ -312,7 +324,8 @@ fn refactorings_and_fixing_all() {
 
 #[test]
 fn columns_are_counted_as_agreed() {
-    let text = PROGRAM.replace("## ", "").replace("dataset clean", "# 𝛼ä 𝛼\nlet odd = \"𝛼𝛼\" # 𝛼\ndataset clean");
+    let text =
+        PROGRAM.replace("## ", "").replace("dataset clean", "# 𝛼ä 𝛼\nlet odd = \"𝛼𝛼\" # 𝛼\ndataset clean");
     for encoding in ["utf-8", "utf-16"] {
         let capabilities = json!({
             "general": { "positionEncodings": [encoding] }, "textDocument": { "diagnostic": {} },
@@ -338,7 +351,8 @@ fn requests_that_cannot_be_answered_get_an_error_and_the_server_goes_on() {
     assert_eq!(unknown.0, -32601);
     let wrong = editor.ask("textDocument/hover", json!({ "textDocument": 1 })).unwrap_err();
     assert_eq!(wrong.0, -32602);
-    let closed = editor.ask("textDocument/documentSymbol", json!({ "textDocument": { "uri": "file:///q.llmp" } }));
+    let closed =
+        editor.ask("textDocument/documentSymbol", json!({ "textDocument": { "uri": "file:///q.llmp" } }));
     assert_eq!(closed.unwrap_err().0, -32803);
     // Both are on their way before the first is answered, or it was answered already: never no answer.
     let number = editor.send("textDocument/diagnostic", json!({ "textDocument": { "uri": uri(MAIN) } }));

@@ -2,7 +2,10 @@
 //!
 //! `LLMP_EDITS=10000 cargo test --workspace --test typing -- --nocapture` types more than the few seconds of every run.
 #![allow(clippy::unwrap_used, reason = "the helpers of these tests fail the test")]
-#![allow(clippy::disallowed_methods, reason = "the test ends by the clock and is lengthened by the environment")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the test ends by the clock and is lengthened by the environment"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -16,14 +19,37 @@ const PATH: &str = "/p/main.llmp";
 
 /// What people type in the middle of something, and what nobody types.
 const SNIPPETS: [&str; 24] = [
-    "|> ", "keep_if(.", "model m {\n", "}", "{", "(", "\"", "= ", "like ", "use { ", "\r\n", "\n", "\r", "𝛼", "ä\u{301}",
-    "👩‍🔬", "# ", "@allow(", "4M ", "[r in 1..", "variant v {\n  ", "rounds r for i in 1..3 {\n", ".", "\u{202e}",
+    "|> ",
+    "keep_if(.",
+    "model m {\n",
+    "}",
+    "{",
+    "(",
+    "\"",
+    "= ",
+    "like ",
+    "use { ",
+    "\r\n",
+    "\n",
+    "\r",
+    "𝛼",
+    "ä\u{301}",
+    "👩‍🔬",
+    "# ",
+    "@allow(",
+    "4M ",
+    "[r in 1..",
+    "variant v {\n  ",
+    "rounds r for i in 1..3 {\n",
+    ".",
+    "\u{202e}",
 ];
 
 /// A place of a text that is not inside of a character or a line end.
 fn place(text: &str, random: &mut Random) -> usize {
     let mut at = random.below(text.len() + 1);
-    while !text.is_char_boundary(at) || (at > 0 && text[..at].ends_with('\r') && text[at..].starts_with('\n')) {
+    while !text.is_char_boundary(at) || (at > 0 && text[..at].ends_with('\r') && text[at..].starts_with('\n'))
+    {
         at -= 1;
     }
     at
@@ -90,13 +116,25 @@ fn question(editor: &Editor, at: usize, random: &mut Random) -> (&'static str, s
         4..=7 => ("textDocument/completion", here),
         8 => ("textDocument/signatureHelp", here),
         9 => ("textDocument/definition", here),
-        10 => ("textDocument/references", json!({ "textDocument": document, "position": position, "context": { "includeDeclaration": true } })),
-        11 => ("textDocument/rename", json!({ "textDocument": document, "position": position, "newName": "other" })),
+        10 => (
+            "textDocument/references",
+            json!({ "textDocument": document, "position": position, "context": { "includeDeclaration": true } }),
+        ),
+        11 => (
+            "textDocument/rename",
+            json!({ "textDocument": document, "position": position, "newName": "other" }),
+        ),
         12 => ("textDocument/semanticTokens/full", whole),
         13 => ("textDocument/inlayHint", part),
-        14 => ("textDocument/codeAction", json!({ "textDocument": document, "range": range, "context": { "diagnostics": [] } })),
+        14 => (
+            "textDocument/codeAction",
+            json!({ "textDocument": document, "range": range, "context": { "diagnostics": [] } }),
+        ),
         15 => ("textDocument/formatting", whole),
-        16 => ("textDocument/onTypeFormatting", json!({ "textDocument": document, "position": position, "ch": "\n" })),
+        16 => (
+            "textDocument/onTypeFormatting",
+            json!({ "textDocument": document, "position": position, "ch": "\n" }),
+        ),
         17 => ("textDocument/foldingRange", whole),
         18 => ("textDocument/selectionRange", json!({ "textDocument": document, "positions": [position] })),
         19 => ("textDocument/codeLens", whole),

@@ -87,7 +87,8 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<String>) {
         if found.len() >= MOST {
             return;
         }
-        if sort.is_dir() && depth > 0 && !name.starts_with('.') && name != "target" && name != "node_modules" {
+        if sort.is_dir() && depth > 0 && !name.starts_with('.') && name != "target" && name != "node_modules"
+        {
             below(&path, depth - 1, found);
         } else if sort.is_file() && name.ends_with(".llmp") {
             found.push(path.to_string_lossy().replace('\\', "/"));

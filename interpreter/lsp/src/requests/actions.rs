@@ -27,7 +27,9 @@ pub(super) fn actions(world: &mut World, params: Json) -> Answer {
     let params: Wanted = serde_json::from_value(params)?;
     let only = params.context.only.as_deref();
     let wants = |kind: &str| {
-        let within = |only: &String| kind == only || kind.strip_prefix(only.as_str()).is_some_and(|r| r.starts_with('.'));
+        let within = |only: &String| {
+            kind == only || kind.strip_prefix(only.as_str()).is_some_and(|r| r.starts_with('.'))
+        };
         only.is_none_or(|only| only.iter().any(within))
     };
     let named = |kind: &str| only.is_some_and(|_| wants(kind));
@@ -65,7 +67,11 @@ pub(super) fn actions(world: &mut World, params: Json) -> Answer {
             found.push(action_of(world, &action, "refactor.extract", &edits));
         }
     }
-    let fixable = target.analysis.diags.iter().any(|d| !d.fixes.is_empty() && d.span().is_some_and(|s| s.file == target.file));
+    let fixable = target
+        .analysis
+        .diags
+        .iter()
+        .any(|d| !d.fixes.is_empty() && d.span().is_some_and(|s| s.file == target.file));
     if named("source.fixAll.llmp") || (only.is_none() && fixable) {
         let edits = world.with_engine(|engine| target.analysis.fix_all(engine, target.file));
         if let Some(edits) = edits {
@@ -81,7 +87,9 @@ pub(super) fn actions(world: &mut World, params: Json) -> Answer {
             .filter(|item| matches!(item.kind, llmp_grammar::ast::ItemKind::Use(_)))
             .map(|item| item.span.start..item.span.end)
             .collect();
-        let inside = |e: &llmp_grammar::Edit| imports.iter().any(|i| i.start <= e.span.start && e.span.end <= i.end + 1);
+        let inside = |e: &llmp_grammar::Edit| {
+            imports.iter().any(|i| i.start <= e.span.start && e.span.end <= i.end + 1)
+        };
         let edits: Vec<llmp_grammar::Edit> = layout::format(text).into_iter().filter(inside).collect();
         if !edits.is_empty() {
             found.push(whole(world, &target.path, "Sort the imports", "source.organizeImports", &edits));

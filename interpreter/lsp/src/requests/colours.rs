@@ -23,7 +23,13 @@ fn data(world: &World, target: &Target, range: Option<std::ops::Range<u32>>) -> 
         }
         let (start, end) = (places.point(target.file, span.start), places.point(target.file, span.end));
         let first = if start.line == line { start.column - column } else { start.column };
-        data.extend([start.line - line, first, end.column.saturating_sub(start.column), sort as u32, modifiers]);
+        data.extend([
+            start.line - line,
+            first,
+            end.column.saturating_sub(start.column),
+            sort as u32,
+            modifiers,
+        ]);
         (line, column) = (start.line, start.column);
     }
     data
@@ -55,7 +61,8 @@ pub(super) fn delta(world: &mut World, params: Json) -> Answer {
     let params: Delta = serde_json::from_value(params)?;
     let target = world.target(&params.text_document.uri)?;
     let new = data(world, &target, None);
-    let old = world.colours.remove(&target.path).filter(|(id, _)| id.to_string() == params.previous_result_id);
+    let old =
+        world.colours.remove(&target.path).filter(|(id, _)| id.to_string() == params.previous_result_id);
     let id = remember(world, &target, new.clone());
     let Some((_, old)) = old else { return Ok(json!({ "resultId": id, "data": new })) };
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();

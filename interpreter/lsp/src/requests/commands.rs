@@ -29,7 +29,10 @@ pub(super) fn execute(world: &mut World, params: Json) -> Answer {
             let item = text(1);
             let variant = item.filter(|name| {
                 let index = target.analysis.index(&world.registry);
-                index.symbols.iter().any(|s| s.name == *name && s.sort == llmp_interpreter::ide::Sort::Variant)
+                index
+                    .symbols
+                    .iter()
+                    .any(|s| s.name == *name && s.sort == llmp_interpreter::ide::Sort::Variant)
             });
             let mut words = vec!["llmp".to_owned(), "run".to_owned(), path];
             words.extend(variant.into_iter().flat_map(|name| ["--variant".to_owned(), name]));

@@ -33,8 +33,7 @@ pub(super) fn complete(world: &mut World, params: Json) -> Answer {
     let folder = target.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let others = files.iter().filter(|file| **file != target.path);
     let modules: Vec<String> = others.map(|file| relative(folder, file)).collect();
-    let found =
-        world.with_engine(|engine| target.analysis.complete(engine, target.file, offset, &modules));
+    let found = world.with_engine(|engine| target.analysis.complete(engine, target.file, offset, &modules));
     let places = Places::new(&target.analysis, world.encoding);
     let snippets = world.client.snippets;
     let one = |(number, c): (usize, &Completion)| {

@@ -49,7 +49,11 @@ struct Of {
     item: Item,
 }
 
-fn related(world: &mut World, params: Json, sources: bool) -> Result<Vec<(Json, Vec<Json>)>, crate::wire::Failure> {
+fn related(
+    world: &mut World,
+    params: Json,
+    sources: bool,
+) -> Result<Vec<(Json, Vec<Json>)>, crate::wire::Failure> {
     let of: Of = serde_json::from_value(params)?;
     let from = of.item.data.map_or_else(|| of.item.uri.clone(), |data| data.from);
     let target = world.target(&from)?;
@@ -64,7 +68,8 @@ fn related(world: &mut World, params: Json, sources: bool) -> Result<Vec<(Json, 
     let Some(file) = file else { return Ok(Vec::new()) };
     let text = target.analysis.text(file);
     let offset = |at: Position| places.lines(file).offset(text, at.into(), world.encoding);
-    let at = Span { file, start: offset(of.item.selection_range.start), end: offset(of.item.selection_range.end) };
+    let at =
+        Span { file, start: offset(of.item.selection_range.start), end: offset(of.item.selection_range.end) };
     let found = target.analysis.lineage(&world.registry, at, sources);
     let one = |related: &Related| {
         let ranges = related.places.iter().map(|place| places.range(*place)).collect();

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use llmp_grammar::ast::ItemKind;
 use llmp_grammar::FileId;
+use llmp_grammar::ast::ItemKind;
+use llmp_interpreter::Vfs;
 use llmp_interpreter::ide::Analysis;
 use llmp_interpreter::ide::rename::rename as renamed;
-use llmp_interpreter::Vfs;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 

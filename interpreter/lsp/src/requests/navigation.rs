@@ -1,7 +1,7 @@
 //! Where words lead, where they are used, what texts name.
 
-use llmp_interpreter::ide::goto::Target;
 use llmp_interpreter::ide::Analysis;
+use llmp_interpreter::ide::goto::Target;
 use llmp_stdlib::docs::markdown;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -128,11 +128,15 @@ pub(super) fn highlight(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
     let target = world.target(&at.text_document.uri)?;
     let offset = world.offset(&target.path, at.position);
-    let Some(id) = target.analysis.symbol_at(&world.registry, target.file, offset) else { return Ok(Json::Null) };
+    let Some(id) = target.analysis.symbol_at(&world.registry, target.file, offset) else {
+        return Ok(Json::Null);
+    };
     let places = Places::new(&target.analysis, world.encoding);
     let index = target.analysis.index(&world.registry);
     let uses = index.occurrences(id).filter(|(span, _)| span.file == target.file);
-    Ok(uses.map(|(span, declares)| json!({ "range": places.range(span), "kind": if declares { 3 } else { 2 } })).collect())
+    Ok(uses
+        .map(|(span, declares)| json!({ "range": places.range(span), "kind": if declares { 3 } else { 2 } }))
+        .collect())
 }
 
 /// Texts that name files.

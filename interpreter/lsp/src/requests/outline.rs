@@ -36,7 +36,8 @@ pub(super) fn document(world: &mut World, params: Json) -> Answer {
     let mut open: Vec<(Entry, Option<String>)> = entries.into_iter().rev().map(|e| (e, None)).collect();
     while let Some((entry, container)) = open.pop() {
         let location = json!({ "uri": of.text_document.uri, "range": places.range(entry.span) });
-        let mut one = json!({ "name": entry.name, "kind": icon(entry.sort, &entry.kind), "location": location });
+        let mut one =
+            json!({ "name": entry.name, "kind": icon(entry.sort, &entry.kind), "location": location });
         if let Some(container) = container {
             one["containerName"] = json!(container);
         }
@@ -111,7 +112,9 @@ pub(super) fn folds(world: &mut World, params: Json) -> Answer {
         .into_iter()
         .map(|(span, imports)| {
             let lines = places.lines(target.file);
-            let end = span.end.saturating_sub(u32::from(text.get(..span.end as usize).is_some_and(|t| t.ends_with('\n'))));
+            let end = span
+                .end
+                .saturating_sub(u32::from(text.get(..span.end as usize).is_some_and(|t| t.ends_with('\n'))));
             (lines.line(span.start), lines.line(end), imports.then_some("imports"))
         })
         .collect();
@@ -177,7 +180,10 @@ pub(super) fn selection(world: &mut World, params: Json) -> Answer {
             |span| places.range(*span),
         );
         let inner = spans.iter().rev().skip(1);
-        inner.fold(json!({ "range": whole }), |parent, span| json!({ "range": places.range(*span), "parent": parent }))
+        inner.fold(
+            json!({ "range": whole }),
+            |parent, span| json!({ "range": places.range(*span), "parent": parent }),
+        )
     };
     Ok(params.positions.iter().map(one).collect())
 }

@@ -10,7 +10,9 @@ pub(super) fn hover(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
     let target = world.target(&at.text_document.uri)?;
     let offset = world.offset(&target.path, at.position);
-    let Some(hover) = target.analysis.hover(&world.registry, target.file, offset) else { return Ok(Json::Null) };
+    let Some(hover) = target.analysis.hover(&world.registry, target.file, offset) else {
+        return Ok(Json::Null);
+    };
     let places = Places::new(&target.analysis, world.encoding);
     Ok(json!({ "contents": markdown(&hover.text), "range": places.range(hover.at) }))
 }
@@ -20,7 +22,9 @@ pub(super) fn signature(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
     let target = world.target(&at.text_document.uri)?;
     let offset = world.offset(&target.path, at.position);
-    let Some(call) = target.analysis.signature(&world.registry, target.file, offset) else { return Ok(Json::Null) };
+    let Some(call) = target.analysis.signature(&world.registry, target.file, offset) else {
+        return Ok(Json::Null);
+    };
     // Offsets in labels are UTF-16 units, whatever was agreed on for documents.
     let units = |end: usize| call.label.get(..end).map_or(0, |t| t.encode_utf16().count());
     let params: Vec<Json> = call
@@ -31,7 +35,9 @@ pub(super) fn signature(world: &mut World, params: Json) -> Answer {
     let mut one = json!({ "label": call.label, "documentation": markdown(&call.doc), "parameters": params });
     // Behind the last parameter none is active.
     one["activeParameter"] = json!(call.active.unwrap_or(params.len()));
-    Ok(json!({ "signatures": [one], "activeSignature": 0, "activeParameter": call.active.unwrap_or(params.len()) }))
+    Ok(
+        json!({ "signatures": [one], "activeSignature": 0, "activeParameter": call.active.unwrap_or(params.len()) }),
+    )
 }
 
 /// What is computed, behind the words.
