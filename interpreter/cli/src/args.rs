@@ -377,7 +377,7 @@ pub(crate) struct Run {
     /// Let steps `external(…)` start the programs that they name.
     #[arg(long)]
     pub(crate) allow_external: bool,
-    /// What computes the steps of training: `cpu`, or `cuda:0` in a build with CUDA.
+    /// What computes the steps of training: `cpu`, or `cuda:0` in a build with CUDA (`cuda:0:composed` without own kernels).
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: String,
     #[command(flatten)]
@@ -533,7 +533,7 @@ pub(crate) struct Doc {
     pub(crate) format: Format,
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub(crate) struct Lsp {
     /// Standard input and output: what is used anyway; some editors say it.
     #[arg(long, hide = true)]

@@ -39,6 +39,9 @@ impl Layers {
     }
 }
 
+/// A matrix with A and B of its addition.
+type Pair<'t, 'a> = (&'t Target, &'a [f32], &'a [f32]);
+
 /// One matrix with its addition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -116,10 +119,7 @@ impl Lora {
     }
 
     /// The targets with their A and B.
-    pub(crate) fn parts<'a>(
-        &self,
-        numbers: &'a [f32],
-    ) -> Result<Vec<(&Target, &'a [f32], &'a [f32])>, NnError> {
+    pub(crate) fn parts<'a>(&self, numbers: &'a [f32]) -> Result<Vec<Pair<'_, 'a>>, NnError> {
         let wanted: usize = self.targets.iter().map(|t| self.rank * (t.inputs + t.outputs)).sum();
         if numbers.len() != wanted {
             return Err(NnError::Mismatch {

@@ -13,7 +13,7 @@ use crate::kinds::distill::{self as settings};
 use crate::on_policy::Writing;
 use crate::stage::Stage;
 use crate::stored::Stored;
-use crate::training::{Micro, Objective};
+use crate::training::{Micro, Objective, Sums};
 
 /// What a distillation stage has besides the arguments of every stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,7 +168,7 @@ impl Objective for Distil {
         }
     }
 
-    fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<f64> {
+    fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<Sums> {
         if micro.gpu.is_some() {
             return Err(TrainError::Settings("this version distils on the processor only".to_owned()));
         }
@@ -216,7 +216,7 @@ impl Objective for Distil {
         self.parts.teacher += sums.teacher_sum;
         self.parts.truth += sums.truth.nll_sum;
         self.parts.targets += sums.truth.targets;
-        Ok(sums.loss_sum)
+        Ok(Sums { loss: sums.loss_sum, z: sums.truth.z_sum })
     }
 
     fn parts(&mut self) -> Option<(f64, f64)> {

@@ -212,7 +212,7 @@ fn draw(series: &Series, across: &Scale, up: &Scale) -> String {
         };
         return points().map(dot).collect();
     }
-    let last = points().last().map_or(0.0, |(_, _, value)| value);
+    let last = points().next_back().map_or(0.0, |(_, _, value)| value);
     let path: Vec<String> = points().map(|(x, y, _)| format!("{x:.1},{y:.1}")).collect();
     format!(
         "<polyline points=\"{}\" fill=\"none\" stroke-width=\"1.5\" stroke-linejoin=\"round\" style=\"stroke:{colour}\" data-value=\"{last}\"><title>{name}</title></polyline>\n",

@@ -20,6 +20,9 @@ use crate::kinds::distill::Says;
 use crate::stage::Stage;
 use crate::training::{batches, start};
 
+/// A tensor of a file: its form, its shape, its bytes.
+type Tensor = (Dtype, Vec<usize>, Vec<u8>);
+
 /// Steps in a file.
 const STEPS: u64 = 8;
 
@@ -148,8 +151,7 @@ impl Part {
             |all: &[u64]| (Dtype::U64, vec![all.len()], all.iter().flat_map(|x| x.to_le_bytes()).collect());
         let f32s =
             |all: &[f32], shape| (Dtype::F32, shape, all.iter().flat_map(|x| x.to_le_bytes()).collect());
-        let mut tensors: Vec<(String, (Dtype, Vec<usize>, Vec<u8>))> =
-            vec![("starts".to_owned(), u64s(&self.starts))];
+        let mut tensors: Vec<(String, Tensor)> = vec![("starts".to_owned(), u64s(&self.starts))];
         if self.states.is_empty() {
             let ids = self.ids.iter().flat_map(|x| x.to_le_bytes()).collect();
             tensors.push(("ends".to_owned(), u64s(&self.ends)));

@@ -36,7 +36,7 @@ fn distil(
     let (stage, tokenizer): (Stage, PathBuf) = (stage(), stand.path("tokenizer.json"));
     let shards = vec![stand.shard("left", &documents(1)), stand.shard("right", &documents(2))];
     let mut objective = Distil::new(&stage, loss.clone(), teachers, (&tokenizer, &[]))?;
-    let inputs = Inputs { shards, tokenizer: &tokenizer, from: None };
+    let inputs = Inputs { shards, tokenizer: &tokenizer, from: None, held_out: Vec::new() };
     train_for(&stage, &mut objective, inputs, &stand.path(name), host)
 }
 

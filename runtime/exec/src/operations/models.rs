@@ -26,7 +26,7 @@ mod with_kernels {
     use llmp_train::release::Card;
     use llmp_train::stage::Stage;
     use llmp_train::stored::{self, Teach};
-    use llmp_train::training::{self, Inputs, NextToken, Objective, Overlay};
+    use llmp_train::training::{self, HeldOut, Inputs, NextToken, Objective, Overlay};
     use llmp_train::{Host, TrainError, evaluate, folder::ModelFolder, release as releasing};
 
     use super::{Failure, Made, Work};
@@ -130,10 +130,12 @@ mod with_kernels {
             let name = name.unwrap_or_default();
             source.name = name.strip_suffix(".tokens").unwrap_or(&name).to_owned();
         }
-        let open = |input: usize| -> Result<TokenShard, Failure> {
-            TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
-        };
-        stage.sources.iter().map(|s| open(s.input)).collect()
+        stage.sources.iter().map(|s| shard(work, s.input)).collect()
+    }
+
+    /// The tokens of an input.
+    fn shard(work: &Work<'_>, input: usize) -> Result<TokenShard, Failure> {
+        TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
     }
 
     /// Removes hidden units of a model: by their weights, then training what is left, or by a mask that is trained.
@@ -191,7 +193,12 @@ mod with_kernels {
         work.started(stage.course(available).map(|c| c.drawn()), "tokens");
         let out = work.folder.join("model");
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
-        let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref() };
+        let held_out = stage.measure.iter().map(|measured| {
+            let (suite, bytes) = (measured.suite.clone(), count(work, measured.tokens, "bytes"));
+            Ok(HeldOut { suite, shard: shard(work, measured.tokens)?, bytes })
+        });
+        let held_out = held_out.collect::<Result<Vec<_>, Failure>>()?;
+        let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref(), held_out };
         let mut objective = objective(&stage, &tokenizer).map_err(train_failure)?;
         let run =
             |host: &Host<'_>| training::train_under(&stage, objective.as_mut(), overlay, inputs, &out, host);
@@ -313,13 +320,10 @@ mod with_kernels {
             let bytes = count(work, suite.tokens, "bytes");
             let measure =
                 with_host(work, |host| evaluate::bits_per_byte(&folder.model, &shard, bytes, host))?;
-            let wanted = llmp_train::suites::metrics(&suite.suite);
-            for (name, value) in measure.metrics().into_iter().filter(|(name, _)| wanted.contains(name)) {
-                let own = !metrics.contains_key(name);
-                let name = if own { name.to_owned() } else { format!("{name}.{index}") };
-                (work.emit)(Event::Metric { step: work.name(), name: name.clone(), value });
-                metrics.insert(name, value);
-            }
+            llmp_train::suites::note(&mut metrics, index, &suite.suite, &measure.metrics());
+        }
+        for (name, value) in &metrics {
+            (work.emit)(Event::Metric { step: work.name(), name: name.clone(), value: *value });
         }
         if let Some(require) = &evaluation.require {
             let unmet = llmp_train::require::unmet(require, &metrics);

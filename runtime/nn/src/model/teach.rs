@@ -62,7 +62,7 @@ impl<D: Kernels> Model<D> {
                     &batch.targets,
                     lesson,
                     normaliser,
-                    self.logit_cap(),
+                    self.head_form(extras.z_loss),
                 )
             });
             step.map(|(sums, _)| sums).map_err(device_error(OP))

@@ -16,6 +16,7 @@ use crate::settings::{
     Accumulate, Attention, Epochs, Flops, OnSpike, Precision, Publish, Recompute, Steps, Times,
 };
 use crate::stage::ROWS;
+use crate::suites::Suite;
 
 llmp_stdlib::def! {
     /// What teachers say is computed once, kept in the store, and read by every student that draws the same rows: one with
@@ -194,7 +195,7 @@ llmp_stdlib::def! {
         precision: Precision = "f32",
         /// What a token sees of its row.
         attention: Attention = "per_document",
-        /// Weight of the penalty on the squared log of the softmax's denominator.
+        /// Weight of the penalty on the squared log of the softmax's denominator, as in `pretrain`.
         z_loss: f64 = "0",
         /// Micro-batches of a batch.
         accumulate: Accumulate = "auto",
@@ -204,9 +205,11 @@ llmp_stdlib::def! {
         checkpoints: Times = "every(5 min)",
         /// Checkpoints that are kept while the stage runs.
         keep: u64 = "2",
-        /// Evaluations during the stage.
+        /// When what `measure` names is measured during the stage, as in `pretrain`.
         evaluate: Option<Times> = "none",
-        /// Samples of text during the stage.
+        /// What `evaluate` measures, as in `pretrain`.
+        measure: Vec<Suite> = "[]",
+        /// When the model writes a text during the stage, as in `pretrain`.
         sample: Option<Times> = "none",
         /// Which weights the stage gives.
         publish: Publish = "last",

@@ -105,12 +105,6 @@ fn item_name(value: &Value) -> Option<&ItemRef> {
     if let Value::Item(item) = value { Some(item) } else { None }
 }
 
-/// A setting whose runtime does not exist yet, written with another value than its default.
-fn unavailable(member: &str, what: &str, default: &str) -> Problem {
-    let message = format!("{what} is not available yet");
-    Problem::error("LLMP0703", member, message).fix(format!("use `{default}`"), member, default)
-}
-
 /// A description where a model with weights is needed.
 fn check_weights(view: &View<'_>, member: &str) -> Option<Problem> {
     let target = view.follow(member)?;

@@ -106,7 +106,7 @@ llmp_stdlib::def! {
         precision: Precision = "f32",
         /// What a token sees of its row.
         attention: Attention = "per_document",
-        /// Weight of the penalty on the squared log of the softmax's denominator.
+        /// Weight of the penalty on the squared log of the softmax's denominator, as in `pretrain`.
         z_loss: f64 = "0",
         /// Micro-batches of a batch.
         accumulate: Accumulate = "auto",

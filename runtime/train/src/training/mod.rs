@@ -1,12 +1,13 @@
 //! The training loop: one function in plain order, and what a stage leaves behind.
 //!
 //! In the folder of a stage: `model.safetensors` and `config.json` (a Hugging Face folder without its tokenizer),
-//! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm), the same for TensorBoard, and `stage.json`, which is written last and says
+//! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm, and what a look at the model saw), the same for TensorBoard, and `stage.json`, which is written last and says
 //! that the stage is finished. While it runs, `.checkpoints/` holds the newest checkpoints.
 
 mod average;
 pub(crate) mod batches;
 mod checkpoint;
+mod looks;
 mod metrics;
 mod objective;
 pub(crate) mod overlay;
@@ -36,8 +37,10 @@ use crate::stage::Stage;
 
 use average::Average;
 use checkpoint::Checkpoints;
+pub use looks::HeldOut;
+use looks::Looks;
 use metrics::{Line, Metrics};
-pub use objective::{Micro, NextToken, Objective};
+pub use objective::{Micro, NextToken, Objective, Sums};
 use overlay::Over;
 pub use overlay::Overlay;
 use pace::Pace;
@@ -53,6 +56,8 @@ pub struct Inputs<'a> {
     pub tokenizer: &'a Path,
     /// The model folder to go on from, where the stage has [`Stage::from`].
     pub from: Option<&'a Path>,
+    /// Documents that it is measured on meanwhile, in the order of [`Stage::measure`].
+    pub held_out: Vec<HeldOut>,
 }
 
 /// What a finished stage says about itself: the content of `stage.json`.
@@ -124,7 +129,7 @@ pub fn train_under(
     stage: &Stage,
     objective: &mut dyn Objective,
     overlay: Option<Box<dyn Overlay>>,
-    inputs: Inputs<'_>,
+    mut inputs: Inputs<'_>,
     folder: &Path,
     host: &Host<'_>,
 ) -> Result<Summary> {
@@ -134,6 +139,8 @@ pub fn train_under(
         return Ok(summary);
     }
     let vocabulary = Vocabulary::load(inputs.tokenizer)?;
+    let looks = (stage.evaluate.as_ref(), stage.sample.as_ref());
+    let mut looks = Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, (host.clock)());
     let (mut state, plan) = start::start(stage, overlay, inputs, &vocabulary, folder, &checkpoints, host)?;
     let mut grads = Grads::zeros(state.model.spec());
     let mut speed = Speed::new(host.peak, stage.precision);
@@ -142,7 +149,9 @@ pub fn train_under(
     loop {
         let over = state.done == plan.course.steps();
         let stop = host.stopped();
-        if over || stop || pace.due(state.done, (host.clock)()) {
+        // A look may take long: a stop during it loses no more than its step.
+        let look = looks.due(&plan.course, state.done + 1, (host.clock)());
+        if over || stop || look.any() || pace.due(state.done, (host.clock)()) {
             checkpoints.save(&mut state, host)?;
             pace.saved(state.done, (host.clock)());
         }
@@ -153,11 +162,13 @@ pub fn train_under(
             return Err(TrainError::Stopped);
         }
         let (begin, before) = ((host.clock)(), plan.course.tokens_after(state.done));
-        let line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
-        state.metrics.write(&line)?;
+        let mut line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
         let tokens = line.tokens - before;
         let flops = plan.course.flops_at(line.step - 1, tokens, state.model.spec());
         let (tokens_per_second, mfu) = speed.step(tokens, flops, (host.clock)() - begin);
+        let context = plan.course.batch_at(state.done - 1).map_or(1, |(leg, _)| leg.context);
+        looks.take(look, &state.model, context, &mut line, host)?;
+        state.metrics.write(&line)?;
         host.tell(Event::Loss {
             step: host.step.to_owned(),
             at: line.step,
@@ -168,6 +179,7 @@ pub fn train_under(
             tokens_per_second,
             mfu,
         });
+        looks::tell(&line, host);
     }
     speed.event(host.step).into_iter().for_each(|event| host.tell(event));
     publish(&mut state, &plan, &vocabulary, folder, &checkpoints, host)
@@ -193,12 +205,14 @@ fn step(
     let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
     grads.clear();
     let balance = balance(&state.model, &micro_batches)?;
-    let mut sum = 0.0;
+    let (mut sum, mut squares) = (0.0, 0.0);
     for (batch, row) in batches::numbered(&micro_batches) {
         let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
-        let extras = Extras { noise: Some(noise), balance: balance.as_ref() };
+        let extras = Extras { noise: Some(noise), balance: balance.as_ref(), z_loss: stage.z_loss as f32 };
         let micro = Micro { batch, counted: counted as f64, extras, gpu: host.gpu };
-        sum += objective.loss_and_grads(&state.model, &micro, grads)?;
+        let sums = objective.loss_and_grads(&state.model, &micro, grads)?;
+        sum += sums.loss;
+        squares += sums.z;
     }
     let loss = sum / counted as f64;
     optimizers::hold(&stage.optimizer, state.model.spec(), grads);
@@ -236,7 +250,9 @@ fn step(
         average.take(&state.model, &plan.course, state.done);
     }
     let (teacher, truth) = objective.parts().unzip();
-    Ok(Line { step: state.done, tokens, loss, lr, norm, teacher, truth })
+    let z_loss = (stage.z_loss != 0.0).then(|| stage.z_loss * squares / counted as f64);
+    let (evaluation, sample) = (std::collections::BTreeMap::new(), None);
+    Ok(Line { step: state.done, tokens, loss, lr, norm, z_loss, teacher, truth, evaluation, sample })
 }
 
 /// Keeps gradients of this norm short.

@@ -15,6 +15,7 @@ pub use pick::Pick;
 pub(crate) use pick::pick;
 pub use targets::Targets;
 
+use super::head::{HeadForm, capped, z_loss};
 use super::{Res, T0, T2, linear, twice};
 use crate::{IGNORE, LossSums};
 use dfdx::prelude::*;
@@ -85,11 +86,12 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     truth: &[u32],
     lesson: &Lesson<'_, D>,
     normaliser: f64,
-    cap: Option<f32>,
+    form: HeadForm,
 ) -> Res<(T0<D, T>, DistillSums), D> {
     let device = x_nc.device().clone();
     let (n, v) = (truth.len(), w_vc.shape().0);
-    let logits = capped(linear::composed(x_nc, w_vc)?, cap)?;
+    let logits = capped(linear::composed(x_nc, w_vc)?, form.cap)?;
+    let (logits, again) = twice(logits);
     let plain = logits.with_empty_tape().try_log_softmax::<Axis<1>>()?.as_vec();
     let (logprobs, table, weights) = match lesson {
         Lesson::Tokens { targets, teacher, truth } => {
@@ -100,7 +102,9 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
             let table = mean_probabilities(teachers, 0..n, *t)?;
             if *divergence != Divergence::Forward {
                 let plain = (plain.as_slice(), truth);
-                return compared(logprobs, &table, plain, *divergence, (f64::from(t * t), normaliser));
+                let (loss, sums) =
+                    compared(logprobs, &table, plain, *divergence, (f64::from(t * t), normaliser))?;
+                return penalised((loss, sums), again, truth, normaliser, form.z_loss);
             }
             (logprobs, table, (t * t, 0.0))
         }
@@ -124,7 +128,7 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
         sums += DistillSums {
             loss_sum: f64::from(weights.0) * divergence + f64::from(weights.1) * nll,
             teacher_sum: divergence,
-            truth: LossSums { nll_sum: nll, targets: 1 },
+            truth: LossSums { nll_sum: nll, targets: 1, z_sum: 0.0 },
         };
     }
     let minimised = device.try_tensor_from_vec(minimised, (n, v))?;
@@ -132,7 +136,23 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     let rows = logprobs.try_mul(minimised)?.try_sum::<(usize,), Axis<1>>()?;
     let loss = rows.try_sum::<Rank0, Axis<0>>()?;
     let loss = loss.try_mul((-1.0 / normaliser) as f32)?.try_add((constant / normaliser) as f32)?;
-    Ok((loss, sums))
+    penalised((loss, sums), again, truth, normaliser, form.z_loss)
+}
+
+/// Adds the z-loss of the logits where there is one.
+fn penalised<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
+    (loss, mut sums): (T0<D, T>, DistillSums),
+    logits: T2<D, T>,
+    truth: &[u32],
+    normaliser: f64,
+    weight: f32,
+) -> Res<(T0<D, T>, DistillSums), D> {
+    if weight == 0.0 {
+        return Ok((loss, sums));
+    }
+    let (penalty, z_sum) = z_loss(logits, truth, normaliser, weight)?;
+    sums.truth.z_sum = z_sum;
+    Ok((loss.try_add(penalty)?, sums))
 }
 
 /// The definition for divergences that weigh by the student's own probabilities. `plain` are its log-probabilities
@@ -162,7 +182,8 @@ fn compared<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
             }
         };
         let divergence = (row * v..(row + 1) * v).map(one).sum::<f64>();
-        let truth = LossSums { nll_sum: -f64::from(plain[row * v + own as usize]), targets: 1 };
+        let nll_sum = -f64::from(plain[row * v + own as usize]);
+        let truth = LossSums { nll_sum, targets: 1, z_sum: 0.0 };
         sums += DistillSums { loss_sum: factor * divergence, teacher_sum: divergence, truth };
     }
     let theirs = tensor(table.iter().map(log).collect())?;
@@ -197,12 +218,4 @@ pub fn mean_probabilities<D: Device<f32>>(
         total.iter_mut().zip(one).for_each(|(sum, p)| *sum += p / teachers.len() as f32);
     }
     Ok(total)
-}
-
-/// Logits bent to stay within the cap.
-fn capped<D: Device<f32>, T: Tape<f32, D>>(logits: T2<D, T>, cap: Option<f32>) -> Res<T2<D, T>, D> {
-    match cap {
-        Some(cap) => logits.try_mul(1.0 / cap)?.try_tanh()?.try_mul(cap),
-        None => Ok(logits),
-    }
 }
