@@ -152,9 +152,8 @@ impl Distil {
     /// Tokens of the teachers for a micro-batch.
     fn tokens(&mut self, micro: &Micro<'_>, choice: Pick) -> Result<Targets> {
         let place = self.place(micro);
-        let first = place.row as usize * micro.batch.length;
         match &mut self.stored {
-            Some(stored) => stored.tokens(place.step, first, micro.batch.positions()),
+            Some(stored) => stored.tokens(place, micro.batch),
             None => ask(&self.teachers.iter().collect::<Vec<_>>(), micro.batch, choice, place),
         }
     }
@@ -182,8 +181,7 @@ impl Objective for Distil {
                 match &mut self.stored {
                     Some(stored) => {
                         let widths: Vec<usize> = self.teachers.iter().map(|t| t.spec().width).collect();
-                        let first = place.row as usize * batch.length;
-                        let states = stored.states(place.step, first, batch.positions(), &widths)?;
+                        let states = stored.states(place, batch, &widths)?;
                         let teachers: Vec<_> = self.teachers.iter().zip(states).collect();
                         step(&Teaching::States { teachers: &teachers, temperature })?
                     }

@@ -1,13 +1,13 @@
 //! What teachers say about the rows of a stage, computed once and read by every student that draws the same rows.
 //!
 //! A folder of `00000.safetensors`, `00001.safetensors`, …, each with a fixed number of steps: `starts` is the place of each
-//! step's first position. For a few tokens a position, `ends`, `ids` and `weights` hold them end to end; for whole
+//! step's first position, `rows` a hash of every row, `firsts` the place of each step's first one. For a few tokens a position, `ends`, `ids` and `weights` hold them end to end; for whole
 //! distributions `states.0`, `states.1`, … hold the final states of each teacher, from which its head predicts.
 
 use std::path::{Path, PathBuf};
 
 use llmp_data::tokens::TokenShard;
-use llmp_nn::{Model, Pick, Targets};
+use llmp_nn::{MicroBatch, Model, Pick, Targets};
 use llmp_stdlib::{Event, Record, Value};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
@@ -97,6 +97,7 @@ pub fn write(
                 continue;
             }
             part.starts.push(part.positions);
+            part.firsts.push(part.rows.len() as u64);
             for (batch, row) in batches::numbered(&batches) {
                 let place = Place { stream: stage.stream("teacher"), step, row };
                 match says.pick() {
@@ -108,6 +109,7 @@ pub fn write(
                     }
                 }
                 part.positions += batch.positions() as u64;
+                part.rows.extend(hashes(batch));
             }
         }
         if !there {
@@ -121,11 +123,21 @@ fn file(folder: &Path, step: u64) -> PathBuf {
     folder.join(format!("{:05}.safetensors", step / STEPS))
 }
 
+/// A hash of every row: its inputs and targets (FNV-1a over ids).
+fn hashes(batch: &MicroBatch) -> impl Iterator<Item = u64> + '_ {
+    let length = batch.length.max(1);
+    let rows = batch.inputs.chunks(length).zip(batch.targets.chunks(length));
+    let mix = |hash: u64, id: &u32| (hash ^ u64::from(*id)).wrapping_mul(0x0000_0100_0000_01b3);
+    rows.map(move |(inputs, targets)| inputs.iter().chain(targets).fold(0xcbf2_9ce4_8422_2325, mix))
+}
+
 /// What one file holds.
 #[derive(Debug, Default)]
 struct Part {
     positions: u64,
     starts: Vec<u64>,
+    firsts: Vec<u64>,
+    rows: Vec<u64>,
     ends: Vec<u64>,
     ids: Vec<u32>,
     weights: Vec<f32>,
@@ -151,7 +163,9 @@ impl Part {
             |all: &[u64]| (Dtype::U64, vec![all.len()], all.iter().flat_map(|x| x.to_le_bytes()).collect());
         let f32s =
             |all: &[f32], shape| (Dtype::F32, shape, all.iter().flat_map(|x| x.to_le_bytes()).collect());
-        let mut tensors: Vec<(String, Tensor)> = vec![("starts".to_owned(), u64s(&self.starts))];
+        let places = [("starts", &self.starts), ("firsts", &self.firsts), ("rows", &self.rows)];
+        let mut tensors: Vec<(String, Tensor)> =
+            places.map(|(name, all)| (name.to_owned(), u64s(all))).into();
         if self.states.is_empty() {
             let ids = self.ids.iter().flat_map(|x| x.to_le_bytes()).collect();
             tensors.push(("ends".to_owned(), u64s(&self.ends)));
@@ -178,7 +192,7 @@ impl Part {
             let words = || data.chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
             let longs = || data.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
             let wanted = match name.as_str() {
-                "starts" | "ends" => Dtype::U64,
+                "starts" | "firsts" | "rows" | "ends" => Dtype::U64,
                 "ids" => Dtype::U32,
                 _ => Dtype::F32,
             };
@@ -187,6 +201,8 @@ impl Part {
             }
             match name.as_str() {
                 "starts" => part.starts = longs(),
+                "firsts" => part.firsts = longs(),
+                "rows" => part.rows = longs(),
                 "ends" => part.ends = longs(),
                 "ids" => part.ids = words().map(u32::from_le_bytes).collect(),
                 "weights" => part.weights = words().map(f32::from_le_bytes).collect(),
@@ -221,23 +237,31 @@ impl Stored {
         Stored { folder: folder.to_path_buf(), open: None }
     }
 
-    /// The file of a step, and the place of one of its positions in it.
-    fn at(&mut self, step: u64, position: usize) -> Result<(&Part, &Path, usize)> {
-        let path = file(&self.folder, step);
+    /// The file of a place, and where the first position of the micro-batch stands in it. Errors: it was written for other
+    /// rows.
+    fn at(&mut self, place: Place, batch: &MicroBatch) -> Result<(&Part, &Path, usize)> {
+        let path = file(&self.folder, place.step);
         if self.open.as_ref().is_none_or(|(open, _)| *open != path) {
             let part = Part::read(&path)?;
             self.open = Some((path.clone(), part));
         }
         let Some((path, part)) = &self.open else { return Err(bad(&path, "it is not open")) };
-        let start = part.starts.get((step % STEPS) as usize).ok_or_else(|| bad(path, "it ends too early"))?;
-        Ok((part, path, *start as usize + position))
+        let step = (place.step % STEPS) as usize;
+        let starts = part.starts.get(step).zip(part.firsts.get(step));
+        let (start, first) = starts.ok_or_else(|| bad(path, "it ends too early"))?;
+        let rows = part.rows.iter().skip((first + place.row) as usize).take(batch.rows);
+        if !rows.copied().eq(hashes(batch)) {
+            let reason = format!("what it holds of step {} was said about other rows", place.step + 1);
+            return Err(bad(path, reason));
+        }
+        Ok((part, path, *start as usize + place.row as usize * batch.length))
     }
 
-    /// Tokens at `count` positions from one of a step on.
-    pub(crate) fn tokens(&mut self, step: u64, position: usize, count: usize) -> Result<Targets> {
-        let (part, path, first) = self.at(step, position)?;
+    /// Tokens at the positions of a micro-batch.
+    pub(crate) fn tokens(&mut self, place: Place, batch: &MicroBatch) -> Result<Targets> {
+        let (part, path, first) = self.at(place, batch)?;
         let mut targets = Targets::default();
-        for at in first..first + count {
+        for at in first..first + batch.positions() {
             let from = if at == 0 { Some(&0) } else { part.ends.get(at - 1) };
             let range = from.zip(part.ends.get(at)).map(|(from, to)| *from as usize..*to as usize);
             let row = range.and_then(|r| Some((part.ids.get(r.clone())?, part.weights.get(r)?)));
@@ -247,17 +271,17 @@ impl Stored {
         Ok(targets)
     }
 
-    /// States of every teacher at `count` positions from one of a step on.
+    /// States of every teacher, of these widths, at the positions of a micro-batch.
     pub(crate) fn states(
         &mut self,
-        step: u64,
-        position: usize,
-        count: usize,
+        place: Place,
+        batch: &MicroBatch,
         widths: &[usize],
     ) -> Result<Vec<&[f32]>> {
-        let (part, path, first) = self.at(step, position)?;
+        let (part, path, first) = self.at(place, batch)?;
+        let last = first + batch.positions();
         let one = |(at, width): (usize, &usize)| {
-            let states = part.states.get(at).and_then(|all| all.get(first * width..(first + count) * width));
+            let states = part.states.get(at).and_then(|all| all.get(first * width..last * width));
             states.ok_or_else(|| bad(path, format!("it has too few states of teacher {at}")))
         };
         widths.iter().enumerate().map(one).collect()

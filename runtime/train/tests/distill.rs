@@ -133,6 +133,12 @@ fn what_teachers_said_before_teaches_the_same_bytes() {
         let name = format!("read-{k}");
         train_for(&stage(), &mut distil.stored(&said), inputs, &stand.path(&name), &Host::quiet()).unwrap();
         assert!(content(&stand.path(&live)) == content(&stand.path(&name)), "{loss:?} trains otherwise");
+        let moved = Stage { seed: 8, ..stage() };
+        let distil = Distil::new(&moved, loss.clone(), heads, (&tokenizer, &[])).unwrap();
+        let inputs = Inputs { shards: shards(), tokenizer: &tokenizer, from: None, held_out: Vec::new() };
+        let other = stand.path(&format!("other-{k}"));
+        let error = train_for(&moved, &mut distil.stored(&said), inputs, &other, &Host::quiet()).unwrap_err();
+        assert!(error.to_string().contains("about other rows"), "{error}");
     }
 }
 

@@ -349,6 +349,10 @@ fn check_teacher(view: &View<'_>, teacher: &View<'_>) -> Option<Problem> {
 fn cost(view: &View<'_>) -> Option<Cost> {
     let known = Known::of(view)?;
     let mut cost = training::cost_of(view, known.counted()?)?;
+    if let Some(DistillLoss::OnPolicy(how)) = view.read("loss") {
+        // A student writes a token at the price of reading it.
+        cost.flops += how.student_share * training::forward_flops(view, known.counted()?)?;
+    }
     for teacher in teachers(view) {
         let known = Known::of(&teacher)?;
         let sizes = known.counted()?;
