@@ -32,6 +32,8 @@ pub mod folder;
 #[cfg(feature = "kernels")]
 pub mod generate;
 #[cfg(feature = "kernels")]
+pub mod needle;
+#[cfg(feature = "kernels")]
 pub mod prune;
 #[cfg(feature = "kernels")]
 pub mod quantize;

@@ -10,7 +10,8 @@ use llmp_nn::{Architecture, Cpu, Model};
 use llmp_stdlib::Event;
 
 use super::average::Average;
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{Checkpoints, Loaded};
+use super::gate;
 use super::metrics::Metrics;
 use super::spike::Watch;
 use super::{Inputs, Plan, State};
@@ -36,31 +37,29 @@ pub(super) fn start(
     let context = course(available)?.0.first().map_or(1, |leg| leg.context);
     let mut stream = stream(stage, inputs.shards, context as usize)?;
     let available = stream.pass().first().copied().unwrap_or_default();
-    let plan = plan(stage, course(available)?, available)?;
+    let mut plan = plan(stage, course(available)?, available)?;
     let spec = spec(stage, &plan.course, vocabulary)?;
     stream.feasible(plan.course.drawn())?;
     let mut average = Average::new(&stage.publish, spec.parameters() as usize);
+    let mut extended = vec![0; plan.base.0.len()];
     if let Some(mut loaded) = checkpoints.newest(host)? {
-        let place = loaded.place;
+        let place = loaded.place.clone();
+        if !place.extended.is_empty() {
+            extended = place.extended;
+            plan.course = gate::extended(&plan.base, &extended);
+        }
         if place.model != spec || place.step > plan.course.steps() {
             let reason = "it belongs to a stage with another model or length".to_owned();
             return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
         }
-        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?
-            .with_precision(stage.precision.into())
-            .with_recompute(stage.recompute.is_some());
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
-        let mut memory = Memory::new(&stage.optimizer, model.spec());
-        let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
-        if let Some(average) = &mut average {
-            average.restore(&mut loaded.buffers, place.averaged).map_err(other)?;
-        }
-        memory.restore(loaded.buffers, place.updates).map_err(other)?;
+        let (model, memory) = restored(stage, spec, &mut loaded, &mut average)?;
         let watch = Watch { losses: place.losses };
         let (done, loss) = (place.step, place.loss);
-        let state = State { model, memory, watch, stream, metrics, done, loss, average };
+        let anchors = place.anchors;
+        let state = State { model, memory, watch, stream, metrics, done, loss, average, extended, anchors };
         return Ok((state, plan));
     }
     let model = match inputs.from {
@@ -75,7 +74,27 @@ pub(super) fn start(
     let memory = Memory::new(&stage.optimizer, model.spec());
     let metrics = Metrics::open(folder, 0)?;
     let watch = Watch::default();
-    Ok((State { model, memory, watch, stream, metrics, done: 0, loss: 0.0, average }, plan))
+    let (done, loss, anchors) = (0, 0.0, Vec::new());
+    Ok((State { model, memory, watch, stream, metrics, done, loss, average, extended, anchors }, plan))
+}
+
+/// What a checkpoint holds of the weights: the model, what its optimizer keeps, and the average.
+pub(super) fn restored(
+    stage: &Stage,
+    spec: Architecture,
+    loaded: &mut Loaded,
+    average: &mut Option<Average>,
+) -> Result<(Model, Memory)> {
+    let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?
+        .with_precision(stage.precision.into())
+        .with_recompute(stage.recompute.is_some());
+    let other = |reason| TrainError::Checkpoint { path: loaded.path.clone(), reason };
+    if let Some(average) = average {
+        average.restore(&mut loaded.buffers, loaded.place.averaged).map_err(other)?;
+    }
+    let mut memory = Memory::new(&stage.optimizer, model.spec());
+    memory.restore(std::mem::take(&mut loaded.buffers), loaded.place.updates).map_err(other)?;
+    Ok((model, memory))
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.
@@ -130,7 +149,7 @@ fn plan(stage: &Stage, course: Course, available: u64) -> Result<Plan> {
         let message = format!("the warm-up takes {warmup} steps, the stage has {}", course.steps());
         return Err(TrainError::Settings(message));
     }
-    Ok(Plan { course, schedule, warmup, over })
+    Ok(Plan { base: course.clone(), course, schedule, warmup, over })
 }
 
 /// Weights of another stage; only the number of positions and how they are turned may differ.
