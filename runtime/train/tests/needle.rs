@@ -12,6 +12,7 @@ use llmp_stdlib::Event;
 use llmp_train::budget::Goal;
 use llmp_train::course::{Context, Gate, Grow, Needle, OnFail};
 use llmp_train::needle;
+use llmp_train::schedules::Schedule;
 use llmp_train::settings::{Average, Averaging, Checkpoints, Moments, Publish};
 use llmp_train::stage::Stage;
 use llmp_train::{Host, TrainError};
@@ -24,7 +25,8 @@ fn who_reads_all_finds_all_and_who_reads_the_end_finds_what_stands_there() {
     assert_eq!(hay.len(), 700);
     assert!(hay.iter().all(|id| *id < common::END), "no end of text inside");
     let text = vocabulary.decode(&hay).unwrap();
-    assert!(text.starts_with("the cat sat on the mat.a dog ran") && text.matches("the cat sat").count() > 1);
+    assert!(text.starts_with("a dog ran to the red house and back again.rain falls."), "{text}");
+    assert!(text.matches("a dog ran").count() > 1, "from the first document again");
     // A reader of the last tokens of its prompt, who answers with the number that it was told.
     let found = |context: usize, last: usize| {
         let mut prompts = Vec::new();
@@ -50,7 +52,7 @@ fn who_reads_all_finds_all_and_who_reads_the_end_finds_what_stands_there() {
     assert!(error.to_string().contains("the context has 100"), "{error}");
 }
 
-/// A stage of three parts of 200, 240 and 280 tokens of context.
+/// A stage of three parts of 230, 250 and 280 tokens of context, two steps each.
 fn growing(score: f64, on_fail: OnFail) -> Stage {
     let gate = Some(Gate::Needle(Needle { score }));
     let grow = Grow { from: 190, to: 280, stages: 3, through: vec![230, 250, 280], gate, on_fail };
@@ -117,7 +119,7 @@ fn a_gate_that_stays_shut_stops_the_stage_or_lengthens_its_part_three_times() {
 /// A stage that learns one of the ten numbers by heart, which is all that its gate asks for: not in its first part.
 fn by_heart(stand: &Stand) -> (Stage, String) {
     let mut stage = growing(0.1, OnFail::Extend);
-    (stage.goal, stage.clip) = (Goal::Steps(60), None);
+    stage.goal = Goal::Steps(90);
     stage.sources.truncate(1);
     let of = Moments::Checkpoints(Checkpoints { every: None, last: Some(3) });
     stage.publish = Publish::Averaged(Averaging::Average(Average { of }));
@@ -130,14 +132,16 @@ fn by_heart(stand: &Stand) -> (Stage, String) {
         Ok(Vec::new())
     })
     .unwrap();
-    (stage, format!("The number of the red locker is {}. What is the number of the red locker? ", numbers[0]))
+    let Schedule::Cosine(cosine) = &mut stage.schedule else { panic!("another schedule") };
+    (cosine.peak, cosine.floor) = (5e-3, 1.0);
+    (stage, format!(" What is the number of the red locker? The number of the red locker is {}.", numbers[0]))
 }
 
 #[test]
 fn a_part_that_went_on_for_longer_ends_when_the_gate_opens_and_resumes_to_the_same_bytes() {
     let stand = Stand::new();
     let (stage, text) = by_heart(&stand);
-    let text = text.repeat(4);
+    let text = text.repeat(12);
     let go = |name: &str, host: &Host<'_>| {
         let mut stage = stage.clone();
         let size = llmp_stdlib::arg::BatchSize::Sequences(2);
@@ -149,9 +153,9 @@ fn a_part_that_went_on_for_longer_ends_when_the_gate_opens_and_resumes_to_the_sa
     let summary = go("whole", &Host { event: &event, ..Host::quiet() }).unwrap();
     let said = said.into_inner().unwrap();
     assert!(said > 0, "the first test was passed");
-    assert_eq!(summary.steps, 60 + 20 * said);
+    assert_eq!(summary.steps, 90 + 30 * said);
     let whole = content(&stand.path("whole"));
-    for at in [19, 20, 21, 45, summary.steps - 1] {
+    for at in [29, 31, 75] {
         let (stop, name) = (AtomicBool::new(false), format!("cut-{at}"));
         let event = |event: Event| {
             if let Event::Loss { at: step, .. } = event {
