@@ -90,7 +90,40 @@ pub struct Stage {
     pub replicate: u64,
 }
 
+/// Arguments that decide which rows a stage draws.
+pub(crate) const ROWS: &[&str] = &[
+    "tokenizer",
+    "parts",
+    "length",
+    "context",
+    "batch",
+    "attention",
+    "packing",
+    "accumulate",
+    "seed",
+    "replicate",
+];
+
 impl Stage {
+    /// A stage of which only the rows matter: the arguments of [`ROWS`], all others being neutral.
+    pub fn of_rows(args: &Record) -> Result<Stage, String> {
+        let neutral = [
+            ("optimizer", "sgd(momentum = 0, nesterov = false, weight_decay = 0)"),
+            ("schedule", "constant(peak = 1, warmup = 0%)"),
+            ("clip", "none"),
+            ("checkpoints", "every(distance = 1 steps)"),
+            ("keep", "1"),
+        ];
+        let mut all = args.clone();
+        for (name, text) in neutral {
+            let value = llmp_stdlib::literal::parse(text).map_err(|e| format!("`{name}`: {e}"))?;
+            all.insert(name.to_owned(), value);
+        }
+        let spec = llmp_nn::Architecture::default();
+        all.insert("model".to_owned(), Value::Record(Decoder { spec }.to_record()));
+        Stage::from_args(&all)
+    }
+
     /// Reads the arguments of a plan step. Errors: words that name the argument.
     pub fn from_args(args: &Record) -> Result<Stage, String> {
         let model = match args.get("model") {

@@ -108,7 +108,7 @@ fn a_plain_stage_is_clean_and_costs_what_the_formula_says() {
     let products = parameters - 4 * 384 - 192;
     let flops = (6.0 * f64::from(products) + 6.0 * 4.0 * 192.0 * 256.0) * 4e6;
     assert!((cost.flops / flops - 1.0).abs() < 1e-12);
-    assert!(cost.memory_bytes > 16 * parameters as u64 && cost.memory_bytes < 200_000_000, "{cost:?}");
+    assert!(cost.memory_bytes > 20 * parameters as u64 && cost.memory_bytes < 300_000_000, "{cost:?}");
 }
 
 #[test]

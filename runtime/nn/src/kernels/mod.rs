@@ -11,12 +11,19 @@ pub mod attention;
 mod bf16;
 pub mod bias;
 mod cpu;
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
 mod dispatch;
 pub mod distill;
 pub mod dropout;
 pub mod embed;
+#[cfg(test)]
+#[cfg(unix)]
+mod emulate;
 pub mod head;
 pub mod head_norm;
+#[cfg(any(feature = "cuda", test))]
+mod launch;
 pub mod linear;
 pub(crate) mod mm;
 pub mod moe;
@@ -186,9 +193,6 @@ pub trait Kernels: Device<f32> {
         Ok(())
     }
 }
-
-#[cfg(feature = "cuda")]
-impl Kernels for dfdx::tensor::Cuda {}
 
 /// A tensor and the same tensor again.
 pub type Pair<S, D, T> = (Tensor<S, f32, D, T>, Tensor<S, f32, D, T>);

@@ -9,26 +9,26 @@ use crate::spec::{Activation, NormForm, Order, Reach, Rotary, Stretch};
 use crate::{Architecture, IGNORE, MicroBatch};
 use std::rc::Rc;
 
-type Own = OwnedTape<f32, Cpu>;
-type Taped = T2<Cpu, Own>;
-type Out = Res<Taped, Cpu>;
-type Op = Box<dyn Fn(&Case, Taped) -> Out>;
+pub(super) type Own = OwnedTape<f32, Cpu>;
+pub(super) type Taped = T2<Cpu, Own>;
+pub(super) type Out = Res<Taped, Cpu>;
+pub(super) type Op = Box<dyn Fn(&Case, Taped) -> Out>;
 
 /// Tensors of a case: the first is taped, the others are weights.
-struct Case {
-    name: &'static str,
+pub(super) struct Case {
+    pub(super) name: &'static str,
     inputs: Vec<T2<Cpu>>,
-    vectors: Vec<T1<Cpu>>,
-    fused: Op,
-    composed: Op,
+    pub(super) vectors: Vec<T1<Cpu>>,
+    pub(super) fused: Op,
+    pub(super) composed: Op,
 }
 
-fn numbers(n: usize, scale: f32, seed: u64) -> Vec<f32> {
+pub(super) fn numbers(n: usize, scale: f32, seed: u64) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     (0..n).map(|_| scale * random.random_range(-1.0f32..1.0)).collect()
 }
 
-fn matrix(rows: usize, cols: usize, scale: f32, seed: u64) -> T2<Cpu> {
+pub(super) fn matrix(rows: usize, cols: usize, scale: f32, seed: u64) -> T2<Cpu> {
     Cpu::default().tensor_from_vec(numbers(rows * cols, scale, seed), (rows, cols))
 }
 
@@ -48,7 +48,7 @@ fn positions(
 }
 
 /// One operation in both versions, behind a product with `width` outputs where it needs an input of its own.
-fn case(
+pub(super) fn case(
     name: &'static str,
     width: Option<usize>,
     (n, c, seed): (usize, usize, u64),
@@ -78,7 +78,7 @@ fn case(
     }
 }
 
-fn form(rms: bool, offset: bool) -> NormForm {
+pub(super) fn form(rms: bool, offset: bool) -> NormForm {
     NormForm { rms, bias: !rms, offset, eps: 1e-2 }
 }
 
@@ -142,7 +142,7 @@ fn cases(n: usize, c: usize, seed: u64) -> Vec<Case> {
 }
 
 /// Output, its product with fixed weights, and the gradients of that product.
-fn run(case: &Case, op: &dyn Fn(&Case, Taped) -> Out) -> (Vec<f32>, f64, Vec<Vec<f32>>) {
+pub(super) fn run(case: &Case, op: &dyn Fn(&Case, Taped) -> Out) -> (Vec<f32>, f64, Vec<Vec<f32>>) {
     let y = op(case, case.inputs[0].clone().leaky_traced()).expect("memory");
     let values = y.as_vec();
     let weights = numbers(values.len(), 1.0, 77);
@@ -165,7 +165,7 @@ fn run(case: &Case, op: &dyn Fn(&Case, Taped) -> Out) -> (Vec<f32>, f64, Vec<Vec
 }
 
 /// Largest difference, relative to the largest entry.
-fn apart(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn apart(a: &[f32], b: &[f32]) -> f32 {
     let top = b.iter().fold(1e-6f32, |m, x| m.max(x.abs()));
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / top
 }

@@ -28,6 +28,11 @@ pub struct Sums {
 
 /// The loss of a stage. It is a sum over the targets of a batch, so that a batch may be cut into micro-batches.
 pub trait Objective {
+    /// The batch of a step as the loss sees it, `step` steps done; a student may write part of it.
+    fn prepare(&mut self, _model: &Model, batches: Vec<MicroBatch>, _step: u64) -> Result<Vec<MicroBatch>> {
+        Ok(batches)
+    }
+
     /// The sums of a micro-batch. Adds to `grads` the gradients of the loss, and of the z-loss that [`Micro::extras`]
     /// ask for, over [`Micro::counted`].
     fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<Sums>;

@@ -50,7 +50,8 @@ pub(super) fn back(
     };
     let mut loaded = checkpoints.at(target, host)?;
     let spec = state.model.spec().clone();
-    (state.model, state.memory) = start::restored(stage, spec, &mut loaded, &mut state.average)?;
+    state.model = start::model_of(stage, spec, &loaded)?;
+    start::take_back(&mut loaded, &mut state.memory, state.average.as_mut(), state.over.as_mut())?;
     state.anchors.retain(|anchor| *anchor <= target);
     line.rewound = Some(target);
     let message = format!(

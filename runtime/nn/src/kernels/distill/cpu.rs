@@ -7,7 +7,7 @@ use std::ops::Range;
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
-use super::{DistillSums, HeadForm, Lesson, Taught};
+use super::{DistillSums, Divergence, HeadForm, Lesson, Taught};
 use crate::kernels::cpu::{made_ahead, view};
 use crate::kernels::dispatch::row_kernel;
 use crate::kernels::mm::{Store, View, Workers, mm};
@@ -96,11 +96,13 @@ impl<'a> Teachers<'a> {
                 };
                 rows.enumerate().map(one).collect()
             }
-            Lesson::Whole { teachers, temperature } => {
+            Lesson::Whole { teachers, temperature, divergence } => {
                 let theirs = &mut self.logits[..len];
                 mean_logits(teachers, start, theirs, &mut self.one, *temperature);
                 let one = |((row, &own), theirs): ((&mut [f32], &u32), &mut [f32])| {
-                    counted(row, own, |row| whole(row, theirs, own as usize, *temperature, (scale, z)))
+                    counted(row, own, |row| {
+                        whole(row, theirs, own as usize, (*temperature, *divergence), (scale, z))
+                    })
                 };
                 rows.zip(theirs.par_chunks_exact_mut(v)).map(one).collect()
             }
@@ -165,7 +167,13 @@ fn tokens<I: Iterator<Item = (u32, f32)>>(
 }
 
 /// One row against a whole row of the teacher.
-fn whole(row: &mut [f32], theirs: &mut [f32], own: usize, temperature: f32, (scale, z): (f32, f32)) -> Row {
+fn whole(
+    row: &mut [f32],
+    theirs: &mut [f32],
+    own: usize,
+    (temperature, divergence): (f32, Divergence),
+    (scale, z): (f32, f32),
+) -> Row {
     let own = row[own];
     // The penalty is on the logits as they are, the divergence softens them.
     let penalised = (z != 0.0).then(|| {
@@ -173,7 +181,12 @@ fn whole(row: &mut [f32], theirs: &mut [f32], own: usize, temperature: f32, (sca
         (scaled_softmax_row(&mut plain, 0.0, 2.0 * z * scale), plain)
     });
     let logsumexp = penalised.as_ref().map_or_else(|| logsumexp_row(row), |p| p.0);
-    let divergence = divergence_row(row, theirs, 1.0 / temperature, scale * temperature);
+    let compare = match divergence {
+        Divergence::Forward => divergence_row,
+        Divergence::Reverse => reverse_row,
+        Divergence::Middle => middle_row,
+    };
+    let divergence = compare(row, theirs, 1.0 / temperature, scale * temperature);
     if let Some((_, pull)) = &penalised {
         add_to(row, pull);
     }
@@ -253,5 +266,51 @@ row_kernel! {
         let (a, b) = (factor / total_x, factor / total_y);
         for i in 0..n { x[i] = a * x[i] - b * y[i] }
         along * inverse / total_y - total_y.ln() + total_x.ln()
+    }
+}
+
+row_kernel! {
+    /// Logs of `softmax(inverse x)` in place.
+    fn log_softmax_row(x: &mut [f32], inverse: f32) {
+        let (n, top) = (x.len(), largest(x));
+        let total = sum(n, |i| exp::<FMA>((x[i] - top) * inverse)).ln();
+        for v in x.iter_mut() { *v = (*v - top) * inverse - total }
+    }
+}
+
+/// `KL(softmax(inverse x) || softmax(inverse y))`; turns `x` into `factor` times its slope by `inverse x` and spoils `y`.
+fn reverse_row(x: &mut [f32], y: &mut [f32], inverse: f32, factor: f32) -> f32 {
+    log_softmax_row(x, inverse);
+    log_softmax_row(y, inverse);
+    for (y, x) in y.iter_mut().zip(x.iter()) {
+        *y = x - *y;
+    }
+    weighed_row(x, y, factor)
+}
+
+/// Half of the divergences of both softmaxes from their mean; turns `x` and `y` as [`reverse_row`].
+fn middle_row(x: &mut [f32], y: &mut [f32], inverse: f32, factor: f32) -> f32 {
+    log_softmax_row(x, inverse);
+    log_softmax_row(y, inverse);
+    let mut from_theirs = 0.0f64;
+    for (y, x) in y.iter_mut().zip(x.iter()) {
+        let theirs = y.exp();
+        let middle = (0.5 * (theirs + x.exp())).max(f32::MIN_POSITIVE).ln();
+        from_theirs += f64::from(theirs * (*y - middle));
+        *y = x - middle;
+    }
+    0.5 * (from_theirs as f32 + weighed_row(x, y, 0.5 * factor))
+}
+
+row_kernel! {
+    /// The mean of `y` under the probabilities whose logs are `x`; turns `x` into `factor` times what each adds to it
+    /// above its share.
+    fn weighed_row(x: &mut [f32], y: &[f32], factor: f32) -> f32 {
+        let n = x.len();
+        let y = &y[..n];
+        for v in x.iter_mut() { *v = exp::<FMA>(*v) }
+        let mean = sum(n, |i| x[i] * y[i]);
+        for i in 0..n { x[i] = factor * x[i] * (y[i] - mean) }
+        mean
     }
 }

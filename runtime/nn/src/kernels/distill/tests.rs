@@ -56,6 +56,8 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / top
 }
 
+const WAYS: [Divergence; 3] = [Divergence::Forward, Divergence::Reverse, Divergence::Middle];
+
 /// A check of one lesson: its name, states, head, truth.
 type Check<'a> = &'a dyn Fn(&str, &T2<Cpu>, &T2<Cpu>, &[u32], &Lesson<'_, Cpu>);
 
@@ -76,7 +78,10 @@ fn lessons(n: usize, c: usize, v: usize, check: Check<'_>) {
     }
     for teachers in [&taught[..1], &taught[..]] {
         for temperature in [1.0, 2.5] {
-            check("whole", &x, &w, &truth, &Lesson::Whole { teachers, temperature });
+            for divergence in WAYS {
+                let what = format!("{divergence:?}");
+                check(&what, &x, &w, &truth, &Lesson::Whole { teachers, temperature, divergence });
+            }
         }
     }
 }
@@ -132,17 +137,25 @@ fn a_student_that_agrees_has_nothing_to_learn() {
     let (x, w, truth) = (matrix(n, 4, 2.0, 1), matrix(v, 4, 2.0, 2), truth(n, v));
     for temperature in [1.0, 3.0] {
         let teachers = [(x.clone(), &w, Some(9.0))];
-        let (_, sums, gx, gw) =
-            run(true, &x, &w, &truth, &Lesson::Whole { teachers: &teachers, temperature });
-        assert!(sums.teacher_sum.abs() < 1e-5 && sums.truth.nll_sum > 1.0, "{sums:?}");
-        assert!(gx.iter().chain(&gw).all(|g| g.abs() < 1e-5));
+        for divergence in WAYS {
+            let lesson = Lesson::Whole { teachers: &teachers, temperature, divergence };
+            let (_, sums, gx, gw) = run(true, &x, &w, &truth, &lesson);
+            assert!(sums.teacher_sum.abs() < 1e-5 && sums.truth.nll_sum > 1.0, "{sums:?}");
+            assert!(gx.iter().chain(&gw).all(|g| g.abs() < 1e-5));
+        }
     }
     // All of the vocabulary as tokens is the whole distribution.
     let teacher = matrix(v, 4, 1.0, 7);
     let taught = [(x.clone(), &teacher, None)];
     let targets = pick(&taught, &truth, Pick::Likeliest(v), &|_| 0).expect("memory");
     let tokens = run(true, &x, &w, &truth, &Lesson::Tokens { targets: &targets, teacher: 1.0, truth: 0.0 });
-    let whole = run(true, &x, &w, &truth, &Lesson::Whole { teachers: &taught, temperature: 1.0 });
+    let whole = run(
+        true,
+        &x,
+        &w,
+        &truth,
+        &Lesson::Whole { teachers: &taught, temperature: 1.0, divergence: Divergence::Forward },
+    );
     assert!((tokens.0 / whole.0 - 1.0).abs() < 1e-5 && apart(&tokens.2, &whole.2) < 1e-5);
 }
 

@@ -1,6 +1,8 @@
 //! Output head and cross-entropy.
 
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod cuda;
 
 use super::{Res, T0, T2, linear};
 use crate::{IGNORE, LossSums};
