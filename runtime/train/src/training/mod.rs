@@ -151,7 +151,7 @@ pub fn train_under(
     let vocabulary = Vocabulary::load(inputs.tokenizer)?;
     let gate = Gate::new(stage, &inputs.shards, &vocabulary)?;
     let looks = (stage.evaluate.as_ref(), stage.sample.as_ref());
-    let mut looks = Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, (host.clock)());
+    let mut looks = Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, host.clock);
     let (mut state, mut plan) =
         start::start(stage, overlay, inputs, &vocabulary, folder, &checkpoints, host)?;
     let mut grads = Grads::zeros(state.model.spec());
@@ -162,7 +162,7 @@ pub fn train_under(
         let over = state.done == plan.course.steps();
         let stop = host.stopped();
         // A look may take long: a stop during it loses no more than its step.
-        let look = looks.due(&plan.course, state.done + 1, (host.clock)());
+        let look = looks.due(&plan.course, state.done + 1, host.clock);
         let gate = gate.as_ref().filter(|_| plan.part_that_ends(&state.extended, state.done + 1).is_some());
         let ahead = rewind::keeps(stage, &mut state.anchors, state.done) || look.any() || gate.is_some();
         if over || stop || ahead || pace.due(state.done, (host.clock)()) {
