@@ -1,8 +1,8 @@
 // Runs the kernels' own source on the processor, so that it can be tested where no GPU is. This is no model of speed.
 //
 // Every thread of a block is a fiber; a fiber runs until it meets a barrier (__syncthreads, __syncwarp, a shuffle), then the
-// next one runs. A barrier opens when all whom it waits for stand at it; where that never happens the program stops. Fibers run
-// in rising or in falling order, as the caller says: a result that depends on it lacks a barrier. Each buffer is laid
+// next one runs. A barrier opens when all whom it waits for stand at it; where that never happens the program stops. Fibers and
+// warps run in rising or in falling order, as the caller says: a result that depends on it lacks a barrier. Each buffer is laid
 // against a page that nobody may touch, and shared memory is full of NaN and ends in a mark, so that a kernel that reads or
 // writes beyond its memory, or reads shared memory that nobody wrote, is found.
 
@@ -93,31 +93,30 @@ static void resume(unsigned which) {
     swapcontext(&outside, &fiber.context);
 }
 
-// Opens the barriers that all have reached; false when nobody can go on.
-static bool release() {
-    bool any = false, all = true;
-    unsigned threads = fibers.size();
-    for (unsigned warp = 0; warp < threads; warp += WARP_SIZE) {
-        unsigned standing = 0;
-        for (unsigned t = warp; t < warp + WARP_SIZE; t++) standing += fibers[t].state == AT_WARP;
-        for (unsigned t = warp; t < warp + WARP_SIZE; t++) {
-            if (standing == WARP_SIZE) fibers[t].state = READY, any = true;
-            all = all && fibers[t].state == AT_BLOCK;
-        }
+// Lets the fibers first..first + count go on where all of them stand at the barrier.
+static bool open_barrier(State barrier, unsigned first, unsigned count) {
+    for (unsigned t = first; t < first + count; t++) {
+        if (fibers[t].state != barrier) return false;
     }
-    for (unsigned t = 0; all && t < threads; t++) fibers[t].state = READY, any = true;
-    return any;
+    for (unsigned t = first; t < first + count; t++) fibers[t].state = READY;
+    return true;
 }
 
+// Each warp runs as far as it can before the next one does: so far apart warps may be on a GPU too.
 static void run_block(bool falling) {
     unsigned threads = fibers.size();
     for (Fiber &fiber : fibers) fiber.state = READY, fiber.begun = false;
     do {
-        for (unsigned i = 0; i < threads; i++) {
-            unsigned which = falling ? threads - 1 - i : i;
-            if (fibers[which].state == READY) resume(which);
+        for (unsigned warp = 0; warp < threads; warp += WARP_SIZE) {
+            unsigned first = falling ? threads - WARP_SIZE - warp : warp;
+            do {
+                for (unsigned i = 0; i < WARP_SIZE; i++) {
+                    unsigned which = first + (falling ? WARP_SIZE - 1 - i : i);
+                    if (fibers[which].state == READY) resume(which);
+                }
+            } while (open_barrier(AT_WARP, first, WARP_SIZE));
         }
-    } while (release());
+    } while (open_barrier(AT_BLOCK, 0, threads));
     for (Fiber &fiber : fibers) {
         if (fiber.state != DONE) stop("some threads wait at a barrier that the others never reach");
     }

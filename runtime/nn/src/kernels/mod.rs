@@ -17,7 +17,8 @@ mod dispatch;
 pub mod distill;
 pub mod dropout;
 pub mod embed;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod emulate;
 pub mod head;
 pub mod head_norm;

@@ -6,9 +6,10 @@ use dfdx::prelude::*;
 
 use super::emulator;
 use crate::kernels::launch::freeing;
-use crate::kernels::tests::{apart, case, form, matrix, run};
+use crate::kernels::tests::{Case, Taped, apart, case, form, matrix, run};
 use crate::kernels::{
-    Gains, Path, Positions, RopeTables, activation, attention, head, head_norm, linear, norm, rope,
+    Gains, HeadForm, Path, Positions, RopeTables, T1, T2, activation, add, attention, head, head_norm,
+    linear, norm, rope, twice,
 };
 use crate::spec::{Activation, Order, Reach, Rotary, Stretch};
 use crate::{Architecture, IGNORE, MicroBatch};
@@ -23,7 +24,7 @@ fn at_hand() -> bool {
 }
 
 /// Output and gradients of both versions agree.
-fn agree(case: &crate::kernels::tests::Case, what: &str) {
+fn agree(case: &Case, what: &str) {
     let ((y, _, g), (want, _, wanted)) = (run(case, &case.fused), run(case, &case.composed));
     assert_eq!(y.len(), want.len());
     assert!(apart(&y, &want) < 1e-5, "{} {what}: {:e}", case.name, apart(&y, &want));
@@ -176,17 +177,23 @@ fn the_head_equals_its_definition_over_chunks() {
         return;
     }
     // 9,000 entries cut 1,800 rows into chunks of 932.
-    for (n, c, v, cap) in
-        [(5, 7, 11, None), (1800, 4, 9000, None), (5, 7, 11, Some(3.0)), (940, 4, 9000, Some(9.0))]
-    {
+    for (n, c, v, cap, z_loss) in [
+        (5, 7, 11, None, 0.0),
+        (1800, 4, 9000, None, 0.0),
+        (5, 7, 11, Some(3.0), 0.0),
+        (940, 4, 9000, Some(9.0), 0.0),
+        (5, 7, 11, Some(3.0), 0.1),
+        (7, 5, 13, None, 0.01),
+    ] {
+        let form = HeadForm { cap, z_loss };
         let (x, w) = (matrix(n, c, 2.0, 1), matrix(v, c, 2.0, 2));
         let targets: Vec<u32> =
             (0..n as u32).map(|i| if i % 4 == 1 { IGNORE } else { i * 31 % v as u32 }).collect();
         let run = |kernels: bool| {
             let taped = x.clone().leaky_traced();
             let (loss, sums) = match kernels {
-                true => head::cuda::head_loss(taped, &w, &targets, 3.0, cap).unwrap(),
-                false => head::composed(taped, &w, &targets, 3.0, cap).unwrap(),
+                true => head::cuda::head_loss(taped, &w, &targets, 3.0, form).unwrap(),
+                false => head::composed(taped, &w, &targets, 3.0, form).unwrap(),
             };
             let value = loss.array();
             let map = (loss * 2.0).backward();
@@ -194,6 +201,7 @@ fn the_head_equals_its_definition_over_chunks() {
         };
         let ((la, sa, xa, wa), (lb, sb, xb, wb)) = (run(true), run(false));
         assert!((la / lb - 1.0).abs() < 1e-5 && (sa.nll_sum / sb.nll_sum - 1.0).abs() < 1e-6);
+        assert!((sa.z_sum - sb.z_sum).abs() <= 1e-5 * sb.z_sum);
         assert_eq!(sa.targets, sb.targets);
         let (x, w) = (apart(&xa, &xb), apart(&wa, &wb));
         assert!(x < 1e-5 && w < 1e-5, "{n} x {v}, {cap:?}: {x:e} {w:e}");
@@ -202,7 +210,71 @@ fn the_head_equals_its_definition_over_chunks() {
     let [kernels, composed] = [true, false].map(|kernels| {
         let targets = [1, 2, IGNORE, 8, 0, 4];
         let run = if kernels { head::cuda::head_loss } else { head::composed };
-        run(x.clone(), &w, &targets, 1.0, None).unwrap().1.nll_sum
+        run(x.clone(), &w, &targets, 1.0, HeadForm::default()).unwrap().1.nll_sum
     });
     assert!((kernels / composed - 1.0).abs() < 1e-6, "without a tape: {kernels} and {composed}");
+}
+
+/// Loss of a block and its head, with the gradients of input, gain and weights. The operations are those of a GPU, or their
+/// definitions.
+fn block(kernels: bool) -> (f64, Vec<Vec<f32>>) {
+    let (n, c, d, hidden, v) = (22, 8, 4, 10, 13);
+    let order = Order::Rotary(Rotary { base: 100.0, stretch: Stretch::None, chunks: None });
+    let plain = crate::spec::tests::tiny();
+    let spec = Architecture { order, heads: 2, kv_heads: 1, head_dim: d, context: n, ..plain };
+    let batch = MicroBatch { rows: 2, length: n / 2, doc_start: vec![0; n], ..MicroBatch::default() };
+    let here: Positions<Cpu> = Positions::new(&spec, &RopeTables::new(&spec), &batch, Reach::Window(6));
+    let shapes = [(4 * d, c), (c, 2 * d), (2 * hidden, c), (c, hidden), (v, c)];
+    let weights: Vec<T2<Cpu>> =
+        shapes.into_iter().zip(20..).map(|((o, i), seed)| matrix(o, i, 0.7, seed)).collect();
+    let gain: T1<Cpu> = Cpu::default().tensor_from_vec(vec![0.9; c], (c,));
+    let form = form(true, false);
+    let targets: Vec<u32> = (0..n as u32).map(|i| i * 5 % v as u32).collect();
+
+    let normed = |x: Taped| match kernels {
+        true => norm::cuda::norm(x, &gain, None, &form),
+        false => norm::composed(x, &gain, None, &form),
+    };
+    let product = |x: Taped, at: usize| match kernels {
+        true => freeing(x, |x| linear::composed(x, &weights[at])),
+        false => linear::composed(x, &weights[at]),
+    };
+    let sum = |a: Taped, b: Taped| match kernels {
+        true => freeing(a, |a| add::composed(a, b)),
+        false => add::composed(a, b),
+    };
+    let attend = |x: Taped| match kernels {
+        true => attention::cuda::attention(rope::cuda::rope(x, &here)?, &here),
+        false => attention::composed(rope::composed(x, &here)?, &here),
+    };
+    let bend = |x: Taped| match kernels {
+        true => activation::cuda::activate(x, Activation::Silu, true),
+        false => activation::composed(x, Activation::Silu, true),
+    };
+    let run = |x: T2<Cpu>| {
+        let (x, again) = twice(x.leaky_traced());
+        let x = sum(x, product(attend(product(normed(again)?, 0)?)?, 1)?)?;
+        let (x, again) = twice(x);
+        let x = sum(x, product(bend(product(normed(again)?, 2)?)?, 3)?)?;
+        let head = if kernels { head::cuda::head_loss } else { head::composed };
+        let (loss, sums) = head(normed(x)?, &weights[4], &targets, 22.0, HeadForm::default())?;
+        Ok::<_, CpuError>((loss.try_backward()?, sums))
+    };
+    let x = matrix(n, c, 1.0, 3);
+    let (map, sums) = run(x.clone()).unwrap();
+    let mut gradients = vec![map.get(&x).as_vec(), map.get(&gain).as_vec()];
+    gradients.extend(weights.iter().map(|w| map.get(w).as_vec()));
+    (sums.nll_sum, gradients)
+}
+
+#[test]
+fn a_block_and_its_head_equal_their_definition() {
+    if !at_hand() {
+        return;
+    }
+    let ((loss, gradients), (want, wanted)) = (block(true), block(false));
+    assert!((loss / want - 1.0).abs() < 1e-6, "{loss} and {want}");
+    for (i, (g, want)) in gradients.iter().zip(&wanted).enumerate() {
+        assert!(apart(g, want) < 1e-5, "gradient {i} differs by {:e}", apart(g, want));
+    }
 }

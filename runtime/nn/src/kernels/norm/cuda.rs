@@ -45,10 +45,13 @@ struct Rows {
     start: usize,
 }
 
-/// The same numbers with all these rows normalised, each kind with its gain and bias.
+/// Rows with their gain and, where there is one, their bias.
+type Part<'a, D> = (Rows, &'a T1<D>, Option<&'a T1<D>>);
+
+/// The same numbers with all these rows normalised.
 fn normed<D: Launch, T: Tape<f32, D>>(
     x: T2<D, T>,
-    parts: &[(Rows, &T1<D>, Option<&T1<D>>)],
+    parts: &[Part<'_, D>],
     form: &NormForm,
 ) -> Res<T2<D, T>, D> {
     let (x, mut tape) = x.split_tape();
