@@ -514,7 +514,7 @@ pub(crate) struct Doc {
     pub(crate) format: Format,
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub(crate) struct Lsp {
     /// Standard input and output: what is used anyway; some editors say it.
     #[arg(long, hide = true)]
