@@ -27,7 +27,7 @@ crate::choices! {
 pub struct Vary(pub Vec<(String, Vec<Value>)>);
 
 const DIMS: &[Dim] =
-    &[Dim::TOKENS, Dim::SEQUENCES, Dim::DOCS, Dim::STEPS, Dim::EPOCHS, Dim::BYTES, Dim::SECONDS];
+    &[Dim::TOKENS, Dim::SEQUENCES, Dim::DOCS, Dim::STEPS, Dim::EPOCHS, Dim::BYTES, Dim::SECONDS, Dim::FLOPS];
 const ANY: Ty = Ty::OneOf(&[Ty::Bool, Ty::Num, Ty::Quantity(DIMS), Ty::Text]);
 
 impl Arg for Vary {

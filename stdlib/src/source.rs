@@ -182,6 +182,11 @@ pub fn attribute_names() -> impl Iterator<Item = &'static str> {
     Attributes::SIGNATURE.params.iter().map(|p| p.name)
 }
 
+/// Those attributes.
+pub fn attributes() -> &'static [crate::Param] {
+    Attributes::SIGNATURE.params
+}
+
 /// Takes the attributes out of a reader's arguments, those apart that are the reader's own. `awaits = true` stays.
 pub fn take_attributes(signature: &Signature, args: &mut Record) -> Record {
     let mut taken = Record::new();

@@ -9,16 +9,22 @@ const EDGES: &[(&str, &[&str])] = &[
     ("llmp-grammar", &[]),
     ("llmp-stdlib", &["llmp-grammar"]),
     ("llmp-interpreter", &["llmp-grammar", "llmp-stdlib"]),
+    ("llmp-lsp", &["llmp-grammar", "llmp-stdlib", "llmp-interpreter"]),
     ("llmp-data", &["llmp-stdlib"]),
     ("llmp-nn", &["llmp-stdlib"]),
     ("llmp-train", &["llmp-stdlib", "llmp-data", "llmp-nn"]),
     ("llmp-exec", &["llmp-grammar", "llmp-stdlib", "llmp-interpreter", "llmp-data", "llmp-nn", "llmp-train"]),
-    ("llmp", &["llmp-grammar", "llmp-stdlib", "llmp-interpreter", "llmp-exec"]),
+    ("llmp", &["llmp-grammar", "llmp-stdlib", "llmp-interpreter", "llmp-lsp", "llmp-exec"]),
 ];
 
 /// Only these crates may name these packages.
-const OWNED: &[(&str, &[&str])] =
-    &[("dfdx", &["llmp-nn"]), ("cudarc", &["llmp-nn"]), ("clap", &["llmp"]), ("indicatif", &["llmp"])];
+const OWNED: &[(&str, &[&str])] = &[
+    ("dfdx", &["llmp-nn"]),
+    ("cudarc", &["llmp-nn"]),
+    ("clap", &["llmp"]),
+    ("indicatif", &["llmp"]),
+    ("lsp-server", &["llmp-lsp", "llmp", "llmp-fuzz"]),
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()

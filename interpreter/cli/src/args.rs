@@ -93,12 +93,18 @@ pub(crate) enum Command {
     /// Log-probabilities of a text under a model folder.
     #[command(after_help = "Example:\n  llmp score --model release/stories --text chapter.txt")]
     Score(Score),
+    /// Measure matrix products and memory of this machine: what the MFU of later runs refers to.
+    #[command(after_help = BENCH)]
+    Bench(Bench),
     /// Explain a diagnostic code, with a failing and a fixed example.
     #[command(after_help = "Example:\n  llmp explain LLMP0501")]
     Explain(Explain),
     /// Show the documentation of a kind, step or constructor.
     #[command(after_help = "Example:\n  llmp doc gopher_quality")]
     Doc(Doc),
+    /// Serve an editor: diagnostics, hover, completion and the rest over standard input and output.
+    #[command(after_help = "Editors start it by themselves; see docs/guide/editors.md")]
+    Lsp(Lsp),
 }
 
 const CHECK: &str = "Examples:
@@ -129,6 +135,12 @@ const DATA_DIFF: &str = "Examples:
   llmp data diff ../yesterday .            every result of two projects, by name
 
 Exit codes, as those of diff: 0 the same documents, 1 they differ, 2 a side cannot be read.";
+
+const BENCH: &str = "Examples:
+  llmp bench                               about ten seconds; nothing else should run meanwhile
+  RAYON_NUM_THREADS=4 llmp bench           runs with four threads have a measurement of their own
+
+The result is kept in the cache folder of the user; without it `llmp run` says `MFU -`.";
 
 const DIFF: &str = "Examples:
   llmp diff old.llmp new.llmp
@@ -491,6 +503,16 @@ pub(crate) struct Score {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Seconds for each of the three rates.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) seconds: f64,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// Code such as LLMP0501; every code when left out.
     pub(crate) code: Option<String>,
@@ -509,4 +531,11 @@ pub(crate) struct Doc {
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lsp {
+    /// Standard input and output: what is used anyway; some editors say it.
+    #[arg(long, hide = true)]
+    pub(crate) stdio: bool,
 }

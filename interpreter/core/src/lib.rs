@@ -17,6 +17,8 @@ mod lints;
 
 mod plan;
 
+pub mod ide;
+
 pub mod codes;
 
 #[cfg(test)]
@@ -25,7 +27,7 @@ mod test_registry;
 mod tests;
 
 pub use check::{Options, check, registry_problems};
-pub use load::{Loaded, Unit, Vfs, load};
+pub use load::{Loaded, Trees, Unit, Vfs, load, load_with};
 pub use plan::{
     Change, Class, Diff, Edge, External, Graph, ItemChange, Node, OnHardware, StageEstimate, StepChange,
     UnknownItem, comparisons_text, diff, estimates, estimates_json, estimates_text, externals, frozen, graph,

@@ -1,9 +1,10 @@
 //! Reads the main file and the files that it imports, through a virtual file system; `std/` comes from the library.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use llmp_grammar::ast::{File, ItemKind, Use, UseNames};
-use llmp_grammar::{FileId, Sink, Sources, Span};
+use llmp_grammar::{Diag, FileId, Sink, Sources, Span};
 use llmp_stdlib::{Lock, Locked, library};
 
 use crate::codes::{FileNotFound, ImportCycle, LeavesProject};
@@ -33,7 +34,7 @@ pub struct Unit {
     /// Its path.
     pub path: String,
     /// Its tree.
-    pub ast: File,
+    pub ast: Arc<File>,
     /// Imports: the path as written to the number of the unit; absent where the file was not found.
     pub imports: BTreeMap<String, usize>,
     /// Whether it comes from the library.
@@ -43,7 +44,8 @@ pub struct Unit {
 }
 
 impl Unit {
-    fn new(file: FileId, path: String, ast: File, library: bool) -> Unit {
+    fn new(file: FileId, path: String, ast: impl Into<Arc<File>>, library: bool) -> Unit {
+        let ast = ast.into();
         Unit { file, path, ast, imports: BTreeMap::new(), library, offers: Vec::new() }
     }
 }
@@ -63,11 +65,33 @@ pub struct Loaded {
     pub root: String,
 }
 
+/// Trees of files that were read before, for those who load the same files again and again: a file whose text and place
+/// among the files are the same is not parsed again.
+#[derive(Debug, Default)]
+pub struct Trees {
+    known: BTreeMap<(String, bool, FileId), Tree>,
+}
+
+#[derive(Debug)]
+struct Tree {
+    text: String,
+    ast: Arc<File>,
+    diags: Vec<Diag>,
+}
+
+/// Most trees that are kept; when there are more, all are forgotten.
+const MOST_TREES: usize = 2_000;
+
 /// Reads and parses a file and everything that it imports. A file that is not there is a diagnostic.
 pub fn load(vfs: &dyn Vfs, main: &str) -> (Loaded, Sink) {
+    load_with(vfs, main, &mut Trees::default())
+}
+
+/// As [`load`], with the trees of earlier loads.
+pub fn load_with(vfs: &dyn Vfs, main: &str, trees: &mut Trees) -> (Loaded, Sink) {
     let main = normal(main);
-    let mut loader =
-        Loader { vfs, root: root(vfs, &main), loaded: Loaded::default(), sink: Sink::new(), open: vec![] };
+    let (loaded, sink) = (Loaded::default(), Sink::new());
+    let mut loader = Loader { vfs, root: root(vfs, &main), loaded, sink, open: vec![], trees };
     if loader.unit(&main).is_none() {
         let file = loader.loaded.sources.add(main.clone(), "");
         loader.sink.push(FileNotFound { path: main.clone(), at: Span::at(file, 0) });
@@ -92,6 +116,7 @@ struct Loader<'v> {
     loaded: Loaded,
     sink: Sink,
     open: Vec<usize>,
+    trees: &'v mut Trees,
 }
 
 impl Loader<'_> {
@@ -151,10 +176,9 @@ impl Loader<'_> {
 
     fn parse(&mut self, path: &str, text: &str, library: bool) -> usize {
         let file = self.loaded.sources.add(path, text);
-        let (parse, sink) = llmp_grammar::parse(file, text);
-        self.sink.extend(sink);
+        let ast = self.tree(path, text, file, library);
         let index = self.loaded.units.len();
-        let unit = Unit::new(file, path.to_owned(), parse.file, library);
+        let unit = Unit::new(file, path.to_owned(), ast, library);
         let uses: Vec<Use> = unit
             .ast
             .items
@@ -169,6 +193,22 @@ impl Loader<'_> {
         }
         self.open.pop();
         index
+    }
+
+    fn tree(&mut self, path: &str, text: &str, file: FileId, library: bool) -> Arc<File> {
+        let key = (path.to_owned(), library, file);
+        if let Some(tree) = self.trees.known.get(&key).filter(|tree| tree.text == text) {
+            self.sink.extend(tree.diags.iter().cloned());
+            return Arc::clone(&tree.ast);
+        }
+        let (parse, sink) = llmp_grammar::parse(file, text);
+        let (ast, diags) = (Arc::new(parse.file), sink.into_iter().collect::<Vec<_>>());
+        self.sink.extend(diags.iter().cloned());
+        if self.trees.known.len() >= MOST_TREES {
+            self.trees.known.clear();
+        }
+        self.trees.known.insert(key, Tree { text: text.to_owned(), ast: Arc::clone(&ast), diags });
+        ast
     }
 
     fn import(&mut self, index: usize, from: &str, import: &Use) {

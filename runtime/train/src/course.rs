@@ -374,6 +374,12 @@ impl Course {
         self.0.iter().map(|leg| sizes.flops_per_token(leg.context as f64) * leg.tokens as f64).sum()
     }
 
+    /// FLOPs of forward and backward over `tokens` of the batch after `done` batches.
+    pub fn flops_at(&self, done: u64, tokens: u64, sizes: &llmp_nn::Architecture) -> f64 {
+        let context = self.batch_at(done).map_or(0, |(leg, _)| leg.context);
+        sizes.flops_per_token(context as f64) * tokens as f64
+    }
+
     /// The longest context.
     pub fn context(&self) -> u64 {
         self.0.iter().map(|leg| leg.context).max().unwrap_or(1)

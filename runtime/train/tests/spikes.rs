@@ -78,8 +78,12 @@ impl Jump {
     fn run(&self, on_spike: Option<OnSpike>, name: &str, host: &Host<'_>) -> Result<Summary, TrainError> {
         let open = |name: &str| llmp_data::tokens::TokenShard::open(&self.stand.path(name)).unwrap();
         let (tokenizer, from) = (self.stand.path("tokenizer.json"), self.stand.path("before"));
-        let inputs =
-            Inputs { shards: vec![open("text"), open("noise")], tokenizer: &tokenizer, from: Some(&from) };
+        let inputs = Inputs {
+            shards: vec![open("text"), open("noise")],
+            tokenizer: &tokenizer,
+            from: Some(&from),
+            held_out: Vec::new(),
+        };
         train(&Stage { on_spike, ..self.stage.clone() }, inputs, &self.stand.path(name), host)
     }
 }

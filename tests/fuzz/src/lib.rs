@@ -5,6 +5,7 @@
 pub mod blind;
 pub mod columnar;
 pub mod corpus;
+pub mod editor;
 pub mod edits;
 pub mod files;
 pub mod judge;

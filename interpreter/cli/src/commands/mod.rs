@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+mod bench;
 mod check;
 mod data;
 mod diff;
@@ -11,6 +12,7 @@ mod generate;
 mod graph;
 mod hash;
 mod lock;
+mod lsp;
 mod new;
 mod params;
 mod plan;
@@ -49,6 +51,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Generate(args) => generate::generate(&args),
         Command::Score(args) => score::score(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Doc(args) => doc::doc(&args),
+        Command::Lsp(_) => lsp::lsp(),
     }
 }

@@ -353,5 +353,6 @@ pub(crate) type Histories = BTreeMap<Vec<String>, Vec<Layer>>;
 pub(crate) use arms::cost as arm_cost;
 pub(crate) use call::parts;
 pub(crate) use kinds::trains;
+pub(crate) use layers::path_of;
 pub(crate) use pipe::flatten;
 pub(crate) use report::place_problem;

@@ -32,7 +32,7 @@ impl<'a> Checker<'a> {
         let mut calls = Vec::new();
         let mut state = head.clone().and_then(|_| Val::Known(Value::None));
         for step in steps {
-            self.mean(Span { end: step.span.start, ..step.span.before() }, Meaning::Data(row.clone()));
+            self.mean(step.span.before(), Meaning::Data(row.clone()));
             match self.step(step, &mut row, source) {
                 Ok(more) => calls.extend(more),
                 Err(Val::Error) => state = Val::Error,
@@ -431,6 +431,7 @@ impl<'a> Checker<'a> {
         let mut calls = Vec::new();
         let mut state = Val::Known(Value::None);
         for step in std::iter::once(head).chain(rest) {
+            self.mean(step.span.before(), Meaning::Data(row.clone()));
             match self.step(step, row, source) {
                 Ok(more) => calls.extend(more),
                 Err(Val::Error) => state = Val::Error,

@@ -15,7 +15,8 @@ use dfdx::tensor::CudaError;
 
 use super::launch::{Arg, Grid, KERNELS, Launch, SOURCE, freeing, lowered};
 use super::{
-    Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, head, linear, norm, rope,
+    Gains, HeadForm, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, head, linear,
+    norm, rope,
 };
 use crate::spec::{Activation, NormForm};
 use crate::{LossSums, Precision};
@@ -91,10 +92,10 @@ impl Kernels for Cuda {
         w_vc: &T2<Self>,
         targets: &[u32],
         normaliser: f64,
-        cap: Option<f32>,
+        form: HeadForm,
         _: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
-        head::cuda::head_loss(x_nc, w_vc, targets, normaliser, cap)
+        head::cuda::head_loss(x_nc, w_vc, targets, normaliser, form)
     }
 }
 

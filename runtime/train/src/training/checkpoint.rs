@@ -92,10 +92,12 @@ impl Checkpoints {
         let text = serde_json::to_vec_pretty(&place).map_err(|e| TrainError::Settings(e.to_string()))?;
         host.at("train: before checkpoint");
         let weights = state.model.to_flat();
-        let kept = state.memory.buffers.iter().map(|(name, numbers)| (*name, Flat::new(numbers)));
+        let kept = state.memory.buffers.iter().map(|(name, numbers)| (*name, numbers.as_slice()));
         let averages = state.average.iter().flat_map(|average| average.buffers());
-        let kept = kept.chain(averages.map(|(name, numbers)| (name, Flat::new(numbers))));
-        let tensors = kept.chain([(WEIGHTS, Flat::new(&weights))]);
+        let kept = kept.chain(averages).chain([(WEIGHTS, weights.as_slice())]);
+        let over = state.over.iter().flat_map(|over| over.buffers());
+        let all = kept.map(|(name, numbers)| (name.to_owned(), numbers)).chain(over);
+        let tensors = all.map(|(name, numbers)| (name, Flat::new(numbers)));
         let path = temporary.join(TENSORS);
         safetensors::serialize_to_file(tensors, None, &path).map_err(|e| bad(&path, e))?;
         host.at("train: inside checkpoint");

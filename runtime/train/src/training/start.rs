@@ -12,6 +12,7 @@ use llmp_stdlib::Event;
 use super::average::Average;
 use super::checkpoint::Checkpoints;
 use super::metrics::Metrics;
+use super::overlay::{Over, Overlay};
 use super::spike::Watch;
 use super::{Inputs, Plan, State};
 use crate::course::Course;
@@ -24,6 +25,7 @@ use crate::stage::{Source, Stage};
 /// The first state of a stage, and its lengths in steps.
 pub(super) fn start(
     stage: &Stage,
+    overlay: Option<Box<dyn Overlay>>,
     inputs: Inputs<'_>,
     vocabulary: &Vocabulary,
     folder: &Path,
@@ -31,14 +33,8 @@ pub(super) fn start(
     host: &Host<'_>,
 ) -> Result<(State, Plan)> {
     std::fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
-    let available = inputs.shards.first().map_or(0, TokenShard::tokens);
-    let course = |available| stage.course(available).ok_or_else(unknown);
-    let context = course(available)?.0.first().map_or(1, |leg| leg.context);
-    let mut stream = stream(stage, inputs.shards, context as usize)?;
-    let available = stream.pass().first().copied().unwrap_or_default();
-    let plan = plan(stage, course(available)?, available)?;
+    let (mut stream, plan) = rows(stage, inputs.shards)?;
     let spec = spec(stage, &plan.course, vocabulary)?;
-    stream.feasible(plan.course.drawn())?;
     let mut average = Average::new(&stage.publish, spec.parameters() as usize);
     if let Some(mut loaded) = checkpoints.newest(host)? {
         let place = loaded.place;
@@ -52,15 +48,19 @@ pub(super) fn start(
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
-        let mut memory = Memory::new(&stage.optimizer, model.spec());
+        let mut memory = memory(stage, overlay.as_deref(), &model);
         let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
         if let Some(average) = &mut average {
             average.restore(&mut loaded.buffers, place.averaged).map_err(other)?;
         }
+        let mut over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
+        if let Some(over) = &mut over {
+            over.restore(&mut loaded.buffers, place.updates).map_err(other)?;
+        }
         memory.restore(loaded.buffers, place.updates).map_err(other)?;
         let watch = Watch { losses: place.losses };
         let (done, loss) = (place.step, place.loss);
-        let state = State { model, memory, watch, stream, metrics, done, loss, average };
+        let state = State { model, memory, watch, stream, metrics, done, loss, average, over };
         return Ok((state, plan));
     }
     let model = match inputs.from {
@@ -72,10 +72,30 @@ pub(super) fn start(
     if let Some(path) = stage.optimizer.unknown_path(model.spec()) {
         return Err(TrainError::Settings(format!("`on` names `{path}`, the model has no such parameter")));
     }
-    let memory = Memory::new(&stage.optimizer, model.spec());
+    let memory = memory(stage, overlay.as_deref(), &model);
     let metrics = Metrics::open(folder, 0)?;
     let watch = Watch::default();
-    Ok((State { model, memory, watch, stream, metrics, done: 0, loss: 0.0, average }, plan))
+    let over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
+    Ok((State { model, memory, watch, stream, metrics, done: 0, loss: 0.0, average, over }, plan))
+}
+
+/// The rows that a stage draws, and its lengths in steps. Errors: data that end before the stage does.
+pub(crate) fn rows(stage: &Stage, shards: Vec<TokenShard>) -> Result<(TokenStream, Plan)> {
+    let available = shards.first().map_or(0, TokenShard::tokens);
+    let course = |available| stage.course(available).ok_or_else(unknown);
+    let context = course(available)?.0.first().map_or(1, |leg| leg.context);
+    let stream = stream(stage, shards, context as usize)?;
+    let available = stream.pass().first().copied().unwrap_or_default();
+    let plan = plan(stage, course(available)?, available)?;
+    stream.feasible(plan.course.drawn())?;
+    Ok((stream, plan))
+}
+
+/// What the optimizer keeps of the weights; nothing where they are frozen.
+fn memory(stage: &Stage, overlay: Option<&dyn Overlay>, model: &Model) -> Memory {
+    let frozen = overlay.is_some_and(|overlay| !overlay.trains_weights());
+    let params = if frozen { Vec::new() } else { model.spec().params() };
+    Memory::of(&stage.optimizer, &params)
 }
 
 /// The model's sizes with its vocabulary, and positions for the stage's sequences.

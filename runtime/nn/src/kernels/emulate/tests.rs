@@ -8,8 +8,8 @@ use super::emulator;
 use crate::kernels::launch::freeing;
 use crate::kernels::tests::{Case, Taped, apart, case, form, matrix, run};
 use crate::kernels::{
-    Gains, Path, Positions, RopeTables, T1, T2, activation, add, attention, head, head_norm, linear, norm,
-    rope, twice,
+    Gains, HeadForm, Path, Positions, RopeTables, T1, T2, activation, add, attention, head, head_norm,
+    linear, norm, rope, twice,
 };
 use crate::spec::{Activation, Order, Reach, Rotary, Stretch};
 use crate::{Architecture, IGNORE, MicroBatch};
@@ -177,17 +177,23 @@ fn the_head_equals_its_definition_over_chunks() {
         return;
     }
     // 9,000 entries cut 1,800 rows into chunks of 932.
-    for (n, c, v, cap) in
-        [(5, 7, 11, None), (1800, 4, 9000, None), (5, 7, 11, Some(3.0)), (940, 4, 9000, Some(9.0))]
-    {
+    for (n, c, v, cap, z_loss) in [
+        (5, 7, 11, None, 0.0),
+        (1800, 4, 9000, None, 0.0),
+        (5, 7, 11, Some(3.0), 0.0),
+        (940, 4, 9000, Some(9.0), 0.0),
+        (5, 7, 11, Some(3.0), 0.1),
+        (7, 5, 13, None, 0.01),
+    ] {
+        let form = HeadForm { cap, z_loss };
         let (x, w) = (matrix(n, c, 2.0, 1), matrix(v, c, 2.0, 2));
         let targets: Vec<u32> =
             (0..n as u32).map(|i| if i % 4 == 1 { IGNORE } else { i * 31 % v as u32 }).collect();
         let run = |kernels: bool| {
             let taped = x.clone().leaky_traced();
             let (loss, sums) = match kernels {
-                true => head::cuda::head_loss(taped, &w, &targets, 3.0, cap).unwrap(),
-                false => head::composed(taped, &w, &targets, 3.0, cap).unwrap(),
+                true => head::cuda::head_loss(taped, &w, &targets, 3.0, form).unwrap(),
+                false => head::composed(taped, &w, &targets, 3.0, form).unwrap(),
             };
             let value = loss.array();
             let map = (loss * 2.0).backward();
@@ -195,6 +201,7 @@ fn the_head_equals_its_definition_over_chunks() {
         };
         let ((la, sa, xa, wa), (lb, sb, xb, wb)) = (run(true), run(false));
         assert!((la / lb - 1.0).abs() < 1e-5 && (sa.nll_sum / sb.nll_sum - 1.0).abs() < 1e-6);
+        assert!((sa.z_sum - sb.z_sum).abs() <= 1e-5 * sb.z_sum);
         assert_eq!(sa.targets, sb.targets);
         let (x, w) = (apart(&xa, &xb), apart(&wa, &wb));
         assert!(x < 1e-5 && w < 1e-5, "{n} x {v}, {cap:?}: {x:e} {w:e}");
@@ -203,7 +210,7 @@ fn the_head_equals_its_definition_over_chunks() {
     let [kernels, composed] = [true, false].map(|kernels| {
         let targets = [1, 2, IGNORE, 8, 0, 4];
         let run = if kernels { head::cuda::head_loss } else { head::composed };
-        run(x.clone(), &w, &targets, 1.0, None).unwrap().1.nll_sum
+        run(x.clone(), &w, &targets, 1.0, HeadForm::default()).unwrap().1.nll_sum
     });
     assert!((kernels / composed - 1.0).abs() < 1e-6, "without a tape: {kernels} and {composed}");
 }
@@ -250,7 +257,7 @@ fn block(kernels: bool) -> (f64, Vec<Vec<f32>>) {
         let (x, again) = twice(x);
         let x = sum(x, product(bend(product(normed(again)?, 2)?)?, 3)?)?;
         let head = if kernels { head::cuda::head_loss } else { head::composed };
-        let (loss, sums) = head(normed(x)?, &weights[4], &targets, 22.0, None)?;
+        let (loss, sums) = head(normed(x)?, &weights[4], &targets, 22.0, HeadForm::default())?;
         Ok::<_, CpuError>((loss.try_backward()?, sums))
     };
     let x = matrix(n, c, 1.0, 3);

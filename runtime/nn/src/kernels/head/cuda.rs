@@ -3,6 +3,7 @@
 
 use dfdx::prelude::*;
 
+use super::HeadForm;
 use crate::kernels::launch::{Arg, BLOCK, Buffer, Grid, Launch, buffer, taken, tensor, zeros};
 use crate::kernels::{Res, T0, T2, linear};
 use crate::spec::head_rows;
@@ -14,14 +15,15 @@ pub(crate) fn head_loss<D: Launch, T: Tape<f32, D>>(
     w_vc: &T2<D>,
     targets: &[u32],
     normaliser: f64,
-    cap: Option<f32>,
+    form: HeadForm,
 ) -> Res<(T0<D, T>, LossSums), D> {
     let (x, mut tape) = x_nc.split_tape();
     let device = x.device().clone();
     let n = targets.len();
     let rows = head_rows(w_vc.shape().0).min(n).max(1);
     let scale = (1.0 / normaliser) as f32;
-    let mut entropy = Entropy { ids: device.upload(targets)?, losses: zeros(&device, n)?, scale, cap };
+    let (losses, logsums) = (zeros(&device, n)?, zeros(&device, n)?);
+    let mut entropy = Entropy { ids: device.upload(targets)?, losses, logsums, scale, form };
     let mut map = Gradients::leaky();
     for first in (0..n).step_by(rows) {
         let here = (first..n.min(first + rows), ..);
@@ -34,10 +36,13 @@ pub(crate) fn head_loss<D: Launch, T: Tape<f32, D>>(
     }
     let mut sums = LossSums::default();
     let losses = tensor(&device, &entropy.losses, (n,))?.as_vec();
-    for (loss, _) in losses.into_iter().zip(targets).filter(|(_, t)| **t != IGNORE) {
-        sums += LossSums { nll_sum: f64::from(loss), targets: 1 };
+    let logsums = tensor(&device, &entropy.logsums, (n,))?.as_vec();
+    for ((loss, logsum), _) in losses.into_iter().zip(logsums).zip(targets).filter(|(_, t)| **t != IGNORE) {
+        let z_sum = if form.z_loss == 0.0 { 0.0 } else { f64::from(logsum).powi(2) };
+        sums += LossSums { nll_sum: f64::from(loss), targets: 1, z_sum };
     }
-    let y = device.try_tensor_from_vec(vec![(sums.nll_sum / normaliser) as f32], ())?;
+    let loss = (sums.nll_sum + f64::from(form.z_loss) * sums.z_sum) / normaliser;
+    let y = device.try_tensor_from_vec(vec![loss as f32], ())?;
     if T::OWNS_TAPE {
         let (y_ghost, x_ghost, w_ghost) = (y.ghost(), x.ghost(), w_vc.ghost());
         let gx = taken(&device, map.get_or_alloc_mut(&x)?)?;
@@ -62,9 +67,11 @@ fn add<D: Launch>(device: &D, out: &mut Buffer<D>, x: &Buffer<D>, factor: &Buffe
 struct Entropy<D: Launch> {
     ids: D::Ids,
     losses: Buffer<D>,
+    /// The logs of the softmax's denominators.
+    logsums: Buffer<D>,
     /// Stands before every gradient.
     scale: f32,
-    cap: Option<f32>,
+    form: HeadForm,
 }
 
 impl<D: Launch> Entropy<D> {
@@ -76,10 +83,12 @@ impl<D: Launch> Entropy<D> {
             Arg::Out(&mut logits),
             Arg::Ids(&self.ids),
             Arg::Out(&mut self.losses),
+            Arg::Out(&mut self.logsums),
             Arg::Size(first),
             Arg::Size(v),
             Arg::Float(self.scale),
-            Arg::Float(self.cap.unwrap_or(0.0)),
+            Arg::Float(self.form.cap.unwrap_or(0.0)),
+            Arg::Float(self.form.z_loss),
             Arg::Size(usize::from(train)),
         ];
         device.launch("cross_entropy", Grid::line(rows, BLOCK), args)?;

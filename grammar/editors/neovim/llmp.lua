@@ -1,0 +1,20 @@
+-- Neovim 0.11 or later: copy to ~/.config/nvim/lsp/llmp.lua and add
+--   vim.filetype.add({ extension = { llmp = "llmp" } })
+--   vim.lsp.enable("llmp")
+-- to init.lua. Older versions: see the end of this file.
+return {
+  cmd = { "llmp", "lsp" },
+  filetypes = { "llmp" },
+  root_markers = { "llmp.lock", ".llmp", ".git" },
+}
+
+-- Neovim 0.7 to 0.10, in init.lua:
+--   vim.api.nvim_create_autocmd({ "BufRead", "BufNewFile" }, {
+--     pattern = "*.llmp",
+--     callback = function(args)
+--       vim.bo[args.buf].filetype = "llmp"
+--       vim.bo[args.buf].commentstring = "# %s"
+--       local id = vim.lsp.start_client({ name = "llmp", cmd = { "llmp", "lsp" }, root_dir = vim.fn.getcwd() })
+--       if id then vim.lsp.buf_attach_client(args.buf, id) end
+--     end,
+--   })
