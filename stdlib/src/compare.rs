@@ -153,7 +153,8 @@ mod tests {
         let vary = Vary(vec![("a".into(), values(2)), ("b".into(), values(3))]);
         let arms = vary.arms().unwrap();
         assert_eq!((arms.len(), words(&arms[5])), (6, "a = 1, b = 2".to_owned()));
-        let flops = |n: i128| [("c".to_owned(), crate::literal::parse(&format!("{n} flops")).unwrap())].into();
+        let flops =
+            |n: i128| [("c".to_owned(), crate::literal::parse(&format!("{n} flops")).unwrap())].into();
         assert_eq!(words(&flops(300_000_000_000)), "c = 300B flops");
         assert_eq!(words(&flops(300_000_000_001)), "c = 300000000001 flops");
         assert_eq!(Vary(vec![("a".into(), values(200)), ("b".into(), values(3))]).arms(), None);
