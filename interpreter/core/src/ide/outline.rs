@@ -147,7 +147,7 @@ impl Analysis {
             let symbols: Vec<(usize, &Symbol)> = index.symbols.iter().enumerate().collect();
             symbols.iter().filter(inner).min_by_key(|s| s.1.span.len()).map(|s| s.0)
         };
-        let Some(own) = index.symbols.iter().position(|s| s.at == at) else { return Vec::new() };
+        let Some(own) = index.declared(at) else { return Vec::new() };
         for mark in &index.marks {
             let What::Symbol { id, declares: false } = mark.what else { continue };
             let id = index.behind(id);

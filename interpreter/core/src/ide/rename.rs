@@ -49,7 +49,7 @@ impl Analysis {
         let Some(file) = self.file(path) else { return Vec::new() };
         let index = self.index(registry);
         let at = Span { file, start: range.start, end: range.end };
-        let Some(id) = index.symbols.iter().position(|s| s.at == at) else { return Vec::new() };
+        let Some(id) = index.declared(at) else { return Vec::new() };
         index.occurrences(id).collect()
     }
 
@@ -107,7 +107,7 @@ fn free(
 ) -> Result<(), String> {
     let Some(file) = program.file(path) else { return Ok(()) };
     let at = Span { file, start: range.start, end: range.end };
-    let Some(id) = index.symbols.iter().position(|s| s.at == at) else { return Ok(()) };
+    let Some(id) = index.declared(at) else { return Ok(()) };
     let symbol = &index.symbols[id];
     let scopes = index.scopes.iter().chain(index.inner.values());
     for scope in scopes {
