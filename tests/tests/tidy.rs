@@ -18,8 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Only these crates may name these packages.
-const OWNED: &[(&str, &[&str])] =
-    &[
+const OWNED: &[(&str, &[&str])] = &[
     ("dfdx", &["llmp-nn"]),
     ("cudarc", &["llmp-nn"]),
     ("clap", &["llmp"]),
