@@ -46,9 +46,23 @@ pub enum Event {
         rate: f64,
         gradient_norm: f64,
         tokens_per_second: f64,
+        /// FLOPs of the step by the formula of costs, as a share of the products that this machine was measured to
+        /// reach in the time; none where `llmp bench` has not measured it.
+        mfu: Option<f64>,
+    },
+    /// The optimizer steps of a stage that this run did are done: together, without saving and evaluating.
+    Trained {
+        step: String,
+        tokens: u64,
+        seconds: f64,
+        tokens_per_second: f64,
+        /// As in `Loss`, over all of these steps.
+        mfu: Option<f64>,
     },
     /// A metric of an evaluation.
     Metric { step: String, name: String, value: f64 },
+    /// A stage went back, or goes on for longer, as its program says it shall.
+    HeldUp { step: String, message: String },
     /// A sample of generated text.
     Sample { step: String, text: String },
     /// A checkpoint or artifact was written.

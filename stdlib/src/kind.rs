@@ -292,6 +292,11 @@ pub trait Planner {
         Ok(Vec::new())
     }
 
+    /// Gives a step the name by which people know it; steps without one are called by their operation.
+    fn name(&mut self, step: &Port, name: String) {
+        let _ = (step, name);
+    }
+
     /// Documents as tokens of a tokenizer: one step for each pair, shared by stages.
     fn tokens(&mut self, docs: Port, tokenizer: Port) -> Port;
 }

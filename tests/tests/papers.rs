@@ -177,6 +177,30 @@ fn plans_have_the_published_parameter_counts() {
 }
 
 #[test]
+fn examples_of_comparisons_share_what_their_arms_have_in_common() {
+    let registry = llmp_exec::registry();
+    let plan = |name: &str| judge(&registry, &format!("examples/{name}.llmp"), &[]).plan;
+    let count = |plan: &Plan, op: &str| plan.steps.iter().filter(|step| step.op == op).count();
+    // Three halves, each annealed with and without the new data.
+    let probe = plan("is_new_data_worth_it");
+    assert_eq!(["pretrain", "eval", "compare"].map(|op| count(&probe, op)), [9, 6, 1]);
+    let begun = |step: &&llmp_stdlib::Step| step.args.get("from") == Some(&llmp_stdlib::Value::None);
+    assert_eq!(probe.steps.iter().filter(|step| step.op == "pretrain").filter(begun).count(), 3);
+    // Four sizes at each of three budgets.
+    let law = plan("scaling_law");
+    assert_eq!(["pretrain", "eval", "compare"].map(|op| count(&law, op)), [12, 12, 1]);
+    for plan in [probe, law, plan("does_filtering_pay")] {
+        let evals = plan.steps.iter().filter(|step| step.op == "eval");
+        let mut names: Vec<String> = evals.map(|step| plan.name(&step.id)).collect();
+        assert!(names.iter().all(|name| name.ends_with(".eval") && name.contains(" = ")), "{names:?}");
+        let runs = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), runs);
+    }
+}
+
+#[test]
 fn every_number_of_the_papers_has_its_mark() {
     let marks = ["S", "K", "D", "?"];
     for path in programs("examples/papers") {

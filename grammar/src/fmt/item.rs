@@ -309,24 +309,26 @@ impl Format<'_> {
         docs
     }
 
-    /// Blanks before `=` in runs of members without an empty line or a comment between them.
+    /// Blanks before `=` in runs of members without an empty line, a comment or a target that may break between them.
     fn member_pads(&self, members: &[SyntaxNode]) -> Vec<usize> {
-        let target = |member: &SyntaxNode| member.children().find(|child| child.kind() == SyntaxKind::Target);
-        let done = self.done.get();
-        let width = |member: &SyntaxNode| {
-            target(member).map_or(0, |target| self.target(&target).flat().chars().count())
+        let target = |member: &SyntaxNode| {
+            member.children().find(|child| child.kind() == SyntaxKind::Target).filter(one_line)
         };
-        let widths: Vec<usize> = members.iter().map(width).collect();
+        let done = self.done.get();
+        let width = |member: &SyntaxNode| target(member).map(|it| self.target(&it).flat().chars().count());
+        let widths: Vec<Option<usize>> = members.iter().map(width).collect();
         let separates =
             |member: &SyntaxNode| self.first(member).is_some_and(|token| self.lead(&token).separates());
-        let starts: Vec<bool> = members.iter().map(separates).collect();
+        let starts: Vec<bool> = (0..members.len())
+            .map(|at| at == 0 || widths[at].is_none() || widths[at - 1].is_none() || separates(&members[at]))
+            .collect();
         self.done.set(done);
         let mut pads = vec![];
         let mut from = 0;
         while from < members.len() {
             let to = (from + 1..members.len()).find(|at| starts[*at]).unwrap_or(members.len());
-            let widest = widths[from..to].iter().max().copied().unwrap_or(0);
-            pads.extend(widths[from..to].iter().map(|width| widest - width));
+            let widest = widths[from..to].iter().max().copied().flatten().unwrap_or(0);
+            pads.extend(widths[from..to].iter().map(|width| widest - width.unwrap_or(widest)));
             from = to;
         }
         pads
@@ -361,4 +363,15 @@ impl Format<'_> {
         }
         Doc::All(docs)
     }
+}
+
+/// Whether a target stands on one line in every layout: names, and indices of one word, number or text.
+fn one_line(target: &SyntaxNode) -> bool {
+    target.descendants_with_tokens().all(|part| match part {
+        SyntaxElement::Node(node) => node.kind() != SyntaxKind::List,
+        SyntaxElement::Token(token) => match token.kind() {
+            SyntaxKind::Punct => matches!(token.text(), "." | "[" | "]"),
+            kind => kind != SyntaxKind::Comment,
+        },
+    })
 }

@@ -93,6 +93,9 @@ pub(crate) enum Command {
     /// Log-probabilities of a text under a model folder.
     #[command(after_help = "Example:\n  llmp score --model release/stories --text chapter.txt")]
     Score(Score),
+    /// Measure matrix products and memory of this machine: what the MFU of later runs refers to.
+    #[command(after_help = BENCH)]
+    Bench(Bench),
     /// Explain a diagnostic code, with a failing and a fixed example.
     #[command(after_help = "Example:\n  llmp explain LLMP0501")]
     Explain(Explain),
@@ -132,6 +135,12 @@ const DATA_DIFF: &str = "Examples:
   llmp data diff ../yesterday .            every result of two projects, by name
 
 Exit codes, as those of diff: 0 the same documents, 1 they differ, 2 a side cannot be read.";
+
+const BENCH: &str = "Examples:
+  llmp bench                               about ten seconds; nothing else should run meanwhile
+  RAYON_NUM_THREADS=4 llmp bench           runs with four threads have a measurement of their own
+
+The result is kept in the cache folder of the user; without it `llmp run` says `MFU -`.";
 
 const DIFF: &str = "Examples:
   llmp diff old.llmp new.llmp
@@ -368,7 +377,7 @@ pub(crate) struct Run {
     /// Let steps `external(…)` start the programs that they name.
     #[arg(long)]
     pub(crate) allow_external: bool,
-    /// What computes the steps of training: `cpu`, or `cuda:0` in a build with CUDA.
+    /// What computes the steps of training: `cpu`, or `cuda:0` in a build with CUDA (`cuda:0:composed` without own kernels).
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: String,
     #[command(flatten)]
@@ -488,6 +497,16 @@ pub(crate) struct Score {
     /// Text file.
     #[arg(long)]
     pub(crate) text: PathBuf,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Seconds for each of the three rates.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) seconds: f64,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -21,6 +21,10 @@ pub(crate) struct Terminal {
     ran: u64,
     /// Documents into and out of the task that ends next.
     documents: Option<(u64, u64)>,
+    /// The stage that trains, and its last step.
+    at: Option<(String, u64)>,
+    /// Speed of the stage that ends next.
+    trained: String,
 }
 
 impl Terminal {
@@ -32,6 +36,8 @@ impl Terminal {
             cached: 0,
             ran: 0,
             documents: None,
+            at: None,
+            trained: String::new(),
         }
     }
 
@@ -53,21 +59,31 @@ impl Terminal {
                 let (first, _) = self.documents.unwrap_or((funnel.documents_in, 0));
                 self.documents = Some((first, funnel.documents_out));
             }
-            Event::Loss { at, tokens, loss, rate, gradient_norm, tokens_per_second, step } => {
+            Event::Loss { at, tokens, loss, rate, gradient_norm, tokens_per_second, mfu, step } => {
                 let left = self.totals.get(step).map(|total| total.saturating_sub(*tokens));
                 let eta = left.map(|left| left as f64 / tokens_per_second.max(1.0));
                 let text = format!(
-                    "step {at} · loss {loss:.4} · lr {rate:.2e} · norm {gradient_norm:.2} · {} tok/s{}",
-                    human(*tokens_per_second),
+                    "step {at} · loss {loss:.4} · lr {rate:.2e} · norm {gradient_norm:.2} · {}{}",
+                    speed(*tokens_per_second, *mfu),
                     eta.map(|s| format!(" · {} left", clock(s))).unwrap_or_default()
                 );
+                self.at = Some((step.clone(), *at));
                 let tokens = *tokens;
                 self.with_bar(|bar| {
                     bar.set_position(tokens);
                     bar.set_message(text.clone());
                 });
             }
-            Event::Metric { name, value, .. } => self.line(&format!("  {name} = {value:.4}")),
+            Event::Metric { step, name, value } => {
+                // What a stage measures meanwhile belongs to its last step.
+                let at = self.at.as_ref().filter(|(stage, _)| stage == step);
+                let at = at.map(|(_, at)| format!("step {at} · ")).unwrap_or_default();
+                self.line(&format!("  {at}{name} = {value:.4}"));
+            }
+            Event::HeldUp { step, message } => self.line(&format!("  {step}: {message}")),
+            Event::Trained { tokens_per_second, mfu, .. } => {
+                self.trained = format!(", {}", speed(*tokens_per_second, *mfu));
+            }
             Event::Sample { text, .. } => self.line(&format!("\n{}\n", indent(text))),
             Event::Saved { what, .. } => self.with_bar(|bar| bar.set_prefix(format!("saved {what}"))),
             Event::Finished { step, op, seconds } => self.finish(step, op, *seconds),
@@ -120,7 +136,8 @@ impl Terminal {
         let bad = self.bad.get(step).copied().unwrap_or(0);
         let more = if bad > BAD_SHOWN { format!(", {bad} bad records") } else { String::new() };
         let documents = documents.unwrap_or_default();
-        self.line(&format!("✓ {step} ({op}) in {}{documents}{more}", clock(seconds)));
+        let trained = std::mem::take(&mut self.trained);
+        self.line(&format!("✓ {step} ({op}) in {}{documents}{trained}{more}", clock(seconds)));
     }
 
     fn with_bar(&self, change: impl FnOnce(&ProgressBar)) {
@@ -129,12 +146,19 @@ impl Terminal {
         }
     }
 
-    fn line(&self, text: &str) {
+    /// A line above the bar.
+    pub(crate) fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) if !bar.is_hidden() => bar.println(text),
             _ => output::note(text),
         }
     }
+}
+
+/// `4.1k tok/s · MFU 61%`; `-` where the machine was not measured.
+fn speed(tokens_per_second: f64, mfu: Option<f64>) -> String {
+    let mfu = mfu.map_or_else(|| "-".to_owned(), |mfu| format!("{:.0}%", 100.0 * mfu));
+    format!("{} tok/s · MFU {mfu}", human(tokens_per_second))
 }
 
 fn clock(seconds: f64) -> String {

@@ -88,8 +88,14 @@ family! { /** Positions. */ Position = "position" { Learned, Rope } }
 def! { /** AdamW. */ Adamw = "adamw", rev 1 { /** Betas. */ betas: Vec<f64> = "[0.9, 0.95]", /** Decay. */ weight_decay: f64 = "0.1" } }
 family! { /** Optimizers. */ Optimizer = "optimizer" { Adamw } }
 def! { /** Cosine. */ Cosine = "cosine", rev 1 { /** Peak. */ peak: f64, /** Warm-up. */ warmup: Length = "2%", /** Floor. */ floor: f64 = "10%" } }
-def! { /** Constant. */ Constant = "constant", rev 1 { /** Rate. */ peak: f64 } }
+def! { /** Constant. */ Constant = "constant", rev 1, lacks frozen { /** Rate. */ peak: f64 } }
 family! { /** Schedules. */ Schedule = "schedule" { Constant, Cosine } }
+
+fn frozen(it: &Constant) -> Vec<Problem> {
+    let problem = || Problem::error("LLMP0703", "peak", "this version trains at a rate above 0");
+    (it.peak == 0.0).then(problem).into_iter().collect()
+}
+
 def! { /** Compression. */ BitsPerByte = "bits_per_byte", rev 1 { /** Data. */ data: DocsRef } }
 family! { /** Suites. */ Suite = "suite" { BitsPerByte } }
 

@@ -3,6 +3,8 @@
 //! Reading order: registry, task, resolve, store, operations, run.
 #![allow(clippy::disallowed_methods, reason = "the clock belongs to cli and exec")]
 
+#[cfg(feature = "kernels")]
+pub mod bench;
 pub mod codes;
 mod device;
 pub mod difference;

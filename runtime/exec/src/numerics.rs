@@ -2,13 +2,22 @@
 
 use crate::store::Numerics;
 
-/// The class of the kernels of a device (`cpu`, `cuda:0`) on this machine.
+/// The class of the kernels of a device (`cpu`, `cuda:0`, `cuda:0:composed`) on this machine.
 pub fn class(device: &str) -> Numerics {
     Numerics {
         device: device.split(':').next().unwrap_or(device).into(),
         instructions: format!("{}+{}", std::env::consts::ARCH, instruction_set()),
-        products: "gemm 0.19".into(),
+        products: products(device).into(),
         precision: "f32".into(),
+    }
+}
+
+/// What multiplies matrices and computes the rest.
+fn products(device: &str) -> &'static str {
+    match (device.starts_with("cuda"), device.ends_with(":composed")) {
+        (false, _) => "gemm 0.19",
+        (true, false) => "cuBLAS and own kernels",
+        (true, true) => "cuBLAS and composed operations",
     }
 }
 

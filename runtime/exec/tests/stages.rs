@@ -102,7 +102,7 @@ fn llama_3_1_at_true_scale_has_the_warnings_that_its_numbers_deserve() {
     // Every setting of these stages has a runtime.
     assert!(plan.lacks.is_empty(), "{:?}", plan.lacks);
     // Weights, gradients and two moments in 32 bits: 16 bytes a parameter at least.
-    assert!(core.memory_bytes > 16 * 405_853_388_800 && core.memory_bytes < 20 * 405_853_388_800);
+    assert!(core.memory_bytes > 20 * 405_853_388_800 && core.memory_bytes < 24 * 405_853_388_800);
     let goes_on = plan.named("long").unwrap();
     assert_eq!(goes_on.args["schedule_done"].to_string(), "1154407");
     assert!(

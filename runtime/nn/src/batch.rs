@@ -28,12 +28,15 @@ pub struct LossSums {
     pub nll_sum: f64,
     /// Targets that were not [`IGNORE`].
     pub targets: u64,
+    /// Sum of the squared logs of the softmax's denominator; 0 where no z-loss asks for it.
+    pub z_sum: f64,
 }
 
 impl std::ops::AddAssign for LossSums {
     fn add_assign(&mut self, other: Self) {
         self.nll_sum += other.nll_sum;
         self.targets += other.targets;
+        self.z_sum += other.z_sum;
     }
 }
 

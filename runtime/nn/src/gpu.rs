@@ -9,26 +9,40 @@ const OP: &str = "device";
 pub struct Gpu {
     #[cfg(feature = "cuda")]
     device: dfdx::tensor::Cuda,
+    #[cfg(feature = "cuda")]
+    composed: bool,
     #[cfg(not(feature = "cuda"))]
     never: std::convert::Infallible,
 }
 
-/// Number of the GPU that `cuda` or `cuda:N` names; `None` for the processor.
+/// A GPU by its number, and whether it runs the composed definition of every operation in place of own kernels.
+#[derive(Debug, PartialEq, Eq)]
+struct Named {
+    ordinal: usize,
+    composed: bool,
+}
+
+/// The GPU that `cuda`, `cuda:N` or `cuda:N:composed` names; `None` for the processor.
 ///
 /// Errors: any other name.
-fn ordinal(name: &str) -> Result<Option<usize>, NnError> {
+fn named(name: &str) -> Result<Option<Named>, NnError> {
     let unknown = || NnError::Input { op: OP, reason: format!("`{name}` is none; use `cpu` or `cuda:0`") };
-    match name.split_once(':') {
-        None if name == "cpu" => Ok(None),
-        None if name == "cuda" => Ok(Some(0)),
-        Some(("cuda", number)) => number.parse().map(Some).map_err(|_| unknown()),
+    let gpu = |number: &str, composed| {
+        let ordinal = number.parse().map_err(|_| unknown())?;
+        Ok(Some(Named { ordinal, composed }))
+    };
+    match name.split(':').collect::<Vec<_>>()[..] {
+        ["cpu"] => Ok(None),
+        ["cuda"] => gpu("0", false),
+        ["cuda", number] => gpu(number, false),
+        ["cuda", number, "composed"] => gpu(number, true),
         _ => Err(unknown()),
     }
 }
 
 #[cfg(not(feature = "cuda"))]
 mod absent {
-    use super::{Gpu, OP, ordinal};
+    use super::{Gpu, OP, named};
     use crate::{Extras, Grads, LossSums, MicroBatch, Model, NnError};
 
     impl Gpu {
@@ -37,7 +51,7 @@ mod absent {
         /// Errors: no such name or GPU, no driver, a build without CUDA.
         pub fn open(name: &str) -> Result<Option<Gpu>, NnError> {
             let reason = || "this build has no CUDA; build it with `--features cuda`".to_owned();
-            match ordinal(name)? {
+            match named(name)? {
                 None => Ok(None),
                 Some(_) => Err(NnError::Input { op: OP, reason: reason() }),
             }
@@ -45,6 +59,11 @@ mod absent {
 
         /// Bytes of its memory that are free.
         pub fn free_bytes(&self) -> Result<u64, NnError> {
+            match self.never {}
+        }
+
+        /// Whether it runs composed definitions in place of own kernels.
+        pub fn is_composed(&self) -> bool {
             match self.never {}
         }
 
@@ -67,15 +86,17 @@ mod present {
     use cudarc::driver::result;
     use dfdx::tensor::Cuda;
 
-    use super::{Gpu, OP, ordinal};
-    use crate::{Extras, Grads, LossSums, MicroBatch, Model, NnError};
+    use super::{Gpu, Named, OP, named};
+    use crate::kernels::cuda::load;
+    use crate::{Extras, Grads, LossSums, MicroBatch, Model, NnError, Path};
 
     impl Gpu {
-        /// The GPU of that name (`cuda:0`), or none for `cpu`.
+        /// The GPU of that name (`cuda:0`), or none for `cpu`. `cuda:0:composed` runs the composed definition of every
+        /// operation, to compare with own kernels.
         ///
-        /// Errors: no such name or GPU, no driver, a build without CUDA.
+        /// Errors: no such name or GPU, no driver, kernels that cannot be compiled, a build without CUDA.
         pub fn open(name: &str) -> Result<Option<Gpu>, NnError> {
-            let Some(ordinal) = ordinal(name)? else { return Ok(None) };
+            let Some(Named { ordinal, composed }) = named(name)? else { return Ok(None) };
             let refused = |reason: String| NnError::Input { op: OP, reason };
             // dfdx asks without looking whether there is a driver, and panics.
             result::init()
@@ -85,7 +106,11 @@ mod present {
                 return Err(refused(format!("there is no `{name}`: this machine has {count} GPUs")));
             }
             let device = Cuda::try_build(ordinal, 0).map_err(|e| refused(format!("{e:?}")))?;
-            Ok(Some(Gpu { device }))
+            if !composed {
+                load(&device)
+                    .map_err(|words| refused(format!("{words} (`cuda:{ordinal}:composed` needs none)")))?;
+            }
+            Ok(Some(Gpu { device, composed }))
         }
 
         /// Bytes of its memory that are free.
@@ -95,8 +120,12 @@ mod present {
             Ok(free as u64)
         }
 
-        /// As [`Model::loss_and_grads_with`], computed here by the composed definition: the weights go to the GPU, the
-        /// gradients come back.
+        /// Whether it runs composed definitions in place of own kernels.
+        pub fn is_composed(&self) -> bool {
+            self.composed
+        }
+
+        /// As [`Model::loss_and_grads_with`], computed here: the weights go to the GPU, the gradients come back.
         pub fn loss_and_grads(
             &self,
             model: &Model,
@@ -105,7 +134,11 @@ mod present {
             extras: Extras<'_>,
             grads: &mut Grads,
         ) -> Result<(LossSums, f64), NnError> {
-            model.to_device(self.device.clone())?.loss_and_grads_with(batch, normaliser, extras, grads)
+            let mut here = model.to_device(self.device.clone())?;
+            if self.composed {
+                here = here.with_path(Path::Composed);
+            }
+            here.loss_and_grads_with(batch, normaliser, extras, grads)
         }
     }
 }
@@ -116,11 +149,13 @@ mod tests {
 
     #[test]
     fn names_of_devices() {
-        assert_eq!(ordinal("cpu").unwrap(), None);
-        assert_eq!(ordinal("cuda").unwrap(), Some(0));
-        assert_eq!(ordinal("cuda:3").unwrap(), Some(3));
-        for bad in ["gpu", "cuda:", "cuda:x", "cpu:0", ""] {
-            assert!(ordinal(bad).unwrap_err().to_string().contains("use `cpu` or `cuda:0`"), "{bad}");
+        let gpu = |ordinal, composed| Some(Named { ordinal, composed });
+        assert_eq!(named("cpu").unwrap(), None);
+        assert_eq!(named("cuda").unwrap(), gpu(0, false));
+        assert_eq!(named("cuda:3").unwrap(), gpu(3, false));
+        assert_eq!(named("cuda:3:composed").unwrap(), gpu(3, true));
+        for bad in ["gpu", "cuda:", "cuda:x", "cpu:0", "cuda:0:fast", "cuda:composed", ""] {
+            assert!(named(bad).unwrap_err().to_string().contains("use `cpu` or `cuda:0`"), "{bad}");
         }
     }
 

@@ -19,6 +19,8 @@ mod gpu;
 #[cfg(feature = "kernels")]
 pub mod kernels;
 #[cfg(feature = "kernels")]
+mod lora;
+#[cfg(feature = "kernels")]
 mod model;
 #[cfg(feature = "kernels")]
 mod peak;
@@ -39,12 +41,14 @@ pub use dfdx::tensor::Cuda;
 #[cfg(feature = "kernels")]
 pub use gpu::Gpu;
 #[cfg(feature = "kernels")]
-pub use kernels::distill::{DistillSums, Pick, Targets};
+pub use kernels::distill::{DistillSums, Divergence, Pick, Targets};
 #[cfg(feature = "kernels")]
 pub use kernels::{Kernels, Noise, Path, Precision, optim};
 #[cfg(feature = "kernels")]
+pub use lora::{Layers, Lora};
+#[cfg(feature = "kernels")]
 pub use model::{Balance, Extras, Model, Redraw, Teaching, teach, upcycle};
 #[cfg(feature = "kernels")]
-pub use peak::peak;
+pub use peak::{Rate, bandwidth, peak, rates, threads};
 #[cfg(feature = "kernels")]
 pub use weights::{SaveOptions, StorageType};

@@ -132,7 +132,7 @@ fn dropout_depends_on_the_place_in_the_batch_and_on_the_step_only() {
         let run = |m: &llmp_nn::Model, batch: &MicroBatch, noise| {
             let mut grads = Grads::zeros(&spec);
             let sums = m
-                .loss_and_grads_with(batch, n, Extras { noise, balance: None }, &mut grads)
+                .loss_and_grads_with(batch, n, Extras { noise, ..Extras::default() }, &mut grads)
                 .expect("a valid batch")
                 .0;
             (sums, grads)
@@ -154,7 +154,7 @@ fn dropout_depends_on_the_place_in_the_batch_and_on_the_step_only() {
             };
             let noise = noise(3, rows.start as u64);
             total += m
-                .loss_and_grads_with(&part, n, Extras { noise, balance: None }, &mut grads)
+                .loss_and_grads_with(&part, n, Extras { noise, ..Extras::default() }, &mut grads)
                 .expect("a valid batch")
                 .0;
         }

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use llmp_stdlib::compare::{Expectation, words};
+use llmp_stdlib::compare::{Expectation, Hold, words};
 use llmp_stdlib::number::to_f64;
 use llmp_stdlib::{Record, Value};
 use serde::Serialize;
+
+use crate::plot;
+use crate::scaling::{self, Fitted, Law, Point};
 
 /// One run: an arm with one seed, and what was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +24,8 @@ pub struct Trial {
     pub tokens: u64,
     /// FLOPs of the compared stage.
     pub flops: f64,
+    /// Passes of the compared stage over all of its data.
+    pub epochs: f64,
 }
 
 /// A mean with its standard error; one value has none.
@@ -86,6 +91,9 @@ pub struct Comparison {
     pub metrics: BTreeMap<String, Vec<Measured>>,
     /// One verdict for each metric, where something is expected.
     pub verdicts: BTreeMap<String, Verdict>,
+    /// For each metric of which less is better: the law that is fitted to the means of the arms.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub laws: BTreeMap<String, Fitted>,
 }
 
 /// Whether less of a metric is better.
@@ -93,8 +101,33 @@ fn less_is_better(metric: &str) -> bool {
     metric.starts_with("bits_per_byte") || metric.starts_with("perplexity")
 }
 
-/// Compares runs. Errors: an arm lacks a seed or a metric that another has.
-pub fn compare(trials: &[Trial], expect: Option<&Expectation>) -> Result<Comparison, String> {
+/// Whether all runs used as much of what is held. Batches are whole sequences: a hundredth is no difference.
+///
+/// Errors: they did not; in words that name the runs with the least and the most.
+pub fn held(trials: &[Trial], hold: Option<Hold>) -> Result<(), String> {
+    let used = |trial: &Trial| match hold {
+        None => 0.0,
+        Some(Hold::Flops) => trial.flops,
+        Some(Hold::Tokens) => trial.tokens as f64,
+        Some(Hold::Epochs) => trial.epochs,
+    };
+    let mut sorted: Vec<&Trial> = trials.iter().collect();
+    sorted.sort_by(|a, b| used(a).total_cmp(&used(b)));
+    let (Some(hold), Some(least), Some(most)) = (hold, sorted.first(), sorted.last()) else { return Ok(()) };
+    if used(most) <= used(least) * 1.01 {
+        return Ok(());
+    }
+    let run =
+        |trial: &Trial| format!("`{}`, seed {}, used {:.4e}", words(&trial.arm), trial.seed, used(trial));
+    Err(format!("`hold = {}`, but {} and {}", hold.name(), run(least), run(most)))
+}
+
+/// Compares runs, and fits a law to their arms. Errors: an arm lacks a seed or a metric that another has.
+pub fn compare(
+    trials: &[Trial],
+    expect: Option<&Expectation>,
+    law: Option<&Law>,
+) -> Result<Comparison, String> {
     let mut arms: Vec<&Record> = Vec::new();
     for trial in trials {
         if !arms.contains(&&trial.arm) {
@@ -102,7 +135,7 @@ pub fn compare(trials: &[Trial], expect: Option<&Expectation>) -> Result<Compari
         }
     }
     let first = trials.first().ok_or("a comparison without runs")?;
-    let (mut metrics, mut verdicts) = (BTreeMap::new(), BTreeMap::new());
+    let (mut metrics, mut verdicts, mut laws) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for name in first.metrics.keys() {
         let mut measured: Vec<Measured> = Vec::new();
         for arm in &arms {
@@ -121,9 +154,13 @@ pub fn compare(trials: &[Trial], expect: Option<&Expectation>) -> Result<Compari
         if let Some(expect) = expect {
             verdicts.insert(name.clone(), judge(name, &arms, &measured, expect)?);
         }
+        if let Some(law) = law.filter(|_| less_is_better(name)) {
+            let point = |m: &Measured| Point { flops: m.flops, tokens: m.tokens as f64, loss: m.mean.mean };
+            laws.insert(name.clone(), scaling::fit(&measured.iter().map(point).collect::<Vec<_>>(), law));
+        }
         metrics.insert(name.clone(), measured);
     }
-    Ok(Comparison { metrics, verdicts })
+    Ok(Comparison { metrics, verdicts, laws })
 }
 
 /// Differences seed by seed.
@@ -226,65 +263,30 @@ impl Comparison {
             if let Some(verdict) = self.verdicts.get(name) {
                 let _ = writeln!(text, "expected {}", verdict.words);
             }
+            if let Some(law) = self.laws.get(name) {
+                let _ = write!(text, "\n{}", law.table(name));
+            }
         }
         text
     }
 
-    /// The comparison as one self-contained page: for each metric a plot of all runs, the means and their standard errors.
-    pub fn page(&self, title: &str) -> String {
-        let mut body = String::new();
-        for (name, arms) in &self.metrics {
-            let _ = write!(body, "<h2>{}</h2>\n{}", escape(name), plot(arms));
-        }
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\n<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}}svg{{width:100%;height:auto}}pre{{overflow-x:auto}}</style>\n<h1>{title}</h1>\n{body}<pre>{}</pre>\n</html>\n",
-            escape(&self.table()),
-            title = escape(title),
-        )
+    /// The comparison as one self-contained page: for each metric a plot of all runs with means and standard errors, then
+    /// `more` figures, then the table.
+    pub fn page(&self, title: &str, more: &str) -> String {
+        let figure = |(name, arms): (&String, &Vec<Measured>)| {
+            let row = |m: &Measured| plot::Row {
+                name: m.arm.clone(),
+                values: m.values.clone(),
+                mean: m.mean.mean,
+                stderr: m.mean.stderr.unwrap_or(0.0),
+            };
+            let rows: Vec<plot::Row> = arms.iter().map(row).collect();
+            let law = self.laws.get(name).map(|law| law.figure(name)).unwrap_or_default();
+            plot::figure("comparison", name, &[], &[plot::rows(name, &rows)]) + &law
+        };
+        let figures: String = self.metrics.iter().map(figure).collect();
+        plot::page(title, &format!("{figures}{more}<pre>{}</pre>\n", plot::escape(&self.table())))
     }
-}
-
-/// One row an arm: a dot a run, a bar over mean ± standard error.
-fn plot(arms: &[Measured]) -> String {
-    let ends = arms.iter().flat_map(|m| {
-        let stderr = m.mean.stderr.unwrap_or(0.0);
-        m.values.iter().copied().chain([m.mean.mean - stderr, m.mean.mean + stderr])
-    });
-    let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
-    let x = |value: f64| 230.0 + 440.0 * if high > low { (value - low) / (high - low) } else { 0.5 };
-    let height = 40 * arms.len() + 40;
-    let mut svg = format!("<svg viewBox=\"0 0 700 {height}\" role=\"img\" font-size=\"13\">\n");
-    for (row, arm) in arms.iter().enumerate() {
-        let y = 25 + 40 * row;
-        let (mean, stderr) = (arm.mean.mean, arm.mean.stderr.unwrap_or(0.0));
-        let _ = writeln!(svg, "<text x=\"5\" y=\"{}\">{}</text>", y + 4, escape(&arm.arm));
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#2563eb\" stroke-width=\"6\" stroke-opacity=\".35\"/><line x1=\"{m:.1}\" x2=\"{m:.1}\" y1=\"{}\" y2=\"{}\" stroke=\"#2563eb\" stroke-width=\"2\"/>",
-            x(mean - stderr),
-            x(mean + stderr),
-            y - 10,
-            y + 10,
-            m = x(mean),
-        );
-        for (seed, value) in arm.values.iter().enumerate() {
-            let _ = writeln!(
-                svg,
-                "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"4\"><title>seed {seed}: {value:.4}</title></circle>",
-                x(*value)
-            );
-        }
-    }
-    let y = height - 10;
-    let _ = writeln!(
-        svg,
-        "<text x=\"230\" y=\"{y}\">{low:.4}</text><text x=\"670\" y=\"{y}\" text-anchor=\"end\">{high:.4}</text>\n</svg>"
-    );
-    svg
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -300,6 +302,7 @@ mod tests {
             metrics: [("bits_per_byte".to_owned(), value)].into(),
             tokens: 1000,
             flops: 1e9,
+            epochs: 1.0,
         };
         let runs =
             arms.iter().map(|(arm, values)| values.iter().enumerate().map(|(s, v)| trial(*arm, s, *v)));
@@ -315,7 +318,7 @@ mod tests {
     fn differences_are_paired_so_the_spread_of_seeds_cancels() {
         // Seeds spread by 1, arms by 0.1 with a spread of 0.01.
         let runs = trials(&[(true, &[1.0, 2.0, 3.0]), (false, &[1.10, 2.11, 3.12])]);
-        let found = compare(&runs, Some(&better(2))).unwrap();
+        let found = compare(&runs, Some(&better(2)), None).unwrap();
         let arms = &found.metrics["bits_per_byte"];
         let difference = arms[1].difference.unwrap();
         assert!((difference.mean - 0.11).abs() < 1e-12);
@@ -324,26 +327,46 @@ mod tests {
         assert_eq!(found.verdicts["bits_per_byte"].holds, Some(true));
         assert!(found.table().contains("+0.1100 ± 0.0058"), "{}", found.table());
         assert!(
-            found.page("a<b").contains("<h1>a&lt;b</h1>") && found.page("x").matches("<circle").count() == 6
+            found.page("a<b", "").contains("<h1>a&lt;b</h1>")
+                && found.page("x", "").matches("<circle").count() == 6
         );
     }
 
     #[test]
     fn an_expectation_can_fail_and_one_seed_is_not_judged() {
-        let wrong = compare(&trials(&[(true, &[1.2, 2.3]), (false, &[1.0, 2.0])]), Some(&better(2))).unwrap();
+        let wrong =
+            compare(&trials(&[(true, &[1.2, 2.3]), (false, &[1.0, 2.0])]), Some(&better(2)), None).unwrap();
         assert_eq!(wrong.verdicts["bits_per_byte"].holds, Some(false));
-        let one = compare(&trials(&[(true, &[1.0]), (false, &[2.0])]), Some(&better(2))).unwrap();
+        let one = compare(&trials(&[(true, &[1.0]), (false, &[2.0])]), Some(&better(2)), None).unwrap();
         assert_eq!(one.verdicts["bits_per_byte"].holds, None);
         let alike = Expectation::Alike(Alike { within: Rational::from(2) });
-        let close = compare(&trials(&[(true, &[1.0, 1.0]), (false, &[1.1, 0.9])]), Some(&alike)).unwrap();
+        let close =
+            compare(&trials(&[(true, &[1.0, 1.0]), (false, &[1.1, 0.9])]), Some(&alike), None).unwrap();
         assert_eq!(close.verdicts["bits_per_byte"].holds, Some(true));
-        let apart = compare(&trials(&[(true, &[1.0, 1.0]), (false, &[1.1, 1.2])]), Some(&alike)).unwrap();
+        let apart =
+            compare(&trials(&[(true, &[1.0, 1.0]), (false, &[1.1, 1.2])]), Some(&alike), None).unwrap();
         assert_eq!(apart.verdicts["bits_per_byte"].holds, Some(false));
     }
 
     #[test]
     fn arms_without_all_seeds_are_an_error() {
-        assert!(compare(&trials(&[(true, &[1.0, 2.0]), (false, &[1.0])]), None).is_err());
-        assert!(compare(&[], None).is_err());
+        assert!(compare(&trials(&[(true, &[1.0, 2.0]), (false, &[1.0])]), None, None).is_err());
+        assert!(compare(&[], None, None).is_err());
+    }
+    #[test]
+    fn what_is_held_is_what_the_runs_used() {
+        let mut runs = trials(&[(true, &[1.0, 2.0]), (false, &[1.0, 2.0])]);
+        let all = [None, Some(Hold::Flops), Some(Hold::Tokens), Some(Hold::Epochs)];
+        assert!(all.iter().all(|hold| held(&runs, *hold).is_ok()));
+        runs[3].tokens = 1009;
+        assert!(held(&runs, Some(Hold::Tokens)).is_ok());
+        (runs[3].tokens, runs[3].epochs) = (2000, 0.5);
+        assert_eq!(
+            held(&runs, Some(Hold::Tokens)).unwrap_err(),
+            "`hold = tokens`, but `edu = true`, seed 0, used 1.0000e3 and `edu = false`, seed 1, used 2.0000e3"
+        );
+        let fails: Vec<bool> = all.iter().map(|hold| held(&runs, *hold).is_err()).collect();
+        assert_eq!(fails, [false, false, true, true]);
+        assert!(held(&[], Some(Hold::Flops)).is_ok());
     }
 }

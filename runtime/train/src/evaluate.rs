@@ -53,7 +53,18 @@ struct Window {
 ///
 /// Errors: documents without text; the stop flag.
 pub fn bits_per_byte(model: &Model, shard: &TokenShard, bytes: u64, host: &Host<'_>) -> Result<Measure> {
-    let mut windows = windows(shard, model.spec().context);
+    bits_per_byte_within(model, shard, bytes, model.spec().context, host)
+}
+
+/// The same in windows of `context` tokens, at most the model's.
+pub fn bits_per_byte_within(
+    model: &Model,
+    shard: &TokenShard,
+    bytes: u64,
+    context: usize,
+    host: &Host<'_>,
+) -> Result<Measure> {
+    let mut windows = windows(shard, context.clamp(1, model.spec().context));
     if windows.is_empty() || bytes == 0 {
         return Err(TrainError::Settings("the held-out documents hold no text to score".to_owned()));
     }

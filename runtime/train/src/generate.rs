@@ -102,7 +102,7 @@ impl Sampling {
     }
 
     /// The next token: the first of the likeliest at temperature 0, else drawn.
-    fn choose(&self, logits: &[f32], random: &mut ChaCha8Rng) -> u32 {
+    pub(crate) fn choose(&self, logits: &[f32], random: &mut ChaCha8Rng) -> u32 {
         let mut order: Vec<u32> = (0..logits.len() as u32).collect();
         let logit = |id: u32| logits[id as usize];
         let likelier = |a: &u32, b: &u32| logit(*b).total_cmp(&logit(*a)).then(a.cmp(b));

@@ -3,6 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use llmp_stdlib::Event;
+use serde::{Deserialize, Serialize};
+
+/// The best rates of matrix products that a machine was measured to reach, in FLOP/s.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Peak {
+    /// In 32 bits.
+    pub f32: f64,
+    /// With operands rounded to bf16.
+    pub bf16: f64,
+}
 
 /// The caller's side of a run. [`Host::quiet`] never stops, tells nobody and fails nowhere.
 #[derive(Clone, Copy)]
@@ -19,6 +29,8 @@ pub struct Host<'a> {
     pub failpoint: &'a (dyn Fn(&str) + Sync),
     /// The numerics class (device, instruction set, products, precision): a checkpoint of another one is refused.
     pub numerics: &'a str,
+    /// What the machine was measured to reach, where it was: what MFU refers to. Decides nothing that is computed.
+    pub peak: Option<Peak>,
     /// Computes the steps of training; the processor does where there is none.
     #[cfg(feature = "kernels")]
     pub gpu: Option<&'a llmp_nn::Gpu>,
@@ -35,6 +47,7 @@ impl Host<'_> {
             event: &|_| {},
             failpoint: &|_| {},
             numerics: "",
+            peak: None,
             #[cfg(feature = "kernels")]
             gpu: None,
         }

@@ -12,9 +12,12 @@ pub mod suites;
 pub mod budget;
 pub mod comparison;
 pub mod course;
+pub mod curve;
 pub mod gguf;
 pub mod kinds;
+pub mod plot;
 pub mod require;
+pub mod scaling;
 pub mod stage;
 pub mod steps;
 
@@ -24,6 +27,8 @@ mod error;
 mod host;
 
 #[cfg(feature = "kernels")]
+pub mod adapter;
+#[cfg(feature = "kernels")]
 pub mod distill;
 #[cfg(feature = "kernels")]
 pub mod evaluate;
@@ -31,6 +36,12 @@ pub mod evaluate;
 pub mod folder;
 #[cfg(feature = "kernels")]
 pub mod generate;
+#[cfg(feature = "kernels")]
+pub mod mask;
+#[cfg(feature = "kernels")]
+pub mod needle;
+#[cfg(feature = "kernels")]
+mod on_policy;
 #[cfg(feature = "kernels")]
 pub mod prune;
 #[cfg(feature = "kernels")]
@@ -40,7 +51,9 @@ pub mod release;
 #[cfg(feature = "kernels")]
 pub mod score;
 #[cfg(feature = "kernels")]
+pub mod stored;
+#[cfg(feature = "kernels")]
 pub mod training;
 
 pub use error::TrainError;
-pub use host::Host;
+pub use host::{Host, Peak};

@@ -1,4 +1,4 @@
-//! Removing hidden units of the feed-forwards: those with the smallest weights.
+//! Removing hidden units of the feed-forwards: those with the smallest weights, or those that a mask learns to do without.
 
 use std::path::Path;
 
@@ -14,10 +14,15 @@ pub fn magnitude(from: &Path, kept: usize, to: &Path) -> Result<()> {
     Ok(weights::save(to, &smaller, &values, &SaveOptions::default())?)
 }
 
-/// For every block the `kept` hidden units whose weights are largest: by the product of the norms of all that reads or
-/// writes the unit. Of equal ones the first.
+/// For every block the `kept` hidden units whose weights are largest ([`sizes_of`]). Of equal ones the first.
 pub fn largest(sizes: &Architecture, flat: &[f32], kept: usize) -> Result<Vec<Vec<usize>>> {
-    let hidden = check(sizes, kept)?;
+    check(sizes, kept)?;
+    Ok(sizes_of(sizes, flat).iter().map(|scores| best(scores, kept)).collect())
+}
+
+/// For every block the size of each hidden unit: the log of the product of the norms of all that reads or writes it.
+pub(crate) fn sizes_of(sizes: &Architecture, flat: &[f32]) -> Vec<Vec<f64>> {
+    let hidden = sizes.ffn.hidden;
     let mut scores = vec![vec![0.0f64; hidden]; sizes.layers];
     each(sizes, flat, |block, place, values, shape| {
         for (unit, score) in scores[block].iter_mut().enumerate() {
@@ -37,14 +42,16 @@ pub fn largest(sizes: &Architecture, flat: &[f32], kept: usize) -> Result<Vec<Ve
             }
         }
     });
-    let best = |scores: &Vec<f64>| {
-        let mut units: Vec<usize> = (0..hidden).collect();
-        units.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
-        units.truncate(kept);
-        units.sort_unstable();
-        units
-    };
-    Ok(scores.iter().map(best).collect())
+    scores
+}
+
+/// The `kept` units of the largest scores, in rising order; of equal ones the first.
+pub(crate) fn best(scores: &[f64], kept: usize) -> Vec<usize> {
+    let mut units: Vec<usize> = (0..scores.len()).collect();
+    units.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+    units.truncate(kept);
+    units.sort_unstable();
+    units
 }
 
 /// The model with these hidden units of every block, in rising order and as many in each; the others are gone.
@@ -72,7 +79,8 @@ pub fn cut(sizes: &Architecture, flat: &[f32], units: &[Vec<usize>]) -> Result<(
     Ok((smaller, values))
 }
 
-fn check(sizes: &Architecture, kept: usize) -> Result<usize> {
+/// The hidden units of a model of which `kept` can be kept.
+pub(crate) fn check(sizes: &Architecture, kept: usize) -> Result<usize> {
     let hidden = sizes.ffn.hidden;
     if sizes.experts.is_some() {
         return Err(TrainError::Settings("prune: the hidden units of experts cannot be removed".to_owned()));

@@ -216,7 +216,7 @@ mod tests {
     }
 
     fn settings(method: QuantizeMethod) -> Quantizing {
-        Quantizing { from: 0, method, embedding_bits: 8 }
+        Quantizing { from: 0, method, embedding_bits: 8, recover: None }
     }
 
     fn palette(bits: u64, average: Option<f64>) -> QuantizeMethod {

@@ -6,6 +6,7 @@ use llmp_stdlib::{Arg, Rational, Record, Value};
 
 use crate::budget::Goal;
 use crate::course::{Batch, Context, Course};
+use crate::kinds::Measured;
 use crate::kinds::decoder::{Decoder, field};
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
@@ -57,6 +58,8 @@ pub struct Stage {
     pub schedule_done: u64,
     /// How gradients are kept short.
     pub clip: Option<Clip>,
+    /// Weight of the penalty on the squared log of the softmax's denominator.
+    pub z_loss: f64,
     /// What a token sees of its row.
     pub attention: Attention,
     /// How documents become rows.
@@ -75,13 +78,52 @@ pub struct Stage {
     pub keep: usize,
     /// Seed of initial weights and order.
     pub seed: u64,
+    /// When held-out documents are scored.
+    pub evaluate: Option<Times>,
+    /// What is scored then.
+    pub measure: Vec<Measured>,
+    /// When the model writes a text.
+    pub sample: Option<Times>,
     /// What happens when the loss jumps.
     pub on_spike: Option<OnSpike>,
     /// Another stream of the same seed.
     pub replicate: u64,
 }
 
+/// Arguments that decide which rows a stage draws.
+pub(crate) const ROWS: &[&str] = &[
+    "tokenizer",
+    "parts",
+    "length",
+    "context",
+    "batch",
+    "attention",
+    "packing",
+    "accumulate",
+    "seed",
+    "replicate",
+];
+
 impl Stage {
+    /// A stage of which only the rows matter: the arguments of [`ROWS`], all others being neutral.
+    pub fn of_rows(args: &Record) -> Result<Stage, String> {
+        let neutral = [
+            ("optimizer", "sgd(momentum = 0, nesterov = false, weight_decay = 0)"),
+            ("schedule", "constant(peak = 1, warmup = 0%)"),
+            ("clip", "none"),
+            ("checkpoints", "every(distance = 1 steps)"),
+            ("keep", "1"),
+        ];
+        let mut all = args.clone();
+        for (name, text) in neutral {
+            let value = llmp_stdlib::literal::parse(text).map_err(|e| format!("`{name}`: {e}"))?;
+            all.insert(name.to_owned(), value);
+        }
+        let spec = llmp_nn::Architecture::default();
+        all.insert("model".to_owned(), Value::Record(Decoder { spec }.to_record()));
+        Stage::from_args(&all)
+    }
+
     /// Reads the arguments of a plan step. Errors: words that name the argument.
     pub fn from_args(args: &Record) -> Result<Stage, String> {
         let model = match args.get("model") {
@@ -101,6 +143,7 @@ impl Stage {
             schedule: field(args, "schedule")?,
             schedule_done: if args.contains_key("schedule_done") { field(args, "schedule_done")? } else { 0 },
             clip: field(args, "clip")?,
+            z_loss: if args.contains_key("z_loss") { field(args, "z_loss")? } else { 0.0 },
             attention: field(args, "attention")?,
             packing: if args.contains_key("packing") { field(args, "packing")? } else { Packing::Concat },
             precision: if args.contains_key("precision") {
@@ -114,6 +157,12 @@ impl Stage {
             checkpoints: field(args, "checkpoints")?,
             keep: field(args, "keep")?,
             seed: field(args, "seed")?,
+            evaluate: if args.contains_key("evaluate") { field(args, "evaluate")? } else { None },
+            measure: match args.get("measure") {
+                Some(Value::List(all)) => all.iter().map(Measured::read).collect::<Result<_, _>>()?,
+                _ => Vec::new(),
+            },
+            sample: if args.contains_key("sample") { field(args, "sample")? } else { None },
             on_spike: if args.contains_key("on_spike") { field(args, "on_spike")? } else { None },
             replicate: field(args, "replicate")?,
         })

@@ -108,7 +108,7 @@ fn a_plain_stage_is_clean_and_costs_what_the_formula_says() {
     let products = parameters - 4 * 384 - 192;
     let flops = (6.0 * f64::from(products) + 6.0 * 4.0 * 192.0 * 256.0) * 4e6;
     assert!((cost.flops / flops - 1.0).abs() < 1e-12);
-    assert!(cost.memory_bytes > 16 * parameters as u64 && cost.memory_bytes < 200_000_000, "{cost:?}");
+    assert!(cost.memory_bytes > 20 * parameters as u64 && cost.memory_bytes < 300_000_000, "{cost:?}");
 }
 
 #[test]
@@ -145,15 +145,13 @@ fn what_has_no_runtime_is_said_before_a_run_and_only_then() {
         (view.kind.lacks)(&view).into_iter().map(|p| (p.code, p.path.join("."))).collect::<Vec<_>>()
     };
     let every = call("every", &[("distance", number("100", "steps"))]);
-    let late = [("z_loss", number("1e-4", "")), ("evaluate", every.clone()), ("sample", every)];
-    for (name, value) in late {
-        assert_eq!(stage(name, value), one("LLMP0703", name));
-    }
     for (name, value) in [
         ("precision", choice("bf16")),
         ("recompute", choice("blocks")),
         ("on_spike", choice("skip")),
-        ("z_loss", number("0", "")),
+        ("on_spike", call("rewind", &[("steps", number("100", "steps"))])),
+        ("sample", every),
+        ("z_loss", number("1e-4", "")),
         ("publish", choice("last")),
     ] {
         assert_eq!(stage(name, value), []);
@@ -242,6 +240,8 @@ fn models_are_described_or_trained() {
         };
         assert_eq!((kind(name).check)(&view)[0].code, "LLMP0201", "{name}");
     }
+    let heavy = [("model", item("tiny")), tokens.clone(), ("z_loss", number("2", ""))];
+    assert_eq!(codes(&heavy), one("LLMP0209", "z_loss"));
     let uneven = [("model", item("tiny")), tokens, ("accumulate", number("7", ""))];
     assert_eq!(codes(&uneven), one("LLMP0605", "accumulate"));
     assert_eq!(

@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+mod bench;
 mod check;
 mod data;
 mod diff;
@@ -50,6 +51,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Generate(args) => generate::generate(&args),
         Command::Score(args) => score::score(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Doc(args) => doc::doc(&args),
         Command::Lsp(_) => lsp::lsp(),
     }

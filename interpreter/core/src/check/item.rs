@@ -536,5 +536,6 @@ const TYPES: &[(&str, &Ty)] = &[
     ("Epochs", &Ty::Quantity(&[Dim::EPOCHS])),
     ("Bytes", &Ty::Quantity(&[Dim::BYTES])),
     ("Seconds", &Ty::Quantity(&[Dim::SECONDS])),
+    ("Flops", &Ty::Quantity(&[Dim::FLOPS])),
     ("Length", &Ty::Quantity(&[Dim::TOKENS, Dim::STEPS, Dim::EPOCHS])),
 ];

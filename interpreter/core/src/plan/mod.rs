@@ -380,29 +380,28 @@ impl Maker<'_> {
         (self.plan, self.sink)
     }
 
-    /// Built-ins of the plan that the runtime does not have, each once.
+    /// What the runtime lacks of the steps and of the constructors in their arguments; a built-in that it does not have
+    /// at all is said once.
     fn planned(&mut self) {
         let mut said: BTreeSet<String> = BTreeSet::new();
         let mut lacks = Vec::new();
         for step in &self.plan.steps {
-            let mut names = vec![(step.op.clone(), self.meant(&step.op, &step.args))];
+            let mut calls = vec![(step.op.clone(), step.args.clone())];
             llmp_stdlib::value::map_record(step.args.clone(), &mut |value| {
                 if let Value::Call(call) = &value {
-                    names.push((call.name.clone(), self.meant(&call.name, &call.args)));
+                    calls.push((call.name.clone(), call.args.clone()));
                 }
                 value
             });
-            if let Some(signature) = self.meant(&step.op, &step.args) {
-                let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
-                for problem in (signature.lacks)(&step.args) {
+            let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
+            for (name, args) in calls {
+                let meant = self.meant(&name, &args);
+                for problem in meant.iter().flat_map(|signature| (signature.lacks)(&args)) {
                     lacks.push(crate::check::place_problem(problem, &[], &BTreeMap::new(), at));
                 }
-            }
-            for (name, meant) in names {
                 let kind = || self.registry.kind(&name).map(|k| k.signature);
                 let planned = meant.or_else(kind).is_some_and(|s| s.planned);
                 if planned && said.insert(name.clone()) {
-                    let at = self.plan.spans.get(&step.id).copied().unwrap_or_default();
                     lacks.push(crate::codes::NotAvailable { what: format!("`{name}`"), at }.into());
                 }
             }
@@ -540,6 +539,10 @@ impl Planner for Maker<'_> {
 
     fn runs(&mut self, compare: &llmp_stdlib::View<'_>) -> Result<Vec<llmp_stdlib::compare::Run>, Problem> {
         self.comparison(compare)
+    }
+
+    fn name(&mut self, step: &Port, name: String) {
+        self.named(&step.step, name);
     }
 
     fn tokens(&mut self, docs: Port, tokenizer: Port) -> Port {

@@ -219,3 +219,14 @@ fn joined_data_and_chains_are_planned() {
     );
     assert_eq!(plan.steps.iter().filter(|s| s.op == "tokenize").count(), 2);
 }
+
+#[test]
+fn what_the_runtime_lacks_of_a_setting_is_said_wherever_it_was_written() {
+    for schedule in ["constant(0)", "still"] {
+        let text = NEWCOMER.replace("4M\n", &format!("4M\n  schedule = {schedule}\n"));
+        let plan = planned(&format!("{text}let still = constant(0)\n"));
+        assert_eq!(plan.lacks.len(), 1, "{schedule}");
+        assert!(plan.lacks[0].message.contains("a rate above 0"), "{schedule}");
+    }
+    assert!(planned(NEWCOMER).lacks.is_empty());
+}

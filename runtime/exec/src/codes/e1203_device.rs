@@ -7,7 +7,9 @@ pub const INFO: Info = Info { code: "LLMP1203", name: "Device", severity: Severi
 
 const DOC: &str = "\
 `llmp run --device NAME` was given a device that cannot be used: its name is not `cpu` or `cuda:N`, this build has no CUDA
-(`--features cuda`), there is no driver or no such GPU, or a stage needs more memory than the GPU has free.
+(`--features cuda`), there is no driver or no such GPU, the kernels cannot be compiled because NVRTC is missing, or a stage
+needs more memory than the GPU has free.
 
-Nothing was started. `--device cpu` always works.
+Nothing was started. `--device cpu` always works. `cuda:N:composed` runs the plain definition of every operation in place of
+the project's own kernels: slow, to compare with them.
 ";

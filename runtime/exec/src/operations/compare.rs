@@ -1,7 +1,12 @@
 //! The step that compares measured runs: a table, JSON and a page with plots.
 
-use llmp_train::comparison::{Trial, compare as compared};
+use std::path::Path;
+
+use llmp_stdlib::compare::words;
+use llmp_train::comparison::{Trial, compare as compared, held};
+use llmp_train::curve::{self, Curve};
 use llmp_train::kinds::Comparing;
+use serde_json::Value;
 
 use super::{Made, Work};
 use crate::failure::Failure;
@@ -17,9 +22,16 @@ pub(crate) fn compare(work: &Work<'_>) -> Result<Made, Failure> {
         let found = port.and_then(|port| work.results.get(&port.step)).map(|found| &found.manifest);
         found.ok_or_else(|| bad(format!("input {input} is missing")))
     };
-    let mut trials = Vec::new();
+    let (mut trials, mut curves) = (Vec::new(), Vec::new());
     for run in settings.runs {
         let (model, measured) = (manifest(run.model)?, manifest(run.metrics)?);
+        let arm = words(&run.arm);
+        let folder = work.stored(work.step(), run.model)?;
+        curves.push(Curve {
+            name: format!("{arm}, seed {}", run.seed),
+            group: arm,
+            points: curve::read(&folder),
+        });
         let named = |name: &str| settings.measure.iter().any(|m| name.split('.').next() == Some(m));
         trials.push(Trial {
             arm: run.arm,
@@ -32,16 +44,21 @@ pub(crate) fn compare(work: &Work<'_>) -> Result<Made, Failure> {
                 .collect(),
             tokens: model.parts.get("").and_then(|c| c.counts.get("tokens")).copied().unwrap_or(0),
             flops: model.metrics.get("flops").copied().unwrap_or(0.0),
+            epochs: passes(&folder),
         });
     }
-    let found = compared(&trials, settings.expect.as_ref()).map_err(bad)?;
+    held(&trials, settings.hold).map_err(|words| {
+        Failure::new("LLMP1204", format!("`{}`: {words}", work.name()))
+            .help("give the arms equal budgets, or change `hold`: what was trained is kept")
+    })?;
+    let found = compared(&trials, settings.expect.as_ref(), settings.fit.as_ref()).map_err(bad)?;
     let json = serde_json::to_string_pretty(&found).map_err(|e| bad(e.to_string()))?;
     let folder = work.folder.join("comparison");
     std::fs::create_dir_all(&folder).map_err(|e| Failure::io("create", &folder, &e))?;
     for (name, text) in [
         ("comparison.json", format!("{json}\n")),
         ("comparison.txt", found.table()),
-        ("comparison.html", found.page(&work.name())),
+        ("comparison.html", found.page(&work.name(), &curve::figure("loss of all runs", &curves))),
     ] {
         durable::write(&folder.join(name), text.as_bytes(), work.options.hook)?;
     }
@@ -51,5 +68,24 @@ pub(crate) fn compare(work: &Work<'_>) -> Result<Made, Failure> {
         let differences = arms.iter().filter_map(|m| Some((m, m.difference?)));
         made.metrics.extend(differences.map(|(m, d)| (format!("{metric}: {}", m.arm), d.mean)));
     }
+    for (metric, law) in &found.laws {
+        let power = law.power.map(|[scale, exponent]| [("scale", scale), ("exponent", exponent)]);
+        let forecast = law.forecast.map(|f| [("tokens", f.tokens), ("parameters", f.parameters)]);
+        let numbers = power.into_iter().chain(forecast).flatten();
+        made.metrics.extend(numbers.map(|(name, value)| (format!("{metric}: {name}"), value)));
+    }
     Ok(made)
+}
+
+/// Passes of a stage over all of its sources together.
+fn passes(folder: &Path) -> f64 {
+    let summary = std::fs::read(folder.join("stage.json")).ok();
+    let summary: Option<Value> = summary.and_then(|text| serde_json::from_slice(&text).ok());
+    let list = |name: &str| -> Vec<f64> {
+        let list = summary.as_ref().and_then(|s| s.get(name)?.as_array());
+        list.map(|values| values.iter().filter_map(Value::as_f64).collect()).unwrap_or_default()
+    };
+    let (drawn, epochs) = (list("drawn"), list("epochs"));
+    let there: f64 = drawn.iter().zip(&epochs).filter(|(_, e)| **e > 0.0).map(|(drawn, e)| drawn / e).sum();
+    if there > 0.0 { drawn.iter().sum::<f64>() / there } else { 0.0 }
 }

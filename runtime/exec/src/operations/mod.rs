@@ -131,6 +131,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "classifier" => classifiers::classifier(work),
         "pretrain" => models::pretrain(work),
         "distill" => models::distill(work),
+        "teach" => models::teach(work),
         "prune" => models::prune(work),
         "compare" => compare::compare(work),
         "eval" => models::eval(work),

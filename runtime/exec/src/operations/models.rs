@@ -13,16 +13,20 @@ mod with_kernels {
     use std::time::Instant;
 
     use llmp_data::tokens::TokenShard;
+    use llmp_nn::Layers;
     use llmp_nn::kinds::Experts;
     use llmp_stdlib::{Arg, Event, Value};
-    use llmp_train::distill::{Distil, Distilling};
+    use llmp_train::adapter::Adapter;
+    use llmp_train::distill::{Distil, Distilling, check_tokenizers};
     use llmp_train::generate::Sampling;
     use llmp_train::kinds::decoder::Decoder;
     use llmp_train::kinds::prune::{Keep, PruneMethod};
-    use llmp_train::kinds::{Evaluation, Quantizing, Releasing};
+    use llmp_train::kinds::{Evaluation, Quantizing, Recovery, RecoveryLora, Releasing};
+    use llmp_train::mask::Mask;
     use llmp_train::release::Card;
     use llmp_train::stage::Stage;
-    use llmp_train::training::{self, Inputs, NextToken, Objective};
+    use llmp_train::stored::{self, Teach};
+    use llmp_train::training::{self, HeldOut, Inputs, NextToken, Objective, Overlay};
     use llmp_train::{Host, TrainError, evaluate, folder::ModelFolder, release as releasing};
 
     use super::{Failure, Made, Work};
@@ -57,6 +61,7 @@ mod with_kernels {
             event: work.emit,
             failpoint: work.options.hook,
             numerics: &numerics,
+            peak: crate::bench::kept(work.options.device.name()),
             gpu: gpu.as_ref(),
         };
         run(&host).map_err(train_failure)
@@ -76,59 +81,109 @@ mod with_kernels {
 
     /// Trains a stage on its text.
     pub(crate) fn pretrain(work: &Work<'_>) -> Result<Made, Failure> {
-        stage(work, &with_sizes(work)?, None, |_, _| Ok(Box::new(NextToken)))
+        stage(work, &with_sizes(work)?, None, None, |_, _| Ok(Box::new(NextToken)))
     }
 
     /// Trains a stage on what teachers predict.
     pub(crate) fn distill(work: &Work<'_>) -> Result<Made, Failure> {
         let settings = arguments(work, Distilling::from_args(&work.step().args))?;
-        let stored = |all: &[usize]| -> Result<Vec<PathBuf>, Failure> {
-            all.iter().map(|n| work.stored(work.step(), *n)).collect()
-        };
-        let (teachers, tokenizers) = (stored(&settings.teachers)?, stored(&settings.tokenizers)?);
-        stage(work, &with_sizes(work)?, None, |stage, tokenizer| {
+        let (teachers, tokenizers) = (all(work, &settings.teachers)?, all(work, &settings.tokenizers)?);
+        let stored = settings.stored.map(|input| work.stored(work.step(), input)).transpose()?;
+        stage(work, &with_sizes(work)?, None, None, |stage, tokenizer| {
             let own = (tokenizer, tokenizers.as_slice());
-            Ok(Box::new(Distil::new(stage, settings.loss.clone(), &teachers, own)?))
+            let distil = Distil::new(stage, settings.loss.clone(), &teachers, own)?;
+            Ok(Box::new(match &stored {
+                Some(folder) => distil.stored(folder),
+                None => distil,
+            }))
         })
     }
 
-    /// Removes hidden units of a model and trains what is left.
-    pub(crate) fn prune(work: &Work<'_>) -> Result<Made, Failure> {
-        let mut args = with_sizes(work)?;
-        let read = |name: &str| args.get(name).cloned().unwrap_or(Value::None);
-        let keep = arguments(work, Keep::read(&read("keep")))?;
-        let kept = keep.ffn_hidden.ok_or_else(|| Failure::new("LLMP1003", "`keep` names nothing to keep"))?;
-        let method = arguments(work, PruneMethod::read(&read("method")))?;
-        if matches!(method, PruneMethod::SoftTopK(_)) {
-            return Err(Failure::new("LLMP0703", "this build cannot learn masks: use `magnitude()`"));
-        }
-        let (parent, left) = (work.input(&read("from"))?, work.folder.join("cut"));
-        with_host(work, |_| llmp_train::prune::magnitude(&parent, kept as usize, &left))?;
-        // The stage's own `keep` counts checkpoints.
-        args.insert("keep".into(), Value::number(2));
-        let made = stage(work, &args, Some(&left), |_, _| Ok(Box::new(NextToken)))?;
-        std::fs::remove_dir_all(&left).map_err(|e| Failure::io("remove", &left, &e))?;
-        Ok(made)
+    /// Writes what teachers say about the rows of a stage.
+    pub(crate) fn teach(work: &Work<'_>) -> Result<Made, Failure> {
+        let args = &work.step().args;
+        let settings = arguments(work, Teach::from_args(args))?;
+        let mut stage = arguments(work, Stage::of_rows(args))?;
+        let shards = shards(work, &mut stage)?;
+        let (teachers, tokenizers) = (all(work, &settings.teachers)?, all(work, &settings.tokenizers)?);
+        let own = work.stored(work.step(), stage.tokenizer)?;
+        let available = stage.sources.first().map_or(0, |s| count(work, s.input, "tokens"));
+        work.started(stage.course(available).map(|c| c.drawn()), "tokens");
+        let out = work.folder.join("said");
+        let positions = with_host(work, |host| {
+            check_tokenizers(&own, &tokenizers)?;
+            stored::write(&stage, settings.says, &teachers, shards, &out, host)
+        })?;
+        Ok(Made::whole("said", durable::hash_folder(&out)?, &[("positions", positions)]))
     }
 
-    /// Trains a stage for an objective, from other weights than those of its plan where they are given.
-    fn stage(
-        work: &Work<'_>,
-        args: &llmp_stdlib::Record,
-        from: Option<&Path>,
-        objective: impl FnOnce(&Stage, &Path) -> Result<Box<dyn Objective>, TrainError>,
-    ) -> Result<Made, Failure> {
-        let mut stage = arguments(work, Stage::from_args(args))?;
+    /// Folders or files of inputs.
+    fn all(work: &Work<'_>, inputs: &[usize]) -> Result<Vec<PathBuf>, Failure> {
+        inputs.iter().map(|n| work.stored(work.step(), *n)).collect()
+    }
+
+    /// The token shards of a stage, whose sources get their names.
+    fn shards(work: &Work<'_>, stage: &mut Stage) -> Result<Vec<TokenShard>, Failure> {
         for source in &mut stage.sources {
             // `books.tokens` are the tokens of `books`.
             let name = work.step().inputs.get(source.input).map(|port| work.plan.name(&port.step));
             let name = name.unwrap_or_default();
             source.name = name.strip_suffix(".tokens").unwrap_or(&name).to_owned();
         }
-        let open = |input: usize| -> Result<TokenShard, Failure> {
-            TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
-        };
-        let shards = stage.sources.iter().map(|s| open(s.input)).collect::<Result<Vec<_>, _>>()?;
+        stage.sources.iter().map(|s| shard(work, s.input)).collect()
+    }
+
+    /// The tokens of an input.
+    fn shard(work: &Work<'_>, input: usize) -> Result<TokenShard, Failure> {
+        TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
+    }
+
+    /// Removes hidden units of a model: by their weights, then training what is left, or by a mask that is trained.
+    pub(crate) fn prune(work: &Work<'_>) -> Result<Made, Failure> {
+        let mut args = with_sizes(work)?;
+        let read = |name: &str| work.step().args.get(name).cloned().unwrap_or(Value::None);
+        let keep = arguments(work, Keep::read(&read("keep")))?;
+        let kept = keep.ffn_hidden.ok_or_else(|| Failure::new("LLMP1003", "`keep` names nothing to keep"))?;
+        let kept = kept as usize;
+        // The stage's own `keep` counts checkpoints.
+        args.insert("keep".into(), Value::number(2));
+        let parent = work.input(&read("from"))?;
+        let next =
+            |_: &Stage, _: &Path| -> Result<Box<dyn Objective>, TrainError> { Ok(Box::new(NextToken)) };
+        match arguments(work, PruneMethod::read(&read("method")))? {
+            PruneMethod::Magnitude(_) => {
+                let left = work.folder.join("cut");
+                with_host(work, |_| llmp_train::prune::magnitude(&parent, kept, &left))?;
+                let made = stage(work, &args, Some(&left), None, next)?;
+                std::fs::remove_dir_all(&left).map_err(|e| Failure::io("remove", &left, &e))?;
+                Ok(made)
+            }
+            PruneMethod::SoftTopK(settings) => {
+                let (sizes, _) =
+                    llmp_nn::weights::read_config(&parent).map_err(|e| train_failure(e.into()))?;
+                // The plan names the sizes of the result; until its end the stage trains those of the parent.
+                if let Some(Value::Record(model)) = args.get("model") {
+                    let mut decoder = arguments(work, Decoder::from_record(model))?;
+                    decoder.spec.ffn.hidden = sizes.ffn.hidden;
+                    args.insert("model".into(), Value::Record(decoder.to_record()));
+                }
+                let mask = Mask::new(&sizes, settings, kept).map_err(train_failure)?;
+                stage(work, &args, None, Some(Box::new(mask)), next)
+            }
+        }
+    }
+
+    /// Trains a stage for an objective, from other weights than those of its plan and under an overlay where they are
+    /// given.
+    fn stage(
+        work: &Work<'_>,
+        args: &llmp_stdlib::Record,
+        from: Option<&Path>,
+        overlay: Option<Box<dyn Overlay>>,
+        objective: impl FnOnce(&Stage, &Path) -> Result<Box<dyn Objective>, TrainError>,
+    ) -> Result<Made, Failure> {
+        let mut stage = arguments(work, Stage::from_args(args))?;
+        let shards = shards(work, &mut stage)?;
         let tokenizer = work.stored(work.step(), stage.tokenizer)?;
         let from = match (from, stage.from) {
             (Some(other), _) => Some(other.to_owned()),
@@ -138,9 +193,15 @@ mod with_kernels {
         work.started(stage.course(available).map(|c| c.drawn()), "tokens");
         let out = work.folder.join("model");
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;
-        let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref() };
+        let held_out = stage.measure.iter().map(|measured| {
+            let (suite, bytes) = (measured.suite.clone(), count(work, measured.tokens, "bytes"));
+            Ok(HeldOut { suite, shard: shard(work, measured.tokens)?, bytes })
+        });
+        let held_out = held_out.collect::<Result<Vec<_>, Failure>>()?;
+        let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref(), held_out };
         let mut objective = objective(&stage, &tokenizer).map_err(train_failure)?;
-        let run = |host: &Host<'_>| training::train_for(&stage, objective.as_mut(), inputs, &out, host);
+        let run =
+            |host: &Host<'_>| training::train_under(&stage, objective.as_mut(), overlay, inputs, &out, host);
         let summary = with_host(work, run)?;
         let mut made = Made::whole(
             "model",
@@ -203,17 +264,38 @@ mod with_kernels {
         Ok(Made::whole("model", weights_hash(&out)?, &[]))
     }
 
-    /// Rounds the weights of a model.
+    /// Rounds the weights of a model, and trains an adapter that makes up for it.
     pub(crate) fn quantize(work: &Work<'_>) -> Result<Made, Failure> {
         let settings = arguments(work, Quantizing::from_args(&work.step().args))?;
-        let (from, out) = (work.stored(work.step(), settings.from)?, work.folder.join("model"));
+        let from = work.stored(work.step(), settings.from)?;
+        let out = work.folder.join(if settings.recover.is_some() { "rounded" } else { "model" });
         work.started(None, "files");
         let rounded = with_host(work, |_| llmp_train::quantize::quantize(&from, &settings, &out))?;
-        let mut made = Made::whole("model", weights_hash(&out)?, &[]);
-        made.metrics = BTreeMap::from([
-            ("bits_per_weight".to_owned(), rounded.bits),
-            ("relative_error".to_owned(), rounded.error),
-        ]);
+        let mut made = match &settings.recover {
+            None => Made::whole("model", weights_hash(&out)?, &[]),
+            Some(Recovery::RecoveryLora(lora)) => recovered(work, lora, &out)?,
+        };
+        made.metrics.insert("bits_per_weight".to_owned(), rounded.bits);
+        made.metrics.insert("relative_error".to_owned(), rounded.error);
+        Ok(made)
+    }
+
+    /// Trains an adapter on rounded weights, which are not kept.
+    fn recovered(work: &Work<'_>, lora: &RecoveryLora, rounded: &Path) -> Result<Made, Failure> {
+        let mut args = with_sizes(work)?;
+        // What every stage has and this kind does not let a program say.
+        for (name, text) in
+            [("clip", "1"), ("checkpoints", "every(distance = 5 min)"), ("keep", "2"), ("replicate", "0")]
+        {
+            args.insert(name.into(), arguments(work, llmp_stdlib::literal::parse(text))?);
+        }
+        let seed = arguments(work, Stage::from_args(&args))?.stream("adapter");
+        let read = llmp_nn::weights::read_config(rounded).map_err(|e| train_failure(e.into()))?;
+        let shape = (lora.rank as usize, lora.alpha.unwrap_or(lora.rank as f64));
+        let adapter = Adapter::new(&read.0, shape, &Layers::All, seed).map_err(train_failure)?;
+        let made =
+            stage(work, &args, Some(rounded), Some(Box::new(adapter)), |_, _| Ok(Box::new(NextToken)))?;
+        std::fs::remove_dir_all(rounded).map_err(|e| Failure::io("remove", rounded, &e))?;
         Ok(made)
     }
 
@@ -238,13 +320,10 @@ mod with_kernels {
             let bytes = count(work, suite.tokens, "bytes");
             let measure =
                 with_host(work, |host| evaluate::bits_per_byte(&folder.model, &shard, bytes, host))?;
-            let wanted = llmp_train::suites::metrics(&suite.suite);
-            for (name, value) in measure.metrics().into_iter().filter(|(name, _)| wanted.contains(name)) {
-                let own = !metrics.contains_key(name);
-                let name = if own { name.to_owned() } else { format!("{name}.{index}") };
-                (work.emit)(Event::Metric { step: work.name(), name: name.clone(), value });
-                metrics.insert(name, value);
-            }
+            llmp_train::suites::note(&mut metrics, index, &suite.suite, &measure.metrics());
+        }
+        for (name, value) in &metrics {
+            (work.emit)(Event::Metric { step: work.name(), name: name.clone(), value: *value });
         }
         if let Some(require) = &evaluation.require {
             let unmet = llmp_train::require::unmet(require, &metrics);
@@ -347,7 +426,7 @@ mod without_kernels {
 
     pub(crate) use {
         missing as distill, missing as eval, missing as open, missing as pretrain, missing as prune,
-        missing as quantize, missing as release, missing as upcycle,
+        missing as quantize, missing as release, missing as teach, missing as upcycle,
     };
 }
 #[cfg(not(feature = "kernels"))]

@@ -2,6 +2,7 @@
 
 pub(crate) mod beside;
 mod card;
+mod curves;
 mod page;
 mod sets;
 
@@ -18,6 +19,7 @@ use crate::run::Options;
 
 pub use beside::{Contamination, Duplicates, Group, Hit};
 pub use card::{Estimated, Portion, Source, Stage};
+pub use curves::Curves;
 pub use page::html;
 pub(crate) use sets::name as name_of;
 pub use sets::{Chart, Histogram, Set, Texts};
@@ -54,6 +56,8 @@ pub struct Report {
     pub estimates: Vec<Estimated>,
     /// Stages with the shares of their mixtures.
     pub stages: Vec<Stage>,
+    /// Loss curves: of every comparison, and of every other stage.
+    pub curves: Vec<Curves>,
     /// Groups of duplicates.
     pub clusters: Vec<Duplicates>,
     /// Overlaps with evaluation sets.
@@ -140,6 +144,7 @@ pub fn report(
         reasons: reasons(plan, &done, &ledgers),
         estimates: card::estimates(plan, program, registry, &done, &sets, above.is_none()),
         stages: card::stages(plan, &done),
+        curves: curves::curves(plan, &done),
         clusters: beside::duplicates(&done)?,
         hits: beside::contamination(&done)?,
         bad: bad(&done),

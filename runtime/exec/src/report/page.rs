@@ -26,6 +26,7 @@ pub fn html(report: &Report) -> Result<String, Failure> {
     for (mark, content) in [
         ("{{title}}", title),
         ("{{style}}", STYLE.to_owned()),
+        ("{{training}}", super::curves::section(&report.curves)),
         ("{{facts}}", island(&facts)),
         ("{{scripts}}", SCRIPTS.concat()),
     ] {
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_template_has_every_mark_once_and_in_order() {
-        let places: Vec<usize> = ["{{title}}", "{{style}}", "{{facts}}", "{{scripts}}"]
+        let places: Vec<usize> = ["{{title}}", "{{style}}", "{{training}}", "{{facts}}", "{{scripts}}"]
             .iter()
             .map(|mark| {
                 assert_eq!(PAGE.matches(mark).count(), 1, "{mark}");

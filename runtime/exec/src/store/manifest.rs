@@ -29,7 +29,7 @@ pub struct Numerics {
     pub device: String,
     /// Instruction set of the kernels: `x86_64+avx512`, `aarch64`.
     pub instructions: String,
-    /// Matrix product: crate and version.
+    /// Matrix product: crate and version, or what a GPU runs.
     pub products: String,
     /// Number format: `f32`.
     pub precision: String,

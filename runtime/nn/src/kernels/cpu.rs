@@ -4,8 +4,8 @@
 use dfdx::prelude::*;
 
 use super::{
-    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, distill, dropout,
-    embed, head, head_norm, linear, moe, norm, rope,
+    Drop, Gains, HeadForm, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, distill,
+    dropout, embed, head, head_norm, linear, moe, norm, rope,
 };
 use crate::spec::{Activation, NormForm};
 use crate::{LossSums, Precision};
@@ -90,10 +90,10 @@ impl Kernels for Cpu {
         w_vc: &T2<Self>,
         targets: &[u32],
         normaliser: f64,
-        cap: Option<f32>,
+        form: HeadForm,
         precision: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
-        head::cpu::head_loss(x_nc, w_vc, targets, normaliser, cap, precision)
+        head::cpu::head_loss(x_nc, w_vc, targets, normaliser, form, precision)
     }
 
     fn distill_loss<T: Tape<f32, Self> + Merge<T>>(
@@ -102,9 +102,9 @@ impl Kernels for Cpu {
         truth: &[u32],
         lesson: &distill::Lesson<'_, Self>,
         normaliser: f64,
-        cap: Option<f32>,
+        form: HeadForm,
     ) -> Res<(T0<Self, T>, distill::DistillSums), Self> {
-        distill::cpu::distill_loss(x_nc, w_vc, truth, lesson, normaliser, cap)
+        distill::cpu::distill_loss(x_nc, w_vc, truth, lesson, normaliser, form)
     }
 
     fn mean_probabilities(

@@ -11,12 +11,19 @@ pub mod attention;
 mod bf16;
 pub mod bias;
 mod cpu;
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
 mod dispatch;
 pub mod distill;
 pub mod dropout;
 pub mod embed;
+#[cfg(test)]
+#[cfg(unix)]
+mod emulate;
 pub mod head;
 pub mod head_norm;
+#[cfg(any(feature = "cuda", test))]
+mod launch;
 pub mod linear;
 pub(crate) mod mm;
 pub mod moe;
@@ -35,6 +42,7 @@ use crate::spec::{Activation, NormForm};
 pub use attention::Positions;
 pub(crate) use cpu::{view, view_mut};
 pub use dropout::{Drop, Noise};
+pub use head::HeadForm;
 pub use head_norm::Gains;
 pub use mm::Precision;
 pub use path::Path;
@@ -138,16 +146,16 @@ pub trait Kernels: Device<f32> {
     }
 
     /// Output head and cross-entropy: the sum of negative log-likelihoods over `normaliser` (its gradient is
-    /// what trains), and the sums themselves; logits are bent to stay within `cap`. Positions whose target is [`crate::IGNORE`] do not count.
+    /// what trains), and the sums themselves. Positions whose target is [`crate::IGNORE`] do not count.
     fn head_loss<T: Tape<f32, Self> + Merge<T>>(
         x_nc: T2<Self, T>,
         w_vc: &T2<Self>,
         targets: &[u32],
         normaliser: f64,
-        cap: Option<f32>,
+        form: HeadForm,
         _: Precision,
     ) -> Res<(T0<Self, T>, LossSums), Self> {
-        head::composed(x_nc, w_vc, targets, normaliser, cap)
+        head::composed(x_nc, w_vc, targets, normaliser, form)
     }
 
     /// Output head and distillation: what the lesson asks for over `normaliser`, and the sums themselves. Positions whose
@@ -158,9 +166,9 @@ pub trait Kernels: Device<f32> {
         truth: &[u32],
         lesson: &distill::Lesson<'_, Self>,
         normaliser: f64,
-        cap: Option<f32>,
+        form: HeadForm,
     ) -> Res<(T0<Self, T>, distill::DistillSums), Self> {
-        distill::composed(x_nc, w_vc, truth, lesson, normaliser, cap)
+        distill::composed(x_nc, w_vc, truth, lesson, normaliser, form)
     }
 
     /// The mean of the teachers' softened distributions at some positions: rows of the vocabulary's length.
@@ -185,9 +193,6 @@ pub trait Kernels: Device<f32> {
         Ok(())
     }
 }
-
-#[cfg(feature = "cuda")]
-impl Kernels for dfdx::tensor::Cuda {}
 
 /// A tensor and the same tensor again.
 pub type Pair<S, D, T> = (Tensor<S, f32, D, T>, Tensor<S, f32, D, T>);

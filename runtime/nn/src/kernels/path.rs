@@ -3,8 +3,8 @@
 use dfdx::prelude::*;
 
 use super::{
-    Drop, Gains, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, distill, dropout,
-    embed, head, head_norm, linear, moe, norm, rope,
+    Drop, Gains, HeadForm, Kernels, Positions, Res, T0, T1, T2, activation, add, attention, bias, distill,
+    dropout, embed, head, head_norm, linear, moe, norm, rope,
 };
 use crate::spec::{Activation, NormForm};
 use crate::{LossSums, Precision};
@@ -167,12 +167,12 @@ impl Path {
         w: &T2<D>,
         targets: &[u32],
         normaliser: f64,
-        cap: Option<f32>,
+        form: HeadForm,
     ) -> Res<(T0<D, T>, LossSums), D> {
         match self {
-            Self::Fused => D::head_loss(x, w, targets, normaliser, cap, Precision::F32),
-            Self::Bf16 => D::head_loss(x, w, targets, normaliser, cap, Precision::Bf16),
-            Self::Composed => head::composed(x, w, targets, normaliser, cap),
+            Self::Fused => D::head_loss(x, w, targets, normaliser, form, Precision::F32),
+            Self::Bf16 => D::head_loss(x, w, targets, normaliser, form, Precision::Bf16),
+            Self::Composed => head::composed(x, w, targets, normaliser, form),
         }
     }
 
@@ -183,12 +183,12 @@ impl Path {
         truth: &[u32],
         lesson: &distill::Lesson<'_, D>,
         normaliser: f64,
-        cap: Option<f32>,
+        form: HeadForm,
     ) -> Res<(T0<D, T>, distill::DistillSums), D> {
         match self {
             // The head of a distillation multiplies in f32 also where the blocks do not.
-            Self::Fused | Self::Bf16 => D::distill_loss(x, w, truth, lesson, normaliser, cap),
-            Self::Composed => distill::composed(x, w, truth, lesson, normaliser, cap),
+            Self::Fused | Self::Bf16 => D::distill_loss(x, w, truth, lesson, normaliser, form),
+            Self::Composed => distill::composed(x, w, truth, lesson, normaliser, form),
         }
     }
 }

@@ -231,15 +231,17 @@ row_kernel! {
 }
 
 row_kernel! {
-    /// Turns logits into their gradient `(softmax - onehot) * scale`; returns the negative log-likelihood.
-    fn cross_entropy_row(x: &mut [f32], target: usize, scale: f32) -> f32 {
+    /// Turns logits into the gradient of `scale (nll + z logsumexp^2)`, which is
+    /// `scale ((1 + 2 z logsumexp) softmax - onehot)`; returns the negative log-likelihood and the logsumexp.
+    fn cross_entropy_row(x: &mut [f32], target: usize, scale: f32, z: f32) -> (f32, f32) {
         let (top, own) = (largest(x), x[target]);
         for v in x.iter_mut() { *v = exp::<FMA>(*v - top) }
         let total = sum(x.len(), |i| x[i]);
-        let k = scale / total;
+        let logsumexp = top + total.ln();
+        let k = scale * (1.0 + 2.0 * z * logsumexp) / total;
         for v in x.iter_mut() { *v *= k }
         x[target] -= scale;
-        top + total.ln() - own
+        (logsumexp - own, logsumexp)
     }
 }
 

@@ -9,26 +9,26 @@ use crate::spec::{Activation, NormForm, Order, Reach, Rotary, Stretch};
 use crate::{Architecture, IGNORE, MicroBatch};
 use std::rc::Rc;
 
-type Own = OwnedTape<f32, Cpu>;
-type Taped = T2<Cpu, Own>;
-type Out = Res<Taped, Cpu>;
-type Op = Box<dyn Fn(&Case, Taped) -> Out>;
+pub(super) type Own = OwnedTape<f32, Cpu>;
+pub(super) type Taped = T2<Cpu, Own>;
+pub(super) type Out = Res<Taped, Cpu>;
+pub(super) type Op = Box<dyn Fn(&Case, Taped) -> Out>;
 
 /// Tensors of a case: the first is taped, the others are weights.
-struct Case {
-    name: &'static str,
+pub(super) struct Case {
+    pub(super) name: &'static str,
     inputs: Vec<T2<Cpu>>,
-    vectors: Vec<T1<Cpu>>,
-    fused: Op,
-    composed: Op,
+    pub(super) vectors: Vec<T1<Cpu>>,
+    pub(super) fused: Op,
+    pub(super) composed: Op,
 }
 
-fn numbers(n: usize, scale: f32, seed: u64) -> Vec<f32> {
+pub(super) fn numbers(n: usize, scale: f32, seed: u64) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     (0..n).map(|_| scale * random.random_range(-1.0f32..1.0)).collect()
 }
 
-fn matrix(rows: usize, cols: usize, scale: f32, seed: u64) -> T2<Cpu> {
+pub(super) fn matrix(rows: usize, cols: usize, scale: f32, seed: u64) -> T2<Cpu> {
     Cpu::default().tensor_from_vec(numbers(rows * cols, scale, seed), (rows, cols))
 }
 
@@ -48,7 +48,7 @@ fn positions(
 }
 
 /// One operation in both versions, behind a product with `width` outputs where it needs an input of its own.
-fn case(
+pub(super) fn case(
     name: &'static str,
     width: Option<usize>,
     (n, c, seed): (usize, usize, u64),
@@ -78,7 +78,7 @@ fn case(
     }
 }
 
-fn form(rms: bool, offset: bool) -> NormForm {
+pub(super) fn form(rms: bool, offset: bool) -> NormForm {
     NormForm { rms, bias: !rms, offset, eps: 1e-2 }
 }
 
@@ -142,7 +142,7 @@ fn cases(n: usize, c: usize, seed: u64) -> Vec<Case> {
 }
 
 /// Output, its product with fixed weights, and the gradients of that product.
-fn run(case: &Case, op: &dyn Fn(&Case, Taped) -> Out) -> (Vec<f32>, f64, Vec<Vec<f32>>) {
+pub(super) fn run(case: &Case, op: &dyn Fn(&Case, Taped) -> Out) -> (Vec<f32>, f64, Vec<Vec<f32>>) {
     let y = op(case, case.inputs[0].clone().leaky_traced()).expect("memory");
     let values = y.as_vec();
     let weights = numbers(values.len(), 1.0, 77);
@@ -165,7 +165,7 @@ fn run(case: &Case, op: &dyn Fn(&Case, Taped) -> Out) -> (Vec<f32>, f64, Vec<Vec
 }
 
 /// Largest difference, relative to the largest entry.
-fn apart(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn apart(a: &[f32], b: &[f32]) -> f32 {
     let top = b.iter().fold(1e-6f32, |m, x| m.max(x.abs()));
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / top
 }
@@ -211,17 +211,18 @@ fn every_gradient_is_a_slope() {
 #[test]
 fn the_head_equals_its_definition_over_chunks() {
     // 9,000 entries cut 1,800 rows into chunks of 888.
-    for (n, c, v, cap) in
-        [(5, 7, 11, None), (1800, 4, 9000, None), (5, 7, 11, Some(3.0)), (900, 4, 9000, Some(9.0))]
-    {
+    let sizes = [(5, 7, 11, None), (1800, 4, 9000, None), (5, 7, 11, Some(3.0)), (900, 4, 9000, Some(9.0))];
+    let cases = sizes.into_iter().flat_map(|size| [0.0, 1e-4, 0.03].map(|z_loss| (size, z_loss)));
+    for ((n, c, v, cap), z_loss) in cases {
+        let form = HeadForm { cap, z_loss };
         let (x, w) = (matrix(n, c, 2.0, 1), matrix(v, c, 2.0, 2));
         let targets: Vec<u32> =
             (0..n as u32).map(|i| if i % 4 == 1 { IGNORE } else { i * 31 % v as u32 }).collect();
         let run = |fused: bool| {
             let x_taped = x.clone().leaky_traced();
             let (loss, sums) = match fused {
-                true => Cpu::head_loss(x_taped, &w, &targets, 3.0, cap, Precision::F32).expect("memory"),
-                false => head::composed(x_taped, &w, &targets, 3.0, cap).expect("memory"),
+                true => Cpu::head_loss(x_taped, &w, &targets, 3.0, form, Precision::F32).expect("memory"),
+                false => head::composed(x_taped, &w, &targets, 3.0, form).expect("memory"),
             };
             let value = loss.array();
             let mut map = (loss * 2.0).backward();
@@ -233,12 +234,88 @@ fn the_head_equals_its_definition_over_chunks() {
         let ((la, sa, xa, wa), (lb, sb, xb, wb)) = (run(true), run(false));
         assert!((la / lb - 1.0).abs() < 1e-5 && (sa.nll_sum / sb.nll_sum - 1.0).abs() < 1e-6);
         assert_eq!(sa.targets, sb.targets);
-        assert!((f64::from(la) - sa.nll_sum / 3.0).abs() < 1e-3 * f64::from(la));
+        assert!((sa.z_sum - sb.z_sum).abs() <= 1e-6 * sb.z_sum && (sb.z_sum > 0.0) == (z_loss > 0.0));
+        let whole = sa.nll_sum + f64::from(z_loss) * sa.z_sum;
+        assert!((f64::from(la) - whole / 3.0).abs() < 1e-3 * f64::from(la));
         assert!(
             apart(&xa, &xb) < 1e-5 && apart(&wa, &wb) < 1e-5,
             "{:e} {:e}",
             apart(&xa, &xb),
             apart(&wa, &wb)
         );
+    }
+}
+
+#[test]
+fn the_gradient_of_the_head_with_a_z_loss_is_a_slope() {
+    let (n, c, v) = (9, 6, 13);
+    let targets: Vec<u32> =
+        (0..n as u32).map(|i| if i % 4 == 1 { IGNORE } else { i * 5 % v as u32 }).collect();
+    for cap in [None, Some(4.0)] {
+        let form = HeadForm { cap, z_loss: 0.05 };
+        let (x, w) = (matrix(n, c, 2.0, 1), matrix(v, c, 2.0, 2));
+        let run = |x: &T2<Cpu>, w: &T2<Cpu>| {
+            let taped = x.clone().leaky_traced();
+            let (loss, sums) = Cpu::head_loss(taped, w, &targets, 3.0, form, Precision::F32).expect("memory");
+            let mut map = loss.backward();
+            let mut drained = |t: &T2<Cpu>| {
+                let mut into = vec![0.0; t.shape().num_elements()];
+                Cpu::drain(&mut map, t, &mut into).expect("memory");
+                into
+            };
+            let grads = [drained(x), drained(w)];
+            ((sums.nll_sum + f64::from(form.z_loss) * sums.z_sum) / 3.0, grads)
+        };
+        for (at, g) in run(&x, &w).1.into_iter().enumerate() {
+            let norm = g.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+            let base = if at == 0 { &x } else { &w };
+            let value = |h: f64| {
+                let moved =
+                    base.as_vec().into_iter().zip(&g).map(|(x, &g)| x + (h * f64::from(g) / norm) as f32);
+                let moved = Cpu::default().tensor_from_vec(moved.collect::<Vec<_>>(), *base.shape());
+                if at == 0 { run(&moved, &w).0 } else { run(&x, &moved).0 }
+            };
+            let slope = |h: f64| (value(h) - value(-h)) / (2.0 * h);
+            let found = (4.0 * slope(0.01) - slope(0.02)) / 3.0;
+            assert!((found / norm - 1.0).abs() < 2e-3, "cap {cap:?}, input {at}: {found} and {norm}");
+        }
+    }
+}
+
+/// `tests/python/z_loss.py` made the numbers.
+#[test]
+fn the_head_with_a_z_loss_equals_that_of_pytorch() {
+    let golden: serde_json::Value =
+        serde_json::from_str(include_str!("../../tests/golden/z_loss.json")).expect("JSON");
+    let (n, c, v) = (7, 5, 12);
+    let wave = |rows: usize, cols: usize, phase: f64, size: f64| {
+        let all = (0..rows * cols).map(|i| (size * (0.37 * i as f64 + phase).sin()) as f32);
+        Cpu::default().tensor_from_vec(all.collect::<Vec<_>>(), (rows, cols))
+    };
+    let (x, w) = (wave(n, c, 0.0, 2.0), wave(v, c, 1.0, 3.0));
+    let targets: Vec<u32> = (0..7).map(|i| if i == 3 { IGNORE } else { 5 * i % 12 }).collect();
+    let z_loss = golden["weight"].as_f64().expect("a number") as f32;
+    for case in golden["cases"].as_array().expect("cases") {
+        let form = HeadForm { cap: case["cap"].as_f64().map(|cap| cap as f32), z_loss };
+        for fused in [true, false] {
+            let taped = x.clone().leaky_traced();
+            let (loss, sums) = match fused {
+                true => Cpu::head_loss(taped, &w, &targets, 6.0, form, Precision::F32).expect("memory"),
+                false => head::composed(taped, &w, &targets, 6.0, form).expect("memory"),
+            };
+            let found = [f64::from(loss.array()), sums.nll_sum / 6.0, sums.z_sum / 6.0];
+            for (found, name) in found.into_iter().zip(["loss", "nll", "z"]) {
+                let want = case[name].as_f64().expect("a number");
+                assert!((found / want - 1.0).abs() < 1e-5, "{name}: {found}, PyTorch has {want}");
+            }
+            let mut map = loss.backward();
+            for (t, name) in [(&x, "x"), (&w, "w")] {
+                let mut into = vec![0.0; t.shape().num_elements()];
+                Cpu::drain(&mut map, t, &mut into).expect("memory");
+                let want = case[name].as_array().expect("numbers").iter();
+                let want: Vec<f32> = want.map(|x| x.as_f64().expect("a number") as f32).collect();
+                assert!(apart(&into, &want) < 1e-5, "{name}: {:e}", apart(&into, &want));
+            }
+        }
     }
 }

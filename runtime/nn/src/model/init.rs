@@ -43,20 +43,20 @@ fn fill(spec: &Architecture, info: &ParamInfo, seed: u64, flat: &mut Vec<f32>) {
 }
 
 /// Standard normal numbers by Box and Muller from a ChaCha stream keyed by seed and name.
-pub(super) struct Normal {
+pub(crate) struct Normal {
     random: ChaCha8Rng,
     spare: Option<f64>,
 }
 
 impl Normal {
-    pub(super) fn new(seed: u64, name: &str) -> Self {
+    pub(crate) fn new(seed: u64, name: &str) -> Self {
         let mut key = blake3::Hasher::new_derive_key("llmp initial weights v1");
         key.update(&seed.to_le_bytes()).update(name.as_bytes());
         Self { random: ChaCha8Rng::from_seed(*key.finalize().as_bytes()), spare: None }
     }
 
     /// Uniform in (0, 1].
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         ((self.random.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::{Model, device_error, recompute};
 use crate::blocks::{Notes, Pass, Stored};
-use crate::kernels::{Kernels, Noise, Positions, Res, T0, T2};
+use crate::kernels::{HeadForm, Kernels, Noise, Positions, Res, T0, T2};
 use crate::{Architecture, Grads, LossSums, MicroBatch, NnError};
 
 /// The loss that balances the experts of a whole batch (Switch form, Fedus et al. 2021): `experts` times the sum of
@@ -33,6 +33,8 @@ pub struct Extras<'a> {
     pub noise: Option<Noise>,
     /// The loss that balances experts.
     pub balance: Option<&'a Balance>,
+    /// Weight of the penalty on the squared log of the softmax's denominator; 0 asks for none.
+    pub z_loss: f32,
 }
 
 /// The residual stream on a tape.
@@ -77,9 +79,9 @@ impl<D: Kernels> Model<D> {
         if batch.positions() == 0 {
             return Ok((LossSums::default(), 0.0));
         }
-        let cap = self.logit_cap();
+        let form = self.head_form(extras.z_loss);
         let step = self.taped(batch, grads.flat_mut(), extras, |x| {
-            self.path.head_loss(x, self.head_weight(), &batch.targets, normaliser, cap)
+            self.path.head_loss(x, self.head_weight(), &batch.targets, normaliser, form)
         });
         step.map_err(device_error(OP))
     }
@@ -119,7 +121,7 @@ impl<D: Kernels> Model<D> {
         }
         let run = || -> Res<LossSums, D> {
             let x = self.hidden(self.embedding.clone(), batch, None, &Notes::new(Vec::new()))?;
-            Ok(self.path.head_loss(x, self.head_weight(), &batch.targets, 1.0, self.logit_cap())?.1)
+            Ok(self.path.head_loss(x, self.head_weight(), &batch.targets, 1.0, self.head_form(0.0))?.1)
         };
         run().map_err(device_error(OP))
     }
@@ -160,6 +162,11 @@ impl<D: Kernels> Model<D> {
     /// What logits are bent to stay within.
     pub(super) fn logit_cap(&self) -> Option<f32> {
         self.spec.logit_cap.map(|cap| cap as f32)
+    }
+
+    /// What the head does with its logits.
+    pub(super) fn head_form(&self, z_loss: f32) -> HeadForm {
+        HeadForm { cap: self.logit_cap(), z_loss }
     }
 
     /// A fresh gradient map per micro-batch (a reused one keeps every temporary); parameters move out of it.

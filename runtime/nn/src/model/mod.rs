@@ -8,6 +8,7 @@ mod score;
 mod teach;
 mod upcycle;
 
+pub(crate) use init::Normal;
 pub use loss::{Balance, Extras};
 pub use teach::{Teaching, teach};
 pub use upcycle::{Redraw, upcycle};

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::{Extras, Model, device_error};
 use crate::blocks::Notes;
-use crate::kernels::distill::{DistillSums, Lesson, Pick, Targets, Taught, pick};
+use crate::kernels::distill::{DistillSums, Divergence, Lesson, Pick, Targets, Taught, pick};
 use crate::kernels::{Kernels, Res};
 use crate::{Grads, MicroBatch, NnError};
 
@@ -24,6 +24,15 @@ pub enum Teaching<'a, D: Kernels = Cpu> {
     Whole {
         /// The teachers.
         teachers: &'a [&'a Model<D>],
+        /// Softens both sides.
+        temperature: f32,
+        /// How the two distributions are compared.
+        divergence: Divergence,
+    },
+    /// The same with [`Divergence::Forward`], where the teachers have read the batch before ([`Model::states`]): only their heads run.
+    States {
+        /// The teachers with their states.
+        teachers: &'a [(&'a Model<D>, &'a [f32])],
         /// Softens both sides.
         temperature: f32,
     },
@@ -53,7 +62,7 @@ impl<D: Kernels> Model<D> {
                     &batch.targets,
                     lesson,
                     normaliser,
-                    self.logit_cap(),
+                    self.head_form(extras.z_loss),
                 )
             });
             step.map(|(sums, _)| sums).map_err(device_error(OP))
@@ -63,16 +72,45 @@ impl<D: Kernels> Model<D> {
                 targets.validate(OP, batch.positions(), self.spec.vocab)?;
                 step(&Lesson::Tokens { targets, teacher: *teacher, truth: *truth }, grads)
             }
-            Teaching::Whole { teachers, temperature } => {
-                if !(temperature.is_finite() && *temperature > 0.0) {
-                    let reason = format!("the temperature is {temperature}; it must be above 0");
-                    return Err(NnError::Input { op: OP, reason });
-                }
+            Teaching::Whole { teachers, temperature, divergence } => {
+                check_temperature(OP, *temperature)?;
                 let taught = taught(OP, teachers, batch)?;
                 self.check_vocabulary(OP, teachers)?;
-                step(&Lesson::Whole { teachers: &taught, temperature: *temperature }, grads)
+                let (temperature, divergence) = (*temperature, *divergence);
+                step(&Lesson::Whole { teachers: &taught, temperature, divergence }, grads)
+            }
+            Teaching::States { teachers, temperature } => {
+                check_temperature(OP, *temperature)?;
+                let models: Vec<&Model<D>> = teachers.iter().map(|(teacher, _)| *teacher).collect();
+                self.check_vocabulary(OP, &models)?;
+                let said = teachers.iter().map(|&(teacher, states)| teacher.said(OP, batch, states));
+                let taught = said.collect::<Result<Vec<_>, _>>()?;
+                let (temperature, divergence) = (*temperature, Divergence::Forward);
+                step(&Lesson::Whole { teachers: &taught, temperature, divergence }, grads)
             }
         }
+    }
+
+    /// Where the last norm leaves every position of a batch: all that the head needs to predict.
+    pub fn states(&self, batch: &MicroBatch) -> Result<Vec<f32>, NnError> {
+        const OP: &str = "states";
+        Ok(taught(OP, &[self], batch)?.into_iter().flat_map(|(x, ..)| x.as_vec()).collect())
+    }
+
+    /// What [`Model::states`] gave, with the head.
+    fn said(&self, op: &'static str, batch: &MicroBatch, states: &[f32]) -> Result<Taught<'_, D>, NnError> {
+        let shape = (batch.positions(), self.spec.width);
+        if states.len() != shape.0 * shape.1 {
+            return Err(NnError::Mismatch {
+                op,
+                left_name: "the teacher's states".into(),
+                left: states.len(),
+                right_name: "the batch".into(),
+                right: shape.0 * shape.1,
+            });
+        }
+        let x = self.device.try_tensor_from_vec(states.to_vec(), shape).map_err(device_error(op))?;
+        Ok((x, self.head_weight(), self.logit_cap()))
     }
 
     fn check_vocabulary(&self, op: &'static str, teachers: &[&Model<D>]) -> Result<(), NnError> {
@@ -87,6 +125,14 @@ impl<D: Kernels> Model<D> {
             }),
         }
     }
+}
+
+fn check_temperature(op: &'static str, temperature: f32) -> Result<(), NnError> {
+    if temperature.is_finite() && temperature > 0.0 {
+        return Ok(());
+    }
+    let reason = format!("the temperature is {temperature}; it must be above 0");
+    Err(NnError::Input { op, reason })
 }
 
 /// Tokens that the mean of the teachers' distributions is cut down to at every position of a batch. `streams` names

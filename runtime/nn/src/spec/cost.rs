@@ -78,20 +78,20 @@ impl Architecture {
         6.0 * self.parameters_multiplied() as f64 + 6.0 * self.query_width() as f64 * spans
     }
 
-    /// Bytes saved between forward and backward, plus the largest piece of scratch that is alive with them (one
-    /// chunk of logits and the head's gradients).
+    /// Bytes saved between forward and backward, plus what is alive with them: the gradients of one block, one chunk of
+    /// logits and the head's gradients, and what the allocator and the threads of products hold ([`KEPT_BACK`]).
     pub fn activation_bytes(&self, pass: Pass) -> u64 {
         let n = pass.rows.saturating_mul(pass.length);
         let (block, width) = (self.saved_by_block() as u64, self.width as u64);
         let layers = self.layers as u64;
         // Blocks with experts keep what they computed.
         let again = pass.recompute && self.experts.is_none();
-        let blocks = if again { layers * width + block } else { layers * block };
+        let blocks = block + if again { layers * width + block } else { layers * block };
         // final norm input and output, the head's gradient of its input
         let per_token = blocks + 3 * width + 1;
         let table = self.vocab as u64 * width;
         let head = self.vocab as u64 * (head_rows(self.vocab) as u64).min(n) + table;
-        pass.bytes.saturating_mul(n.saturating_mul(per_token)).saturating_add(4 * head)
+        pass.bytes.saturating_mul(n.saturating_mul(per_token)).saturating_add(4 * head + KEPT_BACK)
     }
 
     /// Numbers that one block saves for one token. Attention: norm input and output, rotated q k v, output, one
@@ -110,6 +110,9 @@ impl Architecture {
         2 * (2 * self.width + 1 + after) + 2 * q + 2 * kv + qk + self.heads + ffn
     }
 }
+
+/// Bytes that a training process holds whatever it trains, measured over 20 settings (`tests/python/memory_estimate.py`).
+const KEPT_BACK: u64 = 64 << 20;
 
 /// Most rows of logits that the head makes at a time: 1,024, or fewer so that they stay within 32 MiB.
 pub(crate) fn head_rows(vocab: usize) -> usize {

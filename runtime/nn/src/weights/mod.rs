@@ -2,12 +2,14 @@
 
 mod config;
 mod gguf;
+mod peft;
 mod read;
 mod slots;
 mod write;
 
 pub use config::{as_stored, read_config, write_config};
 pub use gguf::{GgufOptions, save_gguf};
+pub use peft::{as_written, load_adapter, save_adapter};
 pub use read::load;
 pub use write::{SaveOptions, StorageType, save};
 

@@ -1,11 +1,12 @@
 //! `compare name { … }`: the same stage under different params, measured alike.
 
 use llmp_stdlib::arg::ModelRef;
-use llmp_stdlib::compare::{Expectation, Hold, Vary};
+use llmp_stdlib::compare::{Expectation, Hold, Vary, words};
 use llmp_stdlib::{Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields};
 
 use super::decoder::field;
 use super::eval::{self, Evaluation};
+use crate::scaling::Law;
 use crate::stage::input;
 use crate::suites::Suite;
 
@@ -26,14 +27,16 @@ llmp_stdlib::def! {
         of: ModelRef,
         /// Params and the values that they take.
         vary: Vary,
-        /// What is equal in all arms; what is not is reported.
-        hold: Hold = "flops",
+        /// What is equal in all arms. A run whose arms used different amounts fails behind its training; `none` holds nothing.
+        hold: Option<Hold> = "flops",
         /// Runs of every arm.
         seeds: u64 = "3",
         /// What the models are measured on. It must not depend on a varied param.
         measure: Vec<Suite>,
         /// What is expected to come out.
         expect: Option<Expectation> = "none",
+        /// A scaling law that is fitted to the arms, whose budgets then differ: `hold` is `none`.
+        fit: Option<Law> = "none",
     }
 }
 
@@ -47,6 +50,7 @@ fn check(view: &View<'_>) -> Vec<Problem> {
         let message = "a comparison has at least one run of every arm";
         problems.push(Problem::error("LLMP0209", "seeds", message).fix("use 3", "seeds", "3"));
     }
+    problems.extend(check_fit(view));
     if let (Some(Expectation::Better(better)), Some(vary)) = (view.read("expect"), view.read::<Vary>("vary"))
         && let Value::Record(chosen) = &better.arm.0
     {
@@ -61,6 +65,22 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     problems
 }
 
+/// Arms of a law differ in their budget, and there are enough of them.
+fn check_fit(view: &View<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let Some(Value::Call(_)) = view.get("fit") else { return problems };
+    if view.get("hold").is_some() {
+        let message = "a law is fitted to arms of different budgets: nothing is held";
+        problems.push(Problem::error("LLMP0104", "hold", message).fix("hold nothing", "hold", "none"));
+    }
+    let arms = view.read::<Vary>("vary").and_then(|vary| vary.arms()).map(|arms| arms.len());
+    if let Some(arms) = arms.filter(|arms| *arms < 6) {
+        let message = format!("a law needs two budgets with three sizes each, 6 arms; here are {arms}");
+        problems.push(Problem::error("LLMP0209", "vary", message).label("fit", "the law"));
+    }
+    problems
+}
+
 /// Arguments of the step `compare`, typed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparing {
@@ -68,8 +88,12 @@ pub struct Comparing {
     pub runs: Vec<Compared>,
     /// Names of the suites.
     pub measure: Vec<String>,
+    /// What is equal in all arms.
+    pub hold: Option<Hold>,
     /// What is expected to come out.
     pub expect: Option<Expectation>,
+    /// A law that is fitted to the arms.
+    pub fit: Option<Law>,
 }
 
 /// One run: its arm and seed, and the inputs that hold its model and what was measured.
@@ -103,7 +127,9 @@ impl Comparing {
         Ok(Comparing {
             runs: runs.iter().map(run).collect::<Result<_, _>>()?,
             measure: field(args, "measure")?,
+            hold: field(args, "hold")?,
             expect: field(args, "expect")?,
+            fit: field(args, "fit")?,
         })
     }
 }
@@ -121,6 +147,7 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
         let args =
             eval::arguments("measure", measure, weights.clone(), tokenizer, Value::number(0), planner)?;
         let metrics = planner.step(Evaluation::OP, Evaluation::REV, args);
+        planner.name(&metrics, format!("{}.{}.{}.eval", view.name, words(&run.arm), run.seed));
         let fields = [
             ("arm", Value::Record(run.arm)),
             ("seed", Value::number(i128::from(run.seed))),
@@ -135,7 +162,7 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
     });
     let mut args: Record = [("measure".to_owned(), Value::List(names.collect()))].into();
     args.insert("runs".to_owned(), Value::List(runs));
-    for name in ["hold", "expect"] {
+    for name in ["hold", "expect", "fit"] {
         args.insert(name.to_owned(), view.members.get(name).cloned().unwrap_or(Value::None));
     }
     Ok(Output::Port(planner.step(Comparing::OP, Compare::SIGNATURE.rev, args)))

@@ -1,9 +1,11 @@
 //! `distill name { … }`: trains a model on what a teacher predicts.
 
 use llmp_nn::kinds::Position;
-use llmp_stdlib::arg::{FilePath, ModelRef, Tokens, TrainingData};
+use llmp_stdlib::arg::{ModelRef, Tokens, TrainingData};
 use llmp_stdlib::kind::{Cost, Group};
-use llmp_stdlib::{Arg, Form, ItemRef, Kind, Output, Planner, Problem, Settings, Ty, Value, View, Yields};
+use llmp_stdlib::{
+    Arg, Form, ItemRef, Kind, Output, Planner, Problem, Record, Settings, Ty, Value, View, Yields,
+};
 
 use super::chain::{self, Known};
 use super::{schedule, training};
@@ -13,12 +15,23 @@ use crate::schedules::Schedule;
 use crate::settings::{
     Accumulate, Attention, Epochs, Flops, OnSpike, Precision, Publish, Recompute, Steps, Times,
 };
+use crate::stage::ROWS;
+use crate::suites::Suite;
 
 llmp_stdlib::def! {
-    /// Outputs of a teacher that were written to files before: for every token of the data its ids and probabilities.
-    @planned Stored = "stored", rev 1 {
-        /// The files.
-        files: FilePath,
+    /// What teachers say is computed once, kept in the store, and read by every student that draws the same rows: one with
+    /// the same data, length, batches and seed, whatever its sizes, optimizer and rate. Training is the same byte for
+    /// byte.
+    ///
+    /// Kept are the tokens that the loss asks for, or with `full` the last states of the teachers: four bytes for every
+    /// number of their width.
+    ///
+    /// ```llmp
+    /// teacher = stored(large)
+    /// ```
+    Stored = "stored", rev 1 {
+        /// The teachers; of several the mean is taken.
+        @many teachers: Vec<ModelRef>,
     }
 }
 
@@ -79,14 +92,20 @@ fn positive(name: &str, value: f64) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// The student writes, and the teacher says at every token what it would have written (GKD, MiniLLM).
-    @planned OnPolicy = "on_policy", rev 1, check check_on_policy {
+    /// The student writes, and the teacher says at every token what it would have written (GKD, MiniLLM). Only what the
+    /// student wrote counts, and no gradient goes through its choice of tokens.
+    ///
+    /// Whole documents of the data are prompts, each of a row of its own, which the student writes on to its end-of-text
+    /// token; with `prompt` it writes on every row from that share of it.
+    OnPolicy = "on_policy", rev 1, check check_on_policy {
         /// How the two distributions are compared.
         divergence: Divergence = "reverse_kl",
         /// Share of the sequences that the student writes; the others are those of the data.
         student_share: f64 = "100%",
         /// Softness with which the student writes.
         temperature: f64 = "1",
+        /// Share of a row that stands before what the student writes; without it documents are prompts.
+        prompt: Option<f64> = "none",
     }
 }
 
@@ -95,6 +114,10 @@ fn check_on_policy(it: &OnPolicy) -> Vec<Problem> {
     if !(0.0..=1.0).contains(&it.student_share) {
         let message = "a share lies between 0% and 100%";
         problems.push(Problem::error("LLMP0209", "student_share", message));
+    }
+    if it.prompt.is_some_and(|share| !(0.0..1.0).contains(&share)) {
+        let message = "a prompt is a share of a row, below 100%";
+        problems.push(Problem::error("LLMP0209", "prompt", message));
     }
     problems
 }
@@ -172,7 +195,7 @@ llmp_stdlib::def! {
         precision: Precision = "f32",
         /// What a token sees of its row.
         attention: Attention = "per_document",
-        /// Weight of the penalty on the squared log of the softmax's denominator.
+        /// Weight of the penalty on the squared log of the softmax's denominator, as in `pretrain`.
         z_loss: f64 = "0",
         /// Micro-batches of a batch.
         accumulate: Accumulate = "auto",
@@ -182,9 +205,11 @@ llmp_stdlib::def! {
         checkpoints: Times = "every(5 min)",
         /// Checkpoints that are kept while the stage runs.
         keep: u64 = "2",
-        /// Evaluations during the stage.
+        /// When what `measure` names is measured during the stage, as in `pretrain`.
         evaluate: Option<Times> = "none",
-        /// Samples of text during the stage.
+        /// What `evaluate` measures, as in `pretrain`.
+        measure: Vec<Suite> = "[]",
+        /// When the model writes a text during the stage, as in `pretrain`.
         sample: Option<Times> = "none",
         /// Which weights the stage gives.
         publish: Publish = "last",
@@ -212,20 +237,60 @@ pub(super) static KIND: Kind = Kind {
     ..Kind::new(Distill::SIGNATURE, Form::Block, Yields::Model, elaborate)
 };
 
+/// The models that a teacher names.
+fn models(teacher: &Value) -> Vec<&ItemRef> {
+    match teacher {
+        Value::Item(item) => vec![item],
+        Value::List(list) => list.iter().filter_map(super::item_name).collect(),
+        Value::Call(call) => call.args.get("teachers").map(models).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
 /// The items that teach.
 fn teachers<'a>(view: &View<'a>) -> Vec<View<'a>> {
-    let mut items: Vec<&ItemRef> = Vec::new();
-    match view.get("teacher") {
-        Some(Value::Item(item)) => items.push(item),
-        Some(Value::List(list)) => items.extend(list.iter().filter_map(super::item_name)),
-        Some(Value::Call(call)) => {
-            if let Some(Value::List(list)) = call.args.get("teachers") {
-                items.extend(list.iter().filter_map(super::item_name));
-            }
-        }
-        _ => {}
-    }
+    let items = view.get("teacher").map(models).unwrap_or_default();
     items.into_iter().filter_map(|item| view.program.view(&item.item)).collect()
+}
+
+/// The list of teachers whose words are stored.
+fn stored(teacher: &Value) -> Option<&Value> {
+    let Value::Call(call) = teacher else { return None };
+    call.args.get("teachers").filter(|_| call.name == Stored::SIGNATURE.name)
+}
+
+/// What is kept of what teachers say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Says {
+    /// Their last states, from which their heads predict.
+    pub states: bool,
+    /// So many of the likeliest tokens.
+    pub likeliest: u64,
+    /// The tokens that so many draws meet.
+    pub drawn: u64,
+}
+
+impl Says {
+    /// What a loss needs; of what the student will write nothing can be known.
+    fn of(loss: &DistillLoss) -> Option<Says> {
+        let (states, likeliest, drawn) = match loss {
+            DistillLoss::Full(_) => (true, 0, 0),
+            DistillLoss::Top1(_) => (false, 1, 0),
+            DistillLoss::Sampled(sampled) => (false, 0, sampled.n),
+            DistillLoss::OnPolicy(_) => return None,
+        };
+        Some(Says { states, likeliest, drawn })
+    }
+
+    fn value(self) -> Value {
+        let number = |n: u64| Value::number(i128::from(n));
+        let fields = [
+            ("states", Value::Bool(self.states)),
+            ("likeliest", number(self.likeliest)),
+            ("drawn", number(self.drawn)),
+        ];
+        Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into())
+    }
 }
 
 fn check(view: &View<'_>) -> Vec<Problem> {
@@ -235,6 +300,18 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     problems.extend(schedule::check_order(view));
     if matches!(view.get("teacher"), Some(Value::List(all)) if all.is_empty()) {
         problems.push(Problem::error("LLMP0209", "teacher", "at least one model teaches"));
+    }
+    let on_policy = matches!(view.read::<DistillLoss>("loss"), Some(DistillLoss::OnPolicy(_)));
+    if let Some(teachers) = view.get("teacher").and_then(stored).filter(|_| on_policy) {
+        let message =
+            "what the student will write is not known before it trains: nothing of it can be stored";
+        let problem =
+            Problem::error("LLMP0202", "teacher", message).label("loss", "on what the student writes");
+        let teachers = if let Value::List(list) = teachers { list.as_slice() } else { &[] };
+        problems.push(match teachers {
+            [one] => problem.fix("let it teach as it is", "teacher", one.to_string()),
+            _ => problem.help("name the teachers without `stored`"),
+        });
     }
     problems.extend(teachers(view).iter().filter_map(|teacher| check_teacher(view, teacher)));
     problems
@@ -272,6 +349,10 @@ fn check_teacher(view: &View<'_>, teacher: &View<'_>) -> Option<Problem> {
 fn cost(view: &View<'_>) -> Option<Cost> {
     let known = Known::of(view)?;
     let mut cost = training::cost_of(view, known.counted()?)?;
+    if let Some(DistillLoss::OnPolicy(how)) = view.read("loss") {
+        // A student writes a token at the price of reading it.
+        cost.flops += how.student_share * training::forward_flops(view, known.counted()?)?;
+    }
     for teacher in teachers(view) {
         let known = Known::of(&teacher)?;
         let sizes = known.counted()?;
@@ -285,11 +366,25 @@ fn cost(view: &View<'_>) -> Option<Cost> {
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     let mut begun = training::begin(view, planner)?;
     let teacher = view.get("teacher").ok_or_else(|| Problem::error("LLMP0103", "teacher", "no teacher"))?;
-    begun.args.insert("teacher".into(), super::ported(teacher, "teacher", planner)?);
     let theirs = tokenizers(teacher, planner)?;
     let unlike: Vec<Value> = theirs.into_iter().filter(|t| *t != begun.tokenizer).map(Value::Port).collect();
+    let mut asked = Record::new();
+    asked.insert("teacher".into(), super::ported(stored(teacher).unwrap_or(teacher), "teacher", planner)?);
     if !unlike.is_empty() {
-        begun.args.insert("teacher_tokenizers".into(), Value::List(unlike));
+        asked.insert("teacher_tokenizers".into(), Value::List(unlike));
+    }
+    let says = view.read::<DistillLoss>("loss").and_then(|loss| Says::of(&loss));
+    match says.filter(|_| stored(teacher).is_some()) {
+        None => begun.args.extend(asked),
+        Some(says) => {
+            if says.states {
+                begun.args.insert("teacher".into(), asked["teacher"].clone());
+            }
+            asked.insert("says".into(), says.value());
+            let rows = ROWS.iter().filter_map(|n| Some(((*n).to_owned(), begun.args.get(*n)?.clone())));
+            asked.extend(rows);
+            begun.args.insert("stored".into(), Value::Port(planner.step("teach", 1, asked)));
+        }
     }
     begun.args.insert("loss".into(), view.members.get("loss").cloned().unwrap_or(Value::None));
     let weights = planner.step(Distill::SIGNATURE.name, Distill::SIGNATURE.rev, begun.args);
@@ -299,13 +394,8 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
 
 /// Tokenizers of the models that teach; those of other teachers are not known.
 fn tokenizers(teacher: &Value, planner: &mut dyn Planner) -> Result<Vec<llmp_stdlib::Port>, Problem> {
-    let items: Vec<&ItemRef> = match teacher {
-        Value::Item(item) => vec![item],
-        Value::List(all) => all.iter().filter_map(super::item_name).collect(),
-        _ => Vec::new(),
-    };
     let mut found = Vec::new();
-    for item in items {
+    for item in models(teacher) {
         if let Output::Model { tokenizer, .. } = planner.item(item)? {
             found.extend(tokenizer);
         }

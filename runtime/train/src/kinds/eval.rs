@@ -128,6 +128,15 @@ pub struct Measured {
     pub documents: usize,
 }
 
+impl Measured {
+    /// Reads one entry of the arguments. Errors: words that name what is missing.
+    pub fn read(value: &Value) -> Result<Measured, String> {
+        let Value::Record(record) = value else { return Err("a suite is not a record".to_owned()) };
+        let suite = field(record, "suite")?;
+        Ok(Measured { suite, tokens: input(record, "tokens")?, documents: input(record, "documents")? })
+    }
+}
+
 impl Evaluation {
     /// The operation's name in a plan.
     pub const OP: &'static str = "eval";
@@ -139,15 +148,10 @@ impl Evaluation {
         let Some(Value::List(suites)) = args.get("suites") else {
             return Err("`suites` is missing".to_owned());
         };
-        let measured = |value: &Value| {
-            let Value::Record(record) = value else { return Err("a suite is not a record".to_owned()) };
-            let suite = field(record, "suite")?;
-            Ok(Measured { suite, tokens: input(record, "tokens")?, documents: input(record, "documents")? })
-        };
         Ok(Evaluation {
             model: input(args, "model")?,
             tokenizer: input(args, "tokenizer")?,
-            suites: suites.iter().map(measured).collect::<Result<_, _>>()?,
+            suites: suites.iter().map(Measured::read).collect::<Result<_, _>>()?,
             samples: field(args, "samples")?,
             require: args.get("require").map(Formula::read).transpose()?,
         })
@@ -178,6 +182,23 @@ pub(super) fn arguments(
     samples: Value,
     planner: &mut dyn Planner,
 ) -> Result<Record, Problem> {
+    let suites = measured(member, written, &tokenizer, planner)?;
+    let args = [
+        ("model", Value::Port(weights)),
+        ("tokenizer", Value::Port(tokenizer)),
+        ("suites", suites),
+        ("samples", samples),
+    ];
+    Ok(args.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
+/// Suites of the member `member` with the steps that give their documents and tokens.
+pub(super) fn measured(
+    member: &str,
+    written: &[Value],
+    tokenizer: &Port,
+    planner: &mut dyn Planner,
+) -> Result<Value, Problem> {
     let mut measured = Vec::new();
     for value in written {
         let (name, data) =
@@ -200,11 +221,5 @@ pub(super) fn arguments(
         ];
         measured.push(Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into()));
     }
-    let args = [
-        ("model", Value::Port(weights)),
-        ("tokenizer", Value::Port(tokenizer)),
-        ("suites", Value::List(measured)),
-        ("samples", samples),
-    ];
-    Ok(args.map(|(name, value)| (name.to_owned(), value)).into())
+    Ok(Value::List(measured))
 }

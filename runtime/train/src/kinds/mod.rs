@@ -27,7 +27,7 @@ pub use eval::{Eval, Evaluation, Measured};
 pub use merge::Merge;
 pub use pretrain::Pretrain;
 pub use prune::Prune;
-pub use quantize::{LinearBits, Palette, Quantize, QuantizeMethod, Quantizing};
+pub use quantize::{LinearBits, Palette, Quantize, QuantizeMethod, Quantizing, Recovery, RecoveryLora};
 pub use release::{Release, Releasing, Written};
 
 /// All kinds of this crate, sorted by name.
@@ -103,12 +103,6 @@ fn check_trained(view: &View<'_>) -> Option<Problem> {
 /// The name of an item, if the value is one.
 fn item_name(value: &Value) -> Option<&ItemRef> {
     if let Value::Item(item) = value { Some(item) } else { None }
-}
-
-/// A setting whose runtime does not exist yet, written with another value than its default.
-fn unavailable(member: &str, what: &str, default: &str) -> Problem {
-    let message = format!("{what} is not available yet");
-    Problem::error("LLMP0703", member, message).fix(format!("use `{default}`"), member, default)
 }
 
 /// A description where a model with weights is needed.

@@ -15,6 +15,7 @@ use crate::settings::{
     Accumulate, Attention, Clip, Epochs, Flops, OnSpike, Precision, Publish, Recompute, Steps, Times,
 };
 use crate::stage;
+use crate::suites::Suite;
 
 llmp_stdlib::def! {
     /// Trains a model on text, from scratch (`model`) or from the weights of another stage (`from`).
@@ -60,7 +61,9 @@ llmp_stdlib::def! {
         attention: Attention = "per_document",
         /// How documents become rows of one length.
         packing: Packing = "concat",
-        /// Weight of the penalty on the squared log of the softmax's denominator.
+        /// Weight of the z-loss: a penalty on the squared log of the softmax's denominator, in the mean over the targets,
+        /// which keeps logits near 0 (PaLM: 1e-4, AFM: 1e-6). The loss that is reported stays without it; `metrics.jsonl` has
+        /// both.
         z_loss: f64 = "0",
         /// Micro-batches of a batch. `auto`: the fewest of at most 2,048 positions. It changes the result only in the
         /// order of floating-point sums.
@@ -72,9 +75,15 @@ llmp_stdlib::def! {
         checkpoints: Times = "every(5 min)",
         /// Checkpoints that are kept while the stage runs.
         keep: u64 = "2",
-        /// Evaluations during the stage.
+        /// When what `measure` names is measured during the stage: whenever this distance is reached, and after the last step.
+        /// The results stand in `metrics.jsonl` beside the loss of that step. By time (`every(10 min)`) the moments differ
+        /// from run to run; the weights that the stage gives never do.
         evaluate: Option<Times> = "none",
-        /// Samples of text during the stage.
+        /// What `evaluate` measures; without it `bits_per_byte` of every held-out part of `data`. Documents longer than the
+        /// sequences of that moment are scored in windows of that length.
+        measure: Vec<Suite> = "[]",
+        /// When the model writes a text of at most 200 tokens from nothing during the stage, and after the last step: at
+        /// temperature 0.8 within a nucleus of 95%, with the same dice each time.
         sample: Option<Times> = "none",
         /// Which weights the stage gives.
         publish: Publish = "last",

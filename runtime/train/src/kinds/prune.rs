@@ -45,22 +45,29 @@ llmp_stdlib::def! {
 
 llmp_stdlib::def! {
     /// A mask over the units is trained with the weights: between 0 and 1, summing to the number kept, harder as the
-    /// temperature falls (AFM). At the end the units with the largest mask are kept.
-    @planned SoftTopK = "soft_top_k", rev 1, check check_soft {
+    /// temperature falls from step to step by one factor (AFM). At the end the units with the largest mask are kept.
+    ///
+    /// A unit's score begins as the size of its weights, as `magnitude` takes it, scaled to a deviation of 1 in every
+    /// block.
+    SoftTopK = "soft_top_k", rev 1, check check_soft {
         /// Softness of the mask at the start.
         temperature: f64 = "1.0",
         /// Softness at the end.
         last: f64 = "0.01",
-        /// Passes of the iteration that makes the mask sum to the number kept.
-        iterations: u64 = "20",
+        /// Rate of the scores, as a multiple of that of the weights.
+        rate: f64 = "10",
     }
 }
 
 fn check_soft(it: &SoftTopK) -> Vec<Problem> {
-    if it.last > 0.0 && it.last <= it.temperature {
-        return Vec::new();
+    let mut problems = Vec::new();
+    if !(it.last > 0.0 && it.last <= it.temperature) {
+        problems.push(Problem::error("LLMP0209", "last", "the temperature falls to a number above 0"));
     }
-    vec![Problem::error("LLMP0209", "last", "the temperature falls to a number above 0")]
+    if it.rate < 0.0 {
+        problems.push(Problem::error("LLMP0209", "rate", "a rate is at least 0"));
+    }
+    problems
 }
 
 llmp_stdlib::family! {
@@ -99,7 +106,7 @@ llmp_stdlib::def! {
         precision: Precision = "f32",
         /// What a token sees of its row.
         attention: Attention = "per_document",
-        /// Weight of the penalty on the squared log of the softmax's denominator.
+        /// Weight of the penalty on the squared log of the softmax's denominator, as in `pretrain`.
         z_loss: f64 = "0",
         /// Micro-batches of a batch.
         accumulate: Accumulate = "auto",

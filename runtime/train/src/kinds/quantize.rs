@@ -1,5 +1,6 @@
 //! `quantize name { … }`: stores the weights of a model in few bits, and trains an adapter that makes up for it.
 
+use llmp_nn::spec::{Architecture, Role};
 use llmp_stdlib::arg::{ModelRef, Tokens, TrainingData};
 use llmp_stdlib::kind::Cost;
 use llmp_stdlib::{Form, Kind, Output, Planner, Problem, Record, Settings, Value, View, Yields};
@@ -82,7 +83,8 @@ llmp_stdlib::family! {
 
 llmp_stdlib::def! {
     /// Rounds the weights of a model to values that few bits can name. With `recover` an adapter is then trained on `data`
-    /// with the loss of pre-training, the rounded weights frozen.
+    /// with the loss of pre-training, the rounded weights frozen; the result is their sum, and the adapter lies beside it
+    /// as a PEFT folder, `adapter`. The model that it belongs to is what the same item gives without `recover`.
     ///
     /// The result holds the rounded values as floats, so that every stage and evaluation reads it like another model;
     /// gains, biases and routers are kept as they are. A file of few bits is what `release` writes with
@@ -127,15 +129,28 @@ llmp_stdlib::def! {
 pub(super) static KIND: Kind = Kind {
     fields: chain::FIELDS,
     check,
-    lacks: |view| {
-        let recovers = view.get("recover").is_some();
-        recovers.then(|| super::unavailable("recover", "an adapter", "none")).into_iter().collect()
-    },
+    lacks: |view| if view.get("recover").is_some() { training::lacks(view) } else { Vec::new() },
     cost: |view| {
         view.get("recover")?;
-        let mut cost = training::cost_of(view, Known::of(view)?.counted()?)?;
-        // Frozen weights have no gradient of their own: forward and the gradient of activations are two thirds.
-        cost.flops *= 2.0 / 3.0;
+        let known = Known::of(view)?;
+        let sizes = known.counted()?;
+        let mut cost = training::cost_of(view, sizes)?;
+        let (Some(Recovery::RecoveryLora(lora)), Some(optimizer)) =
+            (view.read("recover"), view.read::<Optimizer>("optimizer"))
+        else {
+            return None;
+        };
+        // The optimizer keeps numbers of the adapter alone; the weights beneath it are held besides their sum.
+        let shares = adapter_share(sizes, lora.rank);
+        let state = (optimizer.state_bytes(sizes) as f64 * shares) as u64;
+        let beneath = 4 * sizes.parameters();
+        cost.memory_bytes = cost
+            .memory_bytes
+            .saturating_sub(cost.optimizer_bytes)
+            .saturating_add(state)
+            .saturating_add(beneath);
+        cost.weight_bytes = cost.weight_bytes.saturating_add(beneath);
+        cost.optimizer_bytes = state;
         Some(Cost::Stage(cost))
     },
     ..Kind::new(Quantize::SIGNATURE, Form::Block, Yields::Model, elaborate)
@@ -160,6 +175,13 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     problems
 }
 
+/// Numbers of an adapter on all matrices, as a share of the model's parameters.
+fn adapter_share(sizes: &Architecture, rank: u64) -> f64 {
+    let matrices = sizes.tensors().into_iter().filter(|t| t.role == Role::Matrix);
+    let numbers = matrices.map(|t| sizes.copies(&t) * rank * t.shape.iter().map(|n| *n as u64).sum::<u64>());
+    numbers.sum::<u64>() as f64 / sizes.parameters().max(1) as f64
+}
+
 /// Arguments of the step `quantize`, typed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quantizing {
@@ -169,6 +191,8 @@ pub struct Quantizing {
     pub method: QuantizeMethod,
     /// Bits of the embedding and of a head of its own.
     pub embedding_bits: u64,
+    /// What makes up for lost accuracy.
+    pub recover: Option<Recovery>,
 }
 
 impl Quantizing {
@@ -181,6 +205,7 @@ impl Quantizing {
             from: input(args, "from")?,
             method: field(args, "method")?,
             embedding_bits: field(args, "embedding_bits")?,
+            recover: if args.contains_key("recover") { field(args, "recover")? } else { None },
         })
     }
 }

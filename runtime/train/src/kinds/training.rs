@@ -1,17 +1,22 @@
 //! What all stages that train on documents share: their length, their batches, their cost, their arguments in a plan.
 
+use llmp_data::steps::Split;
 use llmp_nn::spec::{Architecture, Pass};
 use llmp_stdlib::arg::{BatchSize, Tokens};
-use llmp_stdlib::{Output, Part, Planner, Port, Problem, Rational, Record, StageCost, Value, View, Yields};
+use llmp_stdlib::{
+    Call, ItemRef, Output, Part, Planner, Port, Problem, Rational, Record, Settings, StageCost, Value, View,
+    Yields,
+};
 
 use super::chain::{self, Known};
 use super::decoder::Decoder;
-use super::{item_name, model, schedule};
+use super::{eval, item_name, model, schedule};
 use crate::budget::{Goal, micro_rows};
 use crate::course::{Batch, Context, Course};
 use crate::optimizers::Optimizer;
 use crate::settings::{Accumulate, Epochs, Flops, Publish, Recompute, Steps};
 use crate::stage;
+use crate::suites::BitsPerByte;
 
 /// The longest sequences of a stage that names them.
 pub(super) fn longest(view: &View<'_>) -> Option<u64> {
@@ -92,6 +97,11 @@ pub(super) fn check_length(view: &View<'_>) -> Vec<Problem> {
         problems.push(Problem::error("LLMP0209", "batch", "a batch has at least one sequence"));
     }
     problems.extend(check_ramp(view));
+    problems.extend(check_measure(view));
+    if view.read::<f64>("z_loss").is_some_and(|z| !(0.0..=1.0).contains(&z)) {
+        let help = "published weights are 1e-6 (AFM) to 1e-4 (PaLM)";
+        problems.push(Problem::error("LLMP0209", "z_loss", "the weight lies between 0 and 1").help(help));
+    }
     problems
 }
 
@@ -127,8 +137,9 @@ pub(super) fn cost_of(view: &View<'_>, sizes: &Architecture) -> Option<StageCost
     let pass = largest_pass(view, &course);
     let optimizer = view.read::<Optimizer>("optimizer");
     let state = optimizer.map_or_else(|| 8 * sizes.parameters(), |o| o.state_bytes(sizes));
-    // Weights and gradients in f32 beside the optimizer's state; bf16 is a format of products, not of what is kept.
-    let weights = sizes.parameters().saturating_mul(8);
+    // Weights, their gradients of a micro-batch and of the batch, in f32, beside the optimizer's state; bf16 is a format
+    // of products, not of what is kept.
+    let weights = sizes.parameters().saturating_mul(12);
     let activations = sizes.activation_bytes(pass);
     // A checkpoint holds weights and state; the result holds weights alone.
     let kept = view.read::<u64>("keep").unwrap_or(1).max(1);
@@ -166,8 +177,18 @@ pub(super) struct Begun {
 }
 
 /// Members that are arguments only where they are not what they are by default: older plans keep their keys.
-const WHERE_CHANGED: &[&str] =
-    &["precision", "recompute", "z_loss", "publish", "on_spike", "position", "dropout", "packing"];
+const WHERE_CHANGED: &[&str] = &[
+    "precision",
+    "recompute",
+    "z_loss",
+    "publish",
+    "on_spike",
+    "position",
+    "dropout",
+    "packing",
+    "evaluate",
+    "sample",
+];
 
 /// Makes the arguments of a stage that trains on documents.
 pub(super) fn begin(view: &View<'_>, planner: &mut dyn Planner) -> Result<Begun, Problem> {
@@ -227,7 +248,59 @@ pub(super) fn begin(view: &View<'_>, planner: &mut dyn Planner) -> Result<Begun,
             args.insert((*name).to_owned(), value.clone());
         }
     }
+    if view.get("evaluate").is_some() {
+        let measured = eval::measured("measure", &measure(view), &tokenizer, planner)?;
+        args.insert("measure".into(), measured);
+    }
     Ok(Begun { args, spec, tokenizer })
+}
+
+/// What a stage is measured on meanwhile: as written, else the held-out parts of its data.
+fn measure(view: &View<'_>) -> Vec<Value> {
+    match view.get("measure") {
+        Some(Value::List(written)) if !written.is_empty() => return written.clone(),
+        _ => {}
+    }
+    let suite = |item: ItemRef| {
+        let args = [("data".to_owned(), Value::Item(item))].into();
+        Value::Call(Call { name: BitsPerByte::SIGNATURE.name.to_owned(), args })
+    };
+    held_out(view).into_iter().map(suite).collect()
+}
+
+/// The parts of a stage's data that a `split` holds out.
+fn held_out(view: &View<'_>) -> Vec<ItemRef> {
+    let Some(Value::Item(data)) = view.get("data") else { return Vec::new() };
+    let mixed = view.program.view(&data.item).filter(|it| it.kind.yields == Yields::Mix);
+    let items = match mixed {
+        Some(mix) => mix.members.keys().map(|key| ItemRef::of_key(key, view.program)).collect(),
+        None => vec![data.clone()],
+    };
+    let split = |item: &ItemRef| {
+        let value = view.program.view(&item.item).and_then(|it| it.value);
+        let last = if let Some(Value::Pipe(_, steps)) = value { steps.last() } else { None };
+        item.part.is_none() && last.is_some_and(|step| step.name == Split::SIGNATURE.name)
+    };
+    let part = |item: ItemRef| ItemRef { part: Some("heldout".to_owned()), ..item };
+    items.into_iter().filter(split).map(part).collect()
+}
+
+/// What is measured meanwhile, and when, go together.
+fn check_measure(view: &View<'_>) -> Option<Problem> {
+    let written = matches!(view.get("measure"), Some(Value::List(all)) if !all.is_empty());
+    match view.get("evaluate") {
+        Some(_) if !written && held_out(view).is_empty() => {
+            let message = "there is nothing to measure: no part of `data` is held out";
+            let help = "write `measure = [bits_per_byte(…)]`, or end the dataset with `split(heldout = 1%)`";
+            Some(Problem::error("LLMP0103", "evaluate", message).help(help))
+        }
+        None if written => {
+            let message = "`measure` is never measured: `evaluate` says when";
+            let problem = Problem::error("LLMP0103", "measure", message);
+            Some(problem.help("write `evaluate = every(10%)`"))
+        }
+        Some(_) | None => None,
+    }
 }
 
 /// The sizes that the runtime builds, or the description where it cannot or where they are not known.
@@ -293,11 +366,10 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
         let help = "write a `schedule`, such as `constant(1e-4)`";
         problems.push(Problem::error("LLMP0703", "schedule", message).help(help));
     }
-    if view.read::<f64>("z_loss").is_some_and(|z| z != 0.0) {
-        problems.push(super::unavailable("z_loss", "a z-loss", "0"));
+    if let (Some(Batch::Ramp(_)), Some(Context::Grow(_))) = (view.read("batch"), view.read("context")) {
+        let message = "this version does not grow a context beside a ramp of batches";
+        let help = "give the phases of the ramp a `context` each, or one `batch`";
+        problems.push(Problem::error("LLMP0703", "context", message).help(help));
     }
-    let whats = [("evaluate", "evaluation during a stage"), ("sample", "a sample during a stage")];
-    let asked = whats.iter().filter(|w| view.get(w.0).is_some());
-    problems.extend(asked.map(|w| super::unavailable(w.0, w.1, "none")));
     problems
 }

@@ -16,7 +16,7 @@ pub use adafactor::Adafactor;
 pub use adamw::{AdamW, Coupling};
 pub use lion::Lion;
 #[cfg(feature = "kernels")]
-pub use memory::{Memory, Pace, hold, update};
+pub use memory::{Memory, Pace, hold, update, update_beside};
 pub use muon::{Muon, MuonScale};
 pub use rmsprop_momentum::RmspropMomentum;
 pub use sgd::Sgd;

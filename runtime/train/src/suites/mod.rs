@@ -25,6 +25,21 @@ pub fn metrics(suite: &str) -> Vec<&str> {
     }
 }
 
+/// Notes down what the suite at `index` of a list measured, under the names of its metrics. A name that is there already
+/// gets the index behind it.
+pub fn note(
+    noted: &mut std::collections::BTreeMap<String, f64>,
+    index: usize,
+    suite: &str,
+    measured: &[(&'static str, f64)],
+) {
+    let wanted = metrics(suite);
+    for (name, value) in measured.iter().filter(|(name, _)| wanted.contains(name)) {
+        let own = !noted.contains_key(*name);
+        noted.insert(if own { (*name).to_owned() } else { format!("{name}.{index}") }, *value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,11 +3,47 @@
 use llmp_data::mix::{Row, TokenStream};
 use llmp_nn::{IGNORE, MicroBatch};
 
-use crate::error::Result;
-use crate::settings::Attention;
+use crate::budget::micro_rows;
+use crate::course::Course;
+use crate::error::{Result, TrainError};
+use crate::settings::{Accumulate, Attention};
+use crate::stage::Stage;
+
+/// The micro-batches of the step that follows `done` steps. Errors: the data end before them.
+pub(crate) fn next(
+    stage: &Stage,
+    course: &Course,
+    stream: &mut TokenStream,
+    done: u64,
+    name: &str,
+) -> Result<Vec<MicroBatch>> {
+    let Some((leg, wanted)) = course.batch_at(done) else {
+        return Err(TrainError::Settings("a step after the last".to_owned()));
+    };
+    stream.lengthen(leg.context as usize);
+    let rows = draw(stream, wanted as usize)?;
+    if (rows.len() as u64) < wanted {
+        let drawn = course.tokens_after(done) + rows.len() as u64 * leg.context;
+        return Err(TrainError::DataEnded { stage: name.to_owned(), drawn, wanted: course.drawn() });
+    }
+    let micro = match stage.accumulate {
+        Accumulate::Auto => micro_rows(leg.rows(), leg.context),
+        Accumulate::Parts(parts) => leg.rows().div_ceil(parts.max(1)),
+    };
+    Ok(rows.chunks(micro.max(1) as usize).map(|rows| pack(rows, stage.attention)).collect())
+}
+
+/// Micro-batches with the number of their first row in the batch.
+pub(crate) fn numbered(batches: &[MicroBatch]) -> impl Iterator<Item = (&MicroBatch, u64)> {
+    batches.iter().scan(0, |row, batch| {
+        let first = *row;
+        *row += batch.rows as u64;
+        Some((batch, first))
+    })
+}
 
 /// The next rows of a batch; fewer than `count` when the data end.
-pub(super) fn draw(stream: &mut TokenStream, count: usize) -> Result<Vec<Row>> {
+fn draw(stream: &mut TokenStream, count: usize) -> Result<Vec<Row>> {
     let mut rows = Vec::with_capacity(count);
     while rows.len() < count
         && let Some(row) = stream.next_row()?
@@ -18,7 +54,7 @@ pub(super) fn draw(stream: &mut TokenStream, count: usize) -> Result<Vec<Row>> {
 }
 
 /// Rows of equal length as one micro-batch.
-pub(super) fn pack(rows: &[Row], attention: Attention) -> MicroBatch {
+fn pack(rows: &[Row], attention: Attention) -> MicroBatch {
     let length = rows.first().map_or(0, |row| row.tokens.len().saturating_sub(1));
     let mut batch = MicroBatch { rows: rows.len(), length, ..MicroBatch::default() };
     for row in rows {

@@ -1,5 +1,6 @@
 //! `metrics.jsonl` and TensorBoard's event file: one line a step, cut back to the checkpoint when a stage goes on.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use super::tensorboard;
 use crate::error::{Result, TrainError};
 
 /// One optimizer step. No clock time is in it, so that equal runs give equal files.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// Steps done, from 1.
     pub(crate) step: u64,
@@ -22,12 +23,30 @@ pub(crate) struct Line {
     pub(crate) lr: f64,
     /// Norm of the gradient before clipping.
     pub(crate) norm: f64,
+    /// The penalty that a z-loss adds to the loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) z_loss: Option<f64>,
     /// Mean divergence from the teacher, of a distillation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) teacher: Option<f64>,
     /// Mean negative log-likelihood of the true tokens, of a distillation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) truth: Option<f64>,
+    /// The highest loss that would have been no jump, where the loss jumped and the step was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spike: Option<f64>,
+    /// The step whose weights were taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rewound: Option<u64>,
+    /// Share of the hidden facts that were found after the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) needle: Option<f64>,
+    /// What the model scored on held-out documents after the step, by metric.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) evaluation: BTreeMap<String, f64>,
+    /// What it wrote from nothing after the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sample: Option<String>,
 }
 
 /// The open file.

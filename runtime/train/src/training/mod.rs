@@ -1,17 +1,22 @@
 //! The training loop: one function in plain order, and what a stage leaves behind.
 //!
 //! In the folder of a stage: `model.safetensors` and `config.json` (a Hugging Face folder without its tokenizer),
-//! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm), the same for TensorBoard, and `stage.json`, which is written last and says
+//! `metrics.jsonl` (one line a step: step, tokens, loss, lr, norm, and what a look at the model saw), the same for TensorBoard, and `stage.json`, which is written last and says
 //! that the stage is finished. While it runs, `.checkpoints/` holds the newest checkpoints.
 
 mod average;
-mod batches;
+pub(crate) mod batches;
 mod checkpoint;
+mod gate;
+mod looks;
 mod metrics;
 mod objective;
+pub(crate) mod overlay;
 mod pace;
+mod rewind;
+mod speed;
 mod spike;
-mod start;
+pub(crate) mod start;
 mod tensorboard;
 
 use std::path::Path;
@@ -22,7 +27,6 @@ use llmp_nn::{Balance, Extras, Grads, MicroBatch, Model, Noise, SaveOptions, opt
 use llmp_stdlib::Event;
 use serde::{Deserialize, Serialize};
 
-use crate::budget::micro_rows;
 use crate::course::Course;
 use crate::durable;
 use crate::error::{Result, TrainError};
@@ -30,14 +34,20 @@ use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::optimizers::{self, Memory};
 use crate::schedules::Schedule;
-use crate::settings::{Accumulate, Clip};
+use crate::settings::Clip;
 use crate::stage::Stage;
 
 use average::Average;
 use checkpoint::Checkpoints;
+use gate::Gate;
+pub use looks::HeldOut;
+use looks::Looks;
 use metrics::{Line, Metrics};
-pub use objective::{Micro, NextToken, Objective};
+pub use objective::{Micro, NextToken, Objective, Sums};
+use overlay::Over;
+pub use overlay::Overlay;
 use pace::Pace;
+use speed::Speed;
 use spike::Watch;
 
 /// What a stage reads.
@@ -49,6 +59,8 @@ pub struct Inputs<'a> {
     pub tokenizer: &'a Path,
     /// The model folder to go on from, where the stage has [`Stage::from`].
     pub from: Option<&'a Path>,
+    /// Documents that it is measured on meanwhile, in the order of [`Stage::measure`].
+    pub held_out: Vec<HeldOut>,
 }
 
 /// What a finished stage says about itself: the content of `stage.json`.
@@ -83,10 +95,19 @@ pub(crate) struct State {
     pub(crate) loss: f64,
     /// The weights that the stage gives, where they are not the last.
     pub(crate) average: Option<Average>,
+    /// How often each part of the stage went on for as long again.
+    pub(crate) extended: Vec<u64>,
+    /// Steps whose states are kept to go back to.
+    pub(crate) anchors: Vec<u64>,
+    /// What lies over the weights while the loss is computed.
+    pub(crate) over: Option<Over>,
 }
 
-/// Facts of a stage that do not change while it runs.
+/// The course of a stage and its rates.
 pub(crate) struct Plan {
+    /// The course as the program says.
+    pub(crate) base: Course,
+    /// The same with the parts that go on for longer.
     pub(crate) course: Course,
     /// The schedule with all its lengths in steps.
     pub(crate) schedule: Schedule,
@@ -110,20 +131,41 @@ pub fn train_for(
     folder: &Path,
     host: &Host<'_>,
 ) -> Result<Summary> {
+    train_under(stage, objective, None, inputs, folder, host)
+}
+
+/// [`train_for`] with an overlay over the weights.
+pub fn train_under(
+    stage: &Stage,
+    objective: &mut dyn Objective,
+    overlay: Option<Box<dyn Overlay>>,
+    mut inputs: Inputs<'_>,
+    folder: &Path,
+    host: &Host<'_>,
+) -> Result<Summary> {
     let checkpoints = Checkpoints::new(folder, stage.keep);
     if let Some(summary) = finished(folder)? {
         checkpoints.remove()?;
         return Ok(summary);
     }
     let vocabulary = Vocabulary::load(inputs.tokenizer)?;
-    let (mut state, plan) = start::start(stage, inputs, &vocabulary, folder, &checkpoints, host)?;
+    let gate = Gate::new(stage, &inputs.shards, &vocabulary)?;
+    let looks = (stage.evaluate.as_ref(), stage.sample.as_ref());
+    let mut looks = Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, host.clock);
+    let (mut state, mut plan) =
+        start::start(stage, overlay, inputs, &vocabulary, folder, &checkpoints, host)?;
     let mut grads = Grads::zeros(state.model.spec());
+    let mut speed = Speed::new(host.peak, stage.precision);
     let mut pace = Pace::new(stage.checkpoints.distance(), &plan.course, state.done, (host.clock)());
 
     loop {
         let over = state.done == plan.course.steps();
         let stop = host.stopped();
-        if over || stop || pace.due(state.done, (host.clock)()) {
+        // A look may take long: a stop during it loses no more than its step.
+        let look = looks.due(&plan.course, state.done + 1, host.clock);
+        let gate = gate.as_ref().filter(|_| plan.part_that_ends(&state.extended, state.done + 1).is_some());
+        let ahead = rewind::keeps(stage, &mut state.anchors, state.done) || look.any() || gate.is_some();
+        if over || stop || ahead || pace.due(state.done, (host.clock)()) {
             checkpoints.save(&mut state, host)?;
             pace.saved(state.done, (host.clock)());
         }
@@ -134,9 +176,17 @@ pub fn train_for(
             return Err(TrainError::Stopped);
         }
         let (begin, before) = ((host.clock)(), plan.course.tokens_after(state.done));
-        let line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
+        let mut line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
+        let tokens = line.tokens - before;
+        let flops = plan.course.flops_at(line.step - 1, tokens, state.model.spec());
+        let (tokens_per_second, mfu) = speed.step(tokens, flops, (host.clock)() - begin);
+        let context = plan.course.batch_at(state.done - 1).map_or(1, |(leg, _)| leg.context);
+        rewind::back(stage, &mut state, &checkpoints, &mut line, host)?;
+        looks.take(look, &state.model, context, &mut line, host)?;
+        if let Some(gate) = gate {
+            gate.test(&mut state, &mut plan, &mut line, host)?;
+        }
         state.metrics.write(&line)?;
-        let seconds = (host.clock)() - begin;
         host.tell(Event::Loss {
             step: host.step.to_owned(),
             at: line.step,
@@ -144,9 +194,12 @@ pub fn train_for(
             loss: line.loss,
             rate: line.lr,
             gradient_norm: line.norm,
-            tokens_per_second: (line.tokens - before) as f64 / seconds.max(1e-9),
+            tokens_per_second,
+            mfu,
         });
+        looks::tell(&line, host);
     }
+    speed.event(host.step).into_iter().for_each(|event| host.tell(event));
     publish(&mut state, &plan, &vocabulary, folder, &checkpoints, host)
 }
 
@@ -159,52 +212,55 @@ fn step(
     grads: &mut Grads,
     host: &Host<'_>,
 ) -> Result<Line> {
-    let Some((leg, wanted)) = plan.course.batch_at(state.done) else {
-        return Err(TrainError::Settings("a step after the last".to_owned()));
-    };
-    state.stream.lengthen(leg.context as usize);
-    let rows = batches::draw(&mut state.stream, wanted as usize)?;
-    if (rows.len() as u64) < wanted {
-        let drawn = plan.course.tokens_after(state.done) + rows.len() as u64 * leg.context;
-        let wanted = plan.course.drawn();
-        return Err(TrainError::DataEnded { stage: host.step.to_owned(), drawn, wanted });
+    let micro_batches = batches::next(stage, &plan.course, &mut state.stream, state.done, host.step)?;
+    let through = state.done as f64 / (plan.course.steps().max(2) - 1) as f64;
+    if let Some(over) = &mut state.over {
+        over.lay(through, &mut state.model)?;
     }
-    let micro = match stage.accumulate {
-        Accumulate::Auto => micro_rows(leg.rows(), leg.context),
-        Accumulate::Parts(parts) => leg.rows().div_ceil(parts.max(1)),
-    };
-    let micro = micro.max(1) as usize;
-    let micro_batches: Vec<_> = rows.chunks(micro).map(|rows| batches::pack(rows, stage.attention)).collect();
+    let micro_batches = objective.prepare(&state.model, micro_batches, state.done)?;
 
     // The loss is the mean over the targets of the whole batch, however it is cut.
     let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
     grads.clear();
     let balance = balance(&state.model, &micro_batches)?;
-    let mut sum = 0.0;
-    for (batch, row) in micro_batches.iter().zip((0..).step_by(micro)) {
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for (batch, row) in batches::numbered(&micro_batches) {
         let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
-        let extras = Extras { noise: Some(noise), balance: balance.as_ref() };
+        let extras = Extras { noise: Some(noise), balance: balance.as_ref(), z_loss: stage.z_loss as f32 };
         let micro = Micro { batch, counted: counted as f64, extras, gpu: host.gpu };
-        sum += objective.loss_and_grads(&state.model, &micro, grads)?;
+        let sums = objective.loss_and_grads(&state.model, &micro, grads)?;
+        sum += sums.loss;
+        squares += sums.z;
     }
     let loss = sum / counted as f64;
     optimizers::hold(&stage.optimizer, state.model.spec(), grads);
 
     let norm = optim::global_norm(grads.flat());
     check_finite(state, grads, loss, norm, host)?;
-    match stage.clip {
-        Some(Clip::Norm(most)) if norm + 1e-6 > most => {
-            optim::scale(grads.flat_mut(), (most / (norm + 1e-6)) as f32);
+    let norm = match &mut state.over {
+        None => norm,
+        Some(over) => {
+            let own = over.lift(through, &mut state.model, grads)?;
+            // Each by its own norm: a mask's gradients grow as it hardens.
+            clip(stage.clip, own, over.gradient());
+            if over.trains_weights() { optim::global_norm(grads.flat()) } else { own }
         }
-        Some(Clip::Value(most)) => optim::limit(grads.flat_mut(), most as f32),
-        Some(Clip::Norm(_)) | None => {}
-    }
+    };
+    clip(stage.clip, norm, grads.flat_mut());
 
-    let lr = plan.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
-    let jumped = state.watch.leaves_out(stage.on_spike.as_ref(), loss, host.step, state.done + 1)?;
-    if !jumped && !stage.optimizer.rule().leaves_out(norm) {
+    let scheduled = plan.scheduled(&state.extended, state.done);
+    let lr = plan.schedule.rate(stage.schedule_done + scheduled, plan.warmup, plan.over);
+    let spike = state.watch.leaves_out(stage.on_spike.as_ref(), loss, host.step, state.done + 1)?;
+    if spike.is_none() && !stage.optimizer.rule().leaves_out(norm) {
         let pace = optimizers::Pace { rate: lr, schedule: lr / plan.schedule.shape().ramp().peak };
-        optimizers::update(&stage.optimizer, pace, &mut state.model, grads, &mut state.memory)?;
+        if state.over.as_ref().is_none_or(Over::trains_weights) {
+            optimizers::update(&stage.optimizer, pace, &mut state.model, grads, &mut state.memory)?;
+        } else {
+            state.memory.updates += 1;
+        }
+        if let Some(over) = &mut state.over {
+            over.update(&stage.optimizer, pace)?;
+        }
     }
     state.done += 1;
     state.loss = loss;
@@ -213,7 +269,20 @@ fn step(
         average.take(&state.model, &plan.course, state.done);
     }
     let (teacher, truth) = objective.parts().unzip();
-    Ok(Line { step: state.done, tokens, loss, lr, norm, teacher, truth })
+    let z_loss = (stage.z_loss != 0.0).then(|| stage.z_loss * squares / counted as f64);
+    let line = Line { step: state.done, tokens, loss, lr, norm, ..Line::default() };
+    Ok(Line { z_loss, teacher, truth, spike, ..line })
+}
+
+/// Keeps gradients of this norm short.
+fn clip(how: Option<Clip>, norm: f64, gradients: &mut [f32]) {
+    match how {
+        Some(Clip::Norm(most)) if norm + 1e-6 > most => {
+            optim::scale(gradients, (most / (norm + 1e-6)) as f32);
+        }
+        Some(Clip::Value(most)) => optim::limit(gradients, most as f32),
+        Some(Clip::Norm(_)) | None => {}
+    }
 }
 
 /// The loss that balances experts knows how the whole batch is routed, so the batch goes through the model twice: first
@@ -276,7 +345,10 @@ fn publish(
     let options = SaveOptions { extra: vocabulary.config(), ..SaveOptions::default() };
     host.at("train: before result");
     let averaged = state.average.as_ref().map(|average| average.model(&state.model)).transpose()?;
-    averaged.as_ref().unwrap_or(&state.model).save(&temporary, &options)?;
+    let weights = averaged.as_ref().unwrap_or(&state.model);
+    let finished = state.over.as_ref().map(|over| over.finish(weights)).transpose()?;
+    finished.as_ref().unwrap_or(weights).save(&temporary, &options)?;
+    state.over.as_ref().map_or(Ok(()), |over| over.leave(folder))?;
     for name in ["model.safetensors", "config.json"] {
         durable::sync_file(&temporary.join(name))?;
         durable::rename(&temporary.join(name), &folder.join(name), host)?;

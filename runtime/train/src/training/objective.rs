@@ -11,16 +11,31 @@ pub struct Micro<'a> {
     pub batch: &'a MicroBatch,
     /// Targets in the whole batch.
     pub counted: f64,
-    /// Dropout, and the balance of experts.
+    /// Dropout, the balance of experts, a z-loss.
     pub extras: Extras<'a>,
     /// Where it is computed; the processor does without.
     pub gpu: Option<&'a Gpu>,
 }
 
+/// Sums over the targets of a micro-batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sums {
+    /// The loss, without what a z-loss adds to it.
+    pub loss: f64,
+    /// The squared log of the softmax's denominator; 0 where no z-loss asks for it.
+    pub z: f64,
+}
+
 /// The loss of a stage. It is a sum over the targets of a batch, so that a batch may be cut into micro-batches.
 pub trait Objective {
-    /// The sum of the loss over a micro-batch. Adds to `grads` the gradients of that sum over [`Micro::counted`].
-    fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<f64>;
+    /// The batch of a step as the loss sees it, `step` steps done; a student may write part of it.
+    fn prepare(&mut self, _model: &Model, batches: Vec<MicroBatch>, _step: u64) -> Result<Vec<MicroBatch>> {
+        Ok(batches)
+    }
+
+    /// The sums of a micro-batch. Adds to `grads` the gradients of the loss, and of the z-loss that [`Micro::extras`]
+    /// ask for, over [`Micro::counted`].
+    fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<Sums>;
 
     /// Means over the targets of the last batch, of what has two parts: the divergence from a teacher, and the negative
     /// log-likelihood of the true tokens.
@@ -34,12 +49,12 @@ pub trait Objective {
 pub struct NextToken;
 
 impl Objective for NextToken {
-    fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<f64> {
+    fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<Sums> {
         let (batch, counted, extras) = (micro.batch, micro.counted, micro.extras);
         let (sums, _) = match micro.gpu {
             Some(gpu) => gpu.loss_and_grads(model, batch, counted, extras, grads)?,
             None => model.loss_and_grads_with(batch, counted, extras, grads)?,
         };
-        Ok(sums.nll_sum)
+        Ok(Sums { loss: sums.nll_sum, z: sums.z_sum })
     }
 }

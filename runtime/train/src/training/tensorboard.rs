@@ -16,17 +16,33 @@ pub(crate) fn head() -> Vec<u8> {
 pub(crate) fn event(line: &Line) -> Vec<u8> {
     let scalars = [("loss", line.loss), ("learning_rate", line.lr), ("gradient_norm", line.norm)];
     let mut summary = Vec::new();
-    for (tag, value) in scalars.into_iter().chain([("tokens", line.tokens as f64)]) {
+    let own = scalars.into_iter().chain([("tokens", line.tokens as f64)]);
+    let more = [("z_loss", line.z_loss), ("needle", line.needle)];
+    let more = more.into_iter().filter_map(|(tag, value)| Some((tag, value?)));
+    let measured = line.evaluation.iter().map(|(name, value)| (format!("evaluation/{name}"), *value));
+    for (tag, value) in own.chain(more).map(|(tag, value)| (tag.to_owned(), value)).chain(measured) {
         let mut scalar = bytes(1, tag.as_bytes());
         scalar.push((2 << 3) | 5);
         scalar.extend((value as f32).to_le_bytes());
         summary.extend(bytes(1, &scalar));
+    }
+    if let Some(sample) = &line.sample {
+        summary.extend(bytes(1, &text("sample", sample)));
     }
     let mut event = double(1, line.step as f64);
     event.push(2 << 3);
     event.extend(varint(line.step));
     event.extend(bytes(5, &summary));
     record(&event)
+}
+
+/// A value that the plugin for texts shows: a tensor of one string.
+fn text(tag: &str, content: &str) -> Vec<u8> {
+    const STRING: u8 = 7;
+    let metadata = bytes(1, &bytes(1, b"text"));
+    let shape = bytes(2, &bytes(2, &[1 << 3, 1]));
+    let tensor = [&[1 << 3, STRING][..], &shape, &bytes(8, content.as_bytes())].concat();
+    [bytes(1, tag.as_bytes()), bytes(9, &metadata), bytes(8, &tensor)].concat()
 }
 
 /// Length, its checksum, the content, its checksum.
@@ -77,8 +93,8 @@ mod tests {
 
     #[test]
     fn a_record_holds_its_length_and_content() {
-        let line = Line { step: 300, tokens: 5, loss: 1.5, lr: 0.1, norm: 2.0, teacher: None, truth: None };
-        let record = event(&line);
+        let line = serde_json::json!({ "step": 300, "tokens": 5, "loss": 1.5, "lr": 0.1, "norm": 2.0 });
+        let record = event(&serde_json::from_value(line).unwrap());
         let length = u64::from_le_bytes(record[..8].try_into().unwrap()) as usize;
         assert_eq!(record.len(), length + 16);
         // Field 2, the step, as a varint.

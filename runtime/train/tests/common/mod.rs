@@ -70,7 +70,12 @@ impl Stand {
         host: &Host<'_>,
     ) -> Result<Summary, TrainError> {
         let tokenizer = self.path("tokenizer.json");
-        train(stage, Inputs { shards, tokenizer: &tokenizer, from: None }, &self.path(name), host)
+        train(
+            stage,
+            Inputs { shards, tokenizer: &tokenizer, from: None, held_out: Vec::new() },
+            &self.path(name),
+            host,
+        )
     }
 }
 
@@ -162,6 +167,7 @@ pub fn stage() -> Stage {
         schedule: Schedule::Cosine(cosine),
         schedule_done: 0,
         clip: Some(Clip::Norm(1.0)),
+        z_loss: 0.0,
         attention: Attention::PerDocument,
         packing: llmp_data::pack::Packing::Concat,
         precision: Precision::F32,
@@ -171,6 +177,9 @@ pub fn stage() -> Stage {
         checkpoints: Times::Every(Every { distance: Interval::Steps(3) }),
         keep: 2,
         seed: 7,
+        evaluate: None,
+        measure: Vec::new(),
+        sample: None,
         on_spike: None,
         replicate: 0,
     }

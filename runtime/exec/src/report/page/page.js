@@ -48,8 +48,8 @@ const SECTIONS = [
 
 function draw() {
   const main = document.getElementById("main");
-  main.append(head());
-  const links = [];
+  const links = [...main.querySelectorAll("section")].map(({ id, dataset }) => [id, el("a", { href: `#${id}` }, dataset.title)]);
+  main.prepend(head());
   for (const [id, title, content] of SECTIONS) {
     let body;
     try {

@@ -1,6 +1,8 @@
 //! The bend of a feed-forward's hidden units, gated (Shazeer 2020) or not.
 
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod cuda;
 
 use super::{Res, T2, twice};
 use crate::spec::Activation;

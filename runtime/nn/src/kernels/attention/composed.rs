@@ -16,7 +16,7 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     positions: &Positions<D>,
 ) -> Res<T2<D, T>, D> {
     let device = qkv.device().clone();
-    let tables = positions.tensors(&device)?;
+    let mask = positions.mask(&device)?;
     let geometry = positions.geometry;
     let Geometry { rows: b, length: t, heads: h, kv_heads: k, head_dim: d, scale, cap } = geometry;
     let g = geometry.group();
@@ -34,7 +34,7 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
         None => scores.try_mul(scale)?,
     };
     let scores = scores.try_reshape_like(&(b, k, g, t, t))?;
-    let mask = tables.mask.clone().try_broadcast_like::<_, Axes2<1, 2>>(scores.shape())?;
+    let mask = mask.clone().try_broadcast_like::<_, Axes2<1, 2>>(scores.shape())?;
     let weights = scores.try_add(mask)?.try_softmax::<Axis<4>>()?;
     let y = weights.try_reshape_like(&(b, k, g * t, t))?.try_matmul(v_bktd)?;
     let y_bthd = y.try_reshape_like(&(b, h, t, d))?.try_permute::<_, Axes4<0, 2, 1, 3>>()?;

@@ -2,6 +2,8 @@
 
 mod composed;
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod cuda;
 
 pub use composed::composed;
 
@@ -53,14 +55,14 @@ pub struct Positions<D: Device<f32>> {
     pub(crate) rope: RopeTables,
     /// For each position the first one, in its row, that it attends to: of its document, inside the window.
     pub(crate) from: Arc<[u32]>,
-    tensors: OnceCell<DeviceTables<D>>,
+    turns: OnceCell<Turns<D>>,
+    mask: OnceCell<MaskTensor<D>>,
 }
 
-/// What the composed definition needs on the device.
-pub(crate) struct DeviceTables<D: Device<f32>> {
+/// Cosines and sines of rotary positions on the device.
+pub(crate) struct Turns<D: Device<f32>> {
     pub(crate) cos: T2<D>,
     pub(crate) sin: T2<D>,
-    pub(crate) mask: MaskTensor<D>,
 }
 
 impl<D: Device<f32>> Positions<D> {
@@ -78,25 +80,31 @@ impl<D: Device<f32>> Positions<D> {
         let window = if let Reach::Window(window) = reach { window } else { batch.length };
         let nearest = |at: usize| (at % batch.length + 1).saturating_sub(window) as u32;
         let from = batch.doc_start.iter().enumerate().map(|(at, &start)| start.max(nearest(at))).collect();
-        Self { geometry, rope: rope.clone(), from, tensors: OnceCell::new() }
+        Self { geometry, rope: rope.clone(), from, turns: OnceCell::new(), mask: OnceCell::new() }
     }
 
-    /// Device tables, made on first use: the mask is 0 inside the causal range and -1e30 elsewhere.
-    pub(crate) fn tensors(&self, device: &D) -> Res<&DeviceTables<D>, D> {
-        if let Some(tables) = self.tensors.get() {
-            return Ok(tables);
+    /// Tables of the composed rotary positions, made on first use.
+    pub(crate) fn turns(&self, device: &D) -> Res<&Turns<D>, D> {
+        if let Some(turns) = self.turns.get() {
+            return Ok(turns);
+        }
+        let shape = (self.geometry.length, self.rope.half);
+        let table = |of: &[f32]| device.try_tensor_from_vec(of[..shape.0 * shape.1].to_vec(), shape);
+        let turns = Turns { cos: table(&self.rope.cos)?, sin: table(&self.rope.sin)? };
+        Ok(self.turns.get_or_init(|| turns))
+    }
+
+    /// The mask of the composed attention, made on first use: 0 inside the causal range and -1e30 elsewhere.
+    pub(crate) fn mask(&self, device: &D) -> Res<&MaskTensor<D>, D> {
+        if let Some(mask) = self.mask.get() {
+            return Ok(mask);
         }
         let Geometry { rows, length, .. } = self.geometry;
-        let half = self.rope.half;
         let mut mask = vec![-1e30; rows * length * length];
         for (at, line) in mask.chunks_exact_mut(length).enumerate() {
             line[self.from[at] as usize..=at % length].fill(0.0);
         }
-        let tables = DeviceTables {
-            cos: device.try_tensor_from_vec(self.rope.cos[..length * half].to_vec(), (length, half))?,
-            sin: device.try_tensor_from_vec(self.rope.sin[..length * half].to_vec(), (length, half))?,
-            mask: device.try_tensor_from_vec(mask, (rows, length, length))?,
-        };
-        Ok(self.tensors.get_or_init(|| tables))
+        let mask = device.try_tensor_from_vec(mask, (rows, length, length))?;
+        Ok(self.mask.get_or_init(|| mask))
     }
 }

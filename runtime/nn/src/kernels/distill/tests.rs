@@ -22,10 +22,22 @@ fn truth(n: usize, v: usize) -> Vec<u32> {
 type Run = (f32, DistillSums, Vec<f32>, Vec<f32>);
 
 fn run(fused: bool, x: &T2<Cpu>, w: &T2<Cpu>, truth: &[u32], lesson: &Lesson<'_, Cpu>) -> Run {
+    run_with(fused, x, w, truth, lesson, 0.0)
+}
+
+fn run_with(
+    fused: bool,
+    x: &T2<Cpu>,
+    w: &T2<Cpu>,
+    truth: &[u32],
+    lesson: &Lesson<'_, Cpu>,
+    z_loss: f32,
+) -> Run {
+    let form = HeadForm { cap: Some(9.0), z_loss };
     let taped = x.clone().leaky_traced();
     let (loss, sums) = match fused {
-        true => Cpu::distill_loss(taped, w, truth, lesson, 3.0, Some(9.0)).expect("memory"),
-        false => composed(taped, w, truth, lesson, 3.0, Some(9.0)).expect("memory"),
+        true => Cpu::distill_loss(taped, w, truth, lesson, 3.0, form).expect("memory"),
+        false => composed(taped, w, truth, lesson, 3.0, form).expect("memory"),
     };
     let value = loss.array();
     let mut map = (loss * 2.0).backward();
@@ -43,6 +55,8 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
     let top = b.iter().fold(1e-6f32, |m, x| m.max(x.abs()));
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / top
 }
+
+const WAYS: [Divergence; 3] = [Divergence::Forward, Divergence::Reverse, Divergence::Middle];
 
 /// A check of one lesson: its name, states, head, truth.
 type Check<'a> = &'a dyn Fn(&str, &T2<Cpu>, &T2<Cpu>, &[u32], &Lesson<'_, Cpu>);
@@ -64,7 +78,10 @@ fn lessons(n: usize, c: usize, v: usize, check: Check<'_>) {
     }
     for teachers in [&taught[..1], &taught[..]] {
         for temperature in [1.0, 2.5] {
-            check("whole", &x, &w, &truth, &Lesson::Whole { teachers, temperature });
+            for divergence in WAYS {
+                let what = format!("{divergence:?}");
+                check(&what, &x, &w, &truth, &Lesson::Whole { teachers, temperature, divergence });
+            }
         }
     }
 }
@@ -72,15 +89,19 @@ fn lessons(n: usize, c: usize, v: usize, check: Check<'_>) {
 #[test]
 fn fused_distillation_equals_its_definition() {
     // 9,000 entries cut 900 rows into chunks of 888.
-    for (n, c, v) in [(1, 3, 5), (7, 5, 11), (64, 17, 130), (900, 4, 9000)] {
+    for (n, c, v) in [(1, 3, 5), (7, 5, 11), (64, 17, 130), (65, 17, 130), (900, 4, 9000)] {
         lessons(n, c, v, &|what, x, w, truth, lesson| {
-            let (a, b) = (run(true, x, w, truth, lesson), run(false, x, w, truth, lesson));
+            let z = if n % 2 == 0 { 0.0 } else { 0.01 };
+            let run = |fused| run_with(fused, x, w, truth, lesson, z);
+            let (a, b) = (run(true), run(false));
             let near = |a: f64, b: f64| (a - b).abs() < 2e-5 * b.abs().max(1.0);
             assert!(near(f64::from(a.0), f64::from(b.0)), "{what} {n} x {v}: {} and {}", a.0, b.0);
             assert!(near(a.1.loss_sum, b.1.loss_sum) && near(a.1.teacher_sum, b.1.teacher_sum), "{what}");
             assert!(near(a.1.truth.nll_sum, b.1.truth.nll_sum), "{what}: {:?} and {:?}", a.1, b.1);
             assert_eq!(a.1.truth.targets, b.1.truth.targets);
-            assert!((f64::from(a.0) - a.1.loss_sum / 3.0).abs() < 1e-4 * f64::from(a.0).abs().max(1.0));
+            assert!(near(a.1.truth.z_sum, b.1.truth.z_sum) && (a.1.truth.z_sum > 0.0) == (z > 0.0), "{what}");
+            let whole = a.1.loss_sum + f64::from(z) * a.1.truth.z_sum;
+            assert!((f64::from(a.0) - whole / 3.0).abs() < 1e-4 * f64::from(a.0).abs().max(1.0));
             let (gx, gw) = (apart(&a.2, &b.2), apart(&a.3, &b.3));
             assert!(gx < 2e-5 && gw < 2e-5, "{what} {n} x {v}: gradients differ by {gx:e} and {gw:e}");
         });
@@ -90,7 +111,8 @@ fn fused_distillation_equals_its_definition() {
 #[test]
 fn every_gradient_is_a_slope_of_the_loss() {
     lessons(9, 6, 13, &|what, x, w, truth, lesson| {
-        let (_, _, gx, gw) = run(true, x, w, truth, lesson);
+        let run = |x: &_, w: &_| run_with(true, x, w, truth, lesson, 0.02);
+        let (_, _, gx, gw) = run(x, w);
         for (at_x, g) in [(true, gx), (false, gw)] {
             let norm = g.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
             let base = if at_x { x } else { w };
@@ -99,7 +121,8 @@ fn every_gradient_is_a_slope_of_the_loss() {
                     base.as_vec().into_iter().zip(&g).map(|(x, &g)| x + (h * f64::from(g) / norm) as f32);
                 let moved = Cpu::default().tensor_from_vec(moved.collect::<Vec<_>>(), *base.shape());
                 let (x, w) = if at_x { (&moved, w) } else { (x, &moved) };
-                2.0 * run(true, x, w, truth, lesson).1.loss_sum / 3.0
+                let sums = run(x, w).1;
+                2.0 * (sums.loss_sum + f64::from(0.02f32) * sums.truth.z_sum) / 3.0
             };
             let slope = |h: f64| (at(h) - at(-h)) / (2.0 * h);
             let found = (4.0 * slope(0.01) - slope(0.02)) / 3.0;
@@ -114,17 +137,25 @@ fn a_student_that_agrees_has_nothing_to_learn() {
     let (x, w, truth) = (matrix(n, 4, 2.0, 1), matrix(v, 4, 2.0, 2), truth(n, v));
     for temperature in [1.0, 3.0] {
         let teachers = [(x.clone(), &w, Some(9.0))];
-        let (_, sums, gx, gw) =
-            run(true, &x, &w, &truth, &Lesson::Whole { teachers: &teachers, temperature });
-        assert!(sums.teacher_sum.abs() < 1e-5 && sums.truth.nll_sum > 1.0, "{sums:?}");
-        assert!(gx.iter().chain(&gw).all(|g| g.abs() < 1e-5));
+        for divergence in WAYS {
+            let lesson = Lesson::Whole { teachers: &teachers, temperature, divergence };
+            let (_, sums, gx, gw) = run(true, &x, &w, &truth, &lesson);
+            assert!(sums.teacher_sum.abs() < 1e-5 && sums.truth.nll_sum > 1.0, "{sums:?}");
+            assert!(gx.iter().chain(&gw).all(|g| g.abs() < 1e-5));
+        }
     }
     // All of the vocabulary as tokens is the whole distribution.
     let teacher = matrix(v, 4, 1.0, 7);
     let taught = [(x.clone(), &teacher, None)];
     let targets = pick(&taught, &truth, Pick::Likeliest(v), &|_| 0).expect("memory");
     let tokens = run(true, &x, &w, &truth, &Lesson::Tokens { targets: &targets, teacher: 1.0, truth: 0.0 });
-    let whole = run(true, &x, &w, &truth, &Lesson::Whole { teachers: &taught, temperature: 1.0 });
+    let whole = run(
+        true,
+        &x,
+        &w,
+        &truth,
+        &Lesson::Whole { teachers: &taught, temperature: 1.0, divergence: Divergence::Forward },
+    );
     assert!((tokens.0 / whole.0 - 1.0).abs() < 1e-5 && apart(&tokens.2, &whole.2) < 1e-5);
 }
 

@@ -4,6 +4,7 @@
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
+use super::HeadForm;
 use crate::kernels::cpu::{made_ahead, view};
 use crate::kernels::mm::{Right, Store, View, Workers};
 use crate::kernels::rows::{cap_row, cross_entropy_row, uncap_grad_row};
@@ -17,7 +18,7 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
     w_vc: &T2<Cpu>,
     targets: &[u32],
     normaliser: f64,
-    cap: Option<f32>,
+    form: HeadForm,
     precision: Precision,
 ) -> Res<(T0<Cpu, T>, LossSums), Cpu> {
     let (x, tape) = x_nc.split_tape();
@@ -26,10 +27,11 @@ pub(crate) fn head_loss<T: Tape<f32, Cpu>>(
     let mut sums = LossSums::default();
     let pieces = view(&x).chunks(chunks.rows * c).zip(targets.chunks(chunks.rows));
     for (at, (x, targets)) in pieces.enumerate() {
-        sums += chunks.run(at, x, targets, (1.0 / normaliser) as f32, cap);
+        sums += chunks.run(at, x, targets, (1.0 / normaliser) as f32, form);
     }
     let (gx, gw) = (chunks.gx, chunks.gw);
-    Ok((made_ahead((sums.nll_sum / normaliser) as f32, x.put_tape(tape), w_vc, gx, gw)?, sums))
+    let loss = (sums.nll_sum + f64::from(form.z_loss) * sums.z_sum) / normaliser;
+    Ok((made_ahead(loss as f32, x.put_tape(tape), w_vc, gx, gw)?, sums))
 }
 
 /// The work over chunks of rows: logits, losses, gradients.
@@ -67,24 +69,25 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    /// The chunk `at`, with `scale` before each target's loss and logits bent to stay within `cap`.
-    fn run(&mut self, at: usize, x: &[f32], targets: &[u32], scale: f32, cap: Option<f32>) -> LossSums {
+    /// The chunk `at`, with `scale` before each target's loss.
+    fn run(&mut self, at: usize, x: &[f32], targets: &[u32], scale: f32, form: HeadForm) -> LossSums {
         let (c, v, n) = (self.c, self.v, targets.len());
         let logits = &mut self.logits[..n * v];
         let x = View::rows(x, c);
         self.ahead.mm((n, v, c), logits, v, Store::Set, x, Workers::Pool);
-        let losses: Vec<f32> = logits
+        let losses: Vec<(f32, f32)> = logits
             .par_chunks_mut(v)
             .zip(targets)
             .map(|(row, &target)| {
                 if target == IGNORE {
                     row.fill(0.0);
-                    return 0.0;
+                    return (0.0, 0.0);
                 }
-                let Some(cap) = cap else { return cross_entropy_row(row, target as usize, scale) };
+                let (target, z) = (target as usize, form.z_loss);
+                let Some(cap) = form.cap else { return cross_entropy_row(row, target, scale, z) };
                 cap_row(row, 1.0, cap);
                 let capped = row.to_vec();
-                let loss = cross_entropy_row(row, target as usize, scale);
+                let loss = cross_entropy_row(row, target, scale, z);
                 uncap_grad_row(row, &capped, cap);
                 loss
             })
@@ -96,6 +99,9 @@ impl<'a> Chunks<'a> {
             self.precision.right(x, (n, c)).mm((v, c, n), &mut self.gw, c, store, d.t(), Workers::Pool);
         }
         let counted = targets.iter().filter(|&&t| t != IGNORE).count() as u64;
-        LossSums { nll_sum: losses.iter().map(|&l| f64::from(l)).sum(), targets: counted }
+        let nll_sum = losses.iter().map(|l| f64::from(l.0)).sum();
+        let squares = losses.iter().map(|l| f64::from(l.1).powi(2));
+        let z_sum = if form.z_loss == 0.0 { 0.0 } else { squares.sum() };
+        LossSums { nll_sum, targets: counted, z_sum }
     }
 }

@@ -2,6 +2,8 @@
 //! et al. 2016).
 
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod cuda;
 
 use super::{Res, T1, T2, twice};
 use crate::spec::NormForm;

@@ -1,6 +1,8 @@
 //! Rotary positions (Su et al. 2021): pairs of every query and key turn by an angle that grows with the position.
 
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod cuda;
 mod tables;
 
 pub use tables::RopeTables;
@@ -17,7 +19,7 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     positions: &Positions<D>,
 ) -> Res<T2<D, T>, D> {
     let (n, width) = *qkv.shape();
-    let tables = positions.tensors(&qkv.device().clone())?;
+    let tables = positions.turns(&qkv.device().clone())?;
     let geometry = positions.geometry;
     let (heads, d) = (geometry.heads + geometry.kv_heads, geometry.head_dim);
     let (rows, length) = (geometry.rows, geometry.length);
