@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 const DATA: &str = r#"llmp 1
 
-param peak = 3e-3
+param peak: Num = 3e-3
 
 source books = text("books/*.txt")
 dataset clean = books |> gopher_quality(min_doc_words = 50) |> dedup_exact() |> split(heldout = 20%)
