@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 const DATA: &str = r#"llmp 1
 
-param peak = 3e-3
+param peak: Num = 3e-3
 
 source books = text("books/*.txt")
 dataset clean = books |> gopher_quality(min_doc_words = 50) |> dedup_exact() |> split(heldout = 20%)
@@ -110,7 +110,7 @@ fn stages_look_grow_average_distil_and_prune_in_one_program() {
 fn a_gate_that_stays_shut_fails_at_the_place_of_its_stage() {
     let project = Project::new();
     let long =
-        STAGES.split("model tiny").next().unwrap().replace("score = 0%", "score = 100%, on_fail = stop");
+        STAGES.split("model tiny").next().unwrap().replace("score = 0%)", "score = 100%), on_fail = stop");
     project.write("main.llmp", format!("{DATA}{long}"));
     let output = project.llmp(&["run", "main.llmp"]);
     assert!(!output.status.success());
