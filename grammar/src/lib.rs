@@ -34,6 +34,6 @@ mod fmt;
 
 pub use diag::{Diag, Edit, Fix, Info, Label, Places, Severity, Sink, nearest};
 pub use fmt::format;
-pub use parse::{Parse, parse, parse_expr};
+pub use parse::{Chunks, Parse, parse, parse_expr, parse_with};
 pub use source::{Position, Sources};
 pub use span::{FileId, Span, Spanned};

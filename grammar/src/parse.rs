@@ -1,11 +1,14 @@
 //! From text to tree: pest reads each chunk, the mistake catalogue explains what it cannot read.
 
 use crate::attempt::Attempt;
-use crate::kind::{SyntaxKind, SyntaxNode};
+use crate::kind::{Llmp, SyntaxKind, SyntaxNode};
+use crate::scan::Token;
 use crate::span::FileId;
-use crate::tree::Builder;
+use crate::tree::{Builder, Green};
 use crate::{Sink, ast, limits, lower, mistakes, split};
 use pest::Parser;
+use rowan::Language;
+use std::collections::BTreeMap;
 
 #[derive(pest_derive::Parser)]
 #[grammar = "../llmp.pest"]
@@ -33,6 +36,94 @@ pub fn parse(file: FileId, text: &str) -> (Parse, Sink) {
     let root = SyntaxNode::new_root(green.clone());
     let program = lower::file(file, &root, &mut sink);
     (Parse { green, file: program }, sink)
+}
+
+/// Trees of items without a mistake, by their text: for those who read a text again after each small edit.
+#[derive(Debug, Default)]
+pub struct Chunks {
+    known: BTreeMap<String, Vec<Green>>,
+}
+
+/// Most items that are kept; when there are more, all are forgotten.
+const MOST_CHUNKS: usize = 50_000;
+
+/// As [`parse()`], with the trees of items that were read before: what did not change is not read again.
+pub fn parse_with(file: FileId, text: &str, chunks: &mut Chunks) -> (Parse, Sink) {
+    let mut sink = Sink::new();
+    let green = known_tree(file, text, chunks, &mut sink);
+    let root = SyntaxNode::new_root(green.clone());
+    let program = lower::file(file, &root, &mut sink);
+    (Parse { green, file: program }, sink)
+}
+
+/// As [`tree`]. Where every item can be read by itself, so can the file: then only new items are read.
+fn known_tree(file: FileId, text: &str, chunks: &mut Chunks, sink: &mut Sink) -> rowan::GreenNode {
+    let tokens = limits::tokens(text);
+    let hidden = if limits::check(file, text, &tokens, &mut Sink::new()).is_ok() {
+        limits::clean(file, text, &mut Sink::new())
+    } else {
+        vec![(0, text.len())]
+    };
+    if !hidden.is_empty() {
+        return tree(file, text, sink);
+    }
+    let ranges = split::split(text, &tokens);
+    let parts: Vec<&[Token]> = ranges.into_iter().filter_map(|range| tokens.get(range)).collect();
+    let mut found: Vec<Option<Vec<Green>>> = parts.iter().map(|part| chunks.read(text, part)).collect();
+    let broken = found.iter().any(Option::is_none);
+    // A file with an open bracket is none; any other may be one although its pieces are not.
+    if broken
+        && split::is_balanced(text, &tokens)
+        && let Ok(mut pairs) = Grammar::parse(Rule::file, text)
+    {
+        let mut builder = Builder::new(text, &tokens);
+        if let Some(top) = pairs.next() {
+            let attempt = Attempt::new(text, &tokens, 0..text.len(), &[]);
+            builder.chunk(top, &attempt.seen(), &attempt);
+        }
+        return builder.finish();
+    }
+    for (part, found) in parts.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+        let (Some(first), Some(last)) = (part.first(), part.last()) else { continue };
+        let mut builder = Builder::part(text, part, first.start, last.end);
+        let mut attempt = Attempt::new(text, part, first.start..last.end, &[]);
+        read(file, &mut attempt, sink);
+        let seen = attempt.seen();
+        match Grammar::parse(Rule::file, &seen.text).ok().and_then(|mut pairs| pairs.next()) {
+            Some(top) => builder.chunk(top, &seen, &attempt),
+            None => builder.error(first.start, last.end),
+        }
+        *found = Some(children(&builder.finish()));
+    }
+    let all = found.into_iter().flatten().flatten();
+    rowan::GreenNode::new(Llmp::kind_to_raw(SyntaxKind::File), all.collect::<Vec<_>>())
+}
+
+fn children(green: &rowan::GreenNode) -> Vec<Green> {
+    green.children().map(|child| child.to_owned()).collect()
+}
+
+impl Chunks {
+    /// The tree of one item; `None` where it cannot be read.
+    fn read(&mut self, text: &str, part: &[Token]) -> Option<Vec<Green>> {
+        let (first, last) = (part.first()?, part.last()?);
+        let own = text.get(first.start..last.end)?;
+        if let Some(known) = self.known.get(own) {
+            return Some(known.clone());
+        }
+        let mut builder = Builder::part(text, part, first.start, last.end);
+        if !part.iter().all(|token| token.kind.is_trivia()) {
+            let top = Grammar::parse(Rule::file, own).ok()?.next()?;
+            let attempt = Attempt::new(text, part, first.start..last.end, &[]);
+            builder.chunk(top, &attempt.seen(), &attempt);
+        }
+        let found = children(&builder.finish());
+        if self.known.len() >= MOST_CHUNKS {
+            self.known.clear();
+        }
+        self.known.insert(own.to_owned(), found.clone());
+        Some(found)
+    }
 }
 
 /// Reads one value, as in `--set lr=3e-4`.

@@ -7,12 +7,16 @@ use crate::scan::Token;
 use pest::iterators::Pair;
 use rowan::{GreenNodeBuilder, Language};
 
+/// A node or token, wherever it stands.
+pub(crate) type Green = rowan::NodeOrToken<rowan::GreenNode, rowan::GreenToken>;
+
 /// Walks pairs and tokens side by side.
 pub(crate) struct Builder<'a> {
     source: &'a str,
     tokens: &'a [Token],
     at: usize,
     offset: usize,
+    end: usize,
     hidden: Vec<Hidden>,
     green: GreenNodeBuilder<'static>,
 }
@@ -20,9 +24,14 @@ pub(crate) struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// Starts a file.
     pub(crate) fn new(source: &'a str, tokens: &'a [Token]) -> Builder<'a> {
+        Builder::part(source, tokens, 0, source.len())
+    }
+
+    /// Starts a part of a file: the bytes of its tokens.
+    pub(crate) fn part(source: &'a str, tokens: &'a [Token], start: usize, end: usize) -> Builder<'a> {
         let mut green = GreenNodeBuilder::new();
         green.start_node(Llmp::kind_to_raw(SyntaxKind::File));
-        Builder { source, tokens, at: 0, offset: 0, hidden: vec![], green }
+        Builder { source, tokens, at: 0, offset: start, end, hidden: vec![], green }
     }
 
     /// Adds the pairs of a chunk.
@@ -44,7 +53,7 @@ impl<'a> Builder<'a> {
 
     /// The finished tree.
     pub(crate) fn finish(mut self) -> rowan::GreenNode {
-        self.push_until(self.source.len());
+        self.push_until(self.end);
         self.green.finish_node();
         self.green.finish()
     }

@@ -1,6 +1,6 @@
 //! Random edits of real programs: no panic, the tree is the text, nothing broken passes in silence, formatting is safe.
 
-use llmp_grammar::{FileId, format, parse};
+use llmp_grammar::{Chunks, FileId, format, parse, parse_with};
 use std::path::Path;
 
 /// A small fixed stream of numbers, the same on every machine.
@@ -117,5 +117,25 @@ fn nesting_takes_no_exponential_time() {
     for open in ["(", "[", "{ a = ", "if ", "not ", "- ", "a.", "a + ", "List["] {
         let text = format!("llmp 1\nlet x = {}\n", open.repeat(20_000));
         assert!(parse(FileId(0), &text).1.has_errors());
+    }
+}
+
+/// What was read before changes nothing: the tree, the program and what is said are those of a first reading.
+#[test]
+fn reading_again_is_reading() {
+    let mut random = Random(11);
+    let programs = programs();
+    let mut chunks = Chunks::default();
+    for round in 0..400 {
+        let mut text = programs[round % programs.len()].clone();
+        for _ in 0..3 {
+            let (first, said) = parse(FileId(0), &text);
+            let (again, repeated) = parse_with(FileId(0), &text, &mut chunks);
+            let trees = (format!("{:#?}", first.syntax()), format!("{:#?}", again.syntax()));
+            assert_eq!(trees.0, trees.1, "{text}");
+            assert_eq!(first.file, again.file, "{text}");
+            assert_eq!(said, repeated, "{text}");
+            text = edit(&text, &mut random);
+        }
     }
 }

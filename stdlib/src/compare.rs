@@ -65,7 +65,16 @@ impl Vary {
 
 /// An arm in words: `edu = true, strict = 3`.
 pub fn words(arm: &Record) -> String {
-    arm.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+    arm.iter().map(|(name, value)| format!("{name} = {}", short(value))).collect::<Vec<_>>().join(", ")
+}
+
+/// A value as people write it: `300B flops`, where that says exactly the same.
+fn short(value: &Value) -> String {
+    let plain = value.to_string();
+    let Value::Number(q) = value else { return plain };
+    let unit = plain.split_once(' ').map(|(_, unit)| format!(" {unit}")).unwrap_or_default();
+    let short = format!("{}{unit}", crate::number::human(crate::number::to_f64(q.amount)));
+    if crate::literal::parse(&short).is_ok_and(|read| read == *value) { short } else { plain }
 }
 
 /// A choice of values for params, `{ edu = true }`.
@@ -144,6 +153,10 @@ mod tests {
         let vary = Vary(vec![("a".into(), values(2)), ("b".into(), values(3))]);
         let arms = vary.arms().unwrap();
         assert_eq!((arms.len(), words(&arms[5])), (6, "a = 1, b = 2".to_owned()));
+        let flops =
+            |n: i128| [("c".to_owned(), crate::literal::parse(&format!("{n} flops")).unwrap())].into();
+        assert_eq!(words(&flops(300_000_000_000)), "c = 300B flops");
+        assert_eq!(words(&flops(300_000_000_001)), "c = 300000000001 flops");
         assert_eq!(Vary(vec![("a".into(), values(200)), ("b".into(), values(3))]).arms(), None);
         let six = Comparison { runs: 6, steps: 42, distinct: 12, ..Comparison::default() };
         assert_eq!(six.shared(), 71);

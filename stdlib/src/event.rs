@@ -61,6 +61,8 @@ pub enum Event {
     },
     /// A metric of an evaluation.
     Metric { step: String, name: String, value: f64 },
+    /// A stage went back, or goes on for longer, as its program says it shall.
+    HeldUp { step: String, message: String },
     /// A sample of generated text.
     Sample { step: String, text: String },
     /// A checkpoint or artifact was written.

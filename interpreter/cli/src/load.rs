@@ -267,6 +267,17 @@ pub(crate) fn fail(failure: &Failure, planned: &Planned, color: Color) -> crate:
     crate::Exit::Failed
 }
 
+/// What holds a stage up, at the place of the stage.
+pub(crate) fn held_up(step: &str, message: &str, planned: &Planned) -> Diag {
+    let diag = Diag::new("LLMP1205", Severity::Warning, message.to_owned());
+    let id = planned.plan.steps.iter().map(|it| &it.id).find(|id| planned.plan.name(id) == step);
+    let diag = match id.and_then(|id| planned.plan.spans.get(id)) {
+        Some(span) => diag.primary_label(*span, "in this step"),
+        None => diag,
+    };
+    diag.note(format!("step `{step}`"))
+}
+
 /// A failure of a run as a diagnostic at the place of its step.
 pub(crate) fn diagnose(failure: &Failure, planned: &Planned) -> Diag {
     let severity = if failure.stopped { Severity::Info } else { Severity::Error };

@@ -21,6 +21,8 @@ pub(crate) struct Terminal {
     ran: u64,
     /// Documents into and out of the task that ends next.
     documents: Option<(u64, u64)>,
+    /// The stage that trains, and its last step.
+    at: Option<(String, u64)>,
     /// Speed of the stage that ends next.
     trained: String,
 }
@@ -34,6 +36,7 @@ impl Terminal {
             cached: 0,
             ran: 0,
             documents: None,
+            at: None,
             trained: String::new(),
         }
     }
@@ -64,16 +67,23 @@ impl Terminal {
                     speed(*tokens_per_second, *mfu),
                     eta.map(|s| format!(" · {} left", clock(s))).unwrap_or_default()
                 );
+                self.at = Some((step.clone(), *at));
                 let tokens = *tokens;
                 self.with_bar(|bar| {
                     bar.set_position(tokens);
                     bar.set_message(text.clone());
                 });
             }
+            Event::Metric { step, name, value } => {
+                // What a stage measures meanwhile belongs to its last step.
+                let at = self.at.as_ref().filter(|(stage, _)| stage == step);
+                let at = at.map(|(_, at)| format!("step {at} · ")).unwrap_or_default();
+                self.line(&format!("  {at}{name} = {value:.4}"));
+            }
+            Event::HeldUp { step, message } => self.line(&format!("  {step}: {message}")),
             Event::Trained { tokens_per_second, mfu, .. } => {
                 self.trained = format!(", {}", speed(*tokens_per_second, *mfu));
             }
-            Event::Metric { name, value, .. } => self.line(&format!("  {name} = {value:.4}")),
             Event::Sample { text, .. } => self.line(&format!("\n{}\n", indent(text))),
             Event::Saved { what, .. } => self.with_bar(|bar| bar.set_prefix(format!("saved {what}"))),
             Event::Finished { step, op, seconds } => self.finish(step, op, *seconds),
@@ -136,7 +146,8 @@ impl Terminal {
         }
     }
 
-    fn line(&self, text: &str) {
+    /// A line above the bar.
+    pub(crate) fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) if !bar.is_hidden() => bar.println(text),
             _ => output::note(text),

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The suites' program with a width and a budget to vary, and a comparison in place of what it releases.
 fn program(budget: &str, compare: &str) -> String {
     let program = PROGRAM
-        .replace("llmp 1\n", "llmp 1\n\nparam width: Int = 32\nparam compute: Flops = 1G flops\n")
+        .replace("llmp 1\n", "llmp 1\n\nparam width: Int = 32\nparam compute: Flops = 1B flops\n")
         .replace("width     = 32", "width     = width")
         .replace("tokens      = 16k", budget)
         .replace("release out { model = run }", "");
@@ -43,7 +43,7 @@ fn arms_that_used_different_amounts_are_refused_and_what_was_trained_is_kept() {
 #[test]
 fn a_law_is_fitted_to_sizes_at_equal_compute_and_drawn() {
     let project = Project::new();
-    let compare = "  vary    = { compute = [1G flops, 3G flops], width = [16, 32, 48] }\n  hold    = none\n  fit     = isoflop(at = 1T flops)";
+    let compare = "  vary    = { compute = [1B flops, 3B flops], width = [16, 32, 48] }\n  hold    = none\n  fit     = isoflop(at = 1T flops)";
     project.write("main.llmp", program("flops = compute", compare));
     let output = project.llmp(&["run", "main.llmp", "--format", "json"]);
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));

@@ -70,6 +70,7 @@ pub struct Loaded {
 #[derive(Debug, Default)]
 pub struct Trees {
     known: BTreeMap<(String, bool, FileId), Tree>,
+    chunks: llmp_grammar::Chunks,
 }
 
 #[derive(Debug)]
@@ -201,7 +202,7 @@ impl Loader<'_> {
             self.sink.extend(tree.diags.iter().cloned());
             return Arc::clone(&tree.ast);
         }
-        let (parse, sink) = llmp_grammar::parse(file, text);
+        let (parse, sink) = llmp_grammar::parse_with(file, text, &mut self.trees.chunks);
         let (ast, diags) = (Arc::new(parse.file), sink.into_iter().collect::<Vec<_>>());
         self.sink.extend(diags.iter().cloned());
         if self.trees.known.len() >= MOST_TREES {

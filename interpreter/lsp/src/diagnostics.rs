@@ -20,17 +20,29 @@ impl World {
         let mut found: Vec<Json> = Vec::new();
         let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
         for main in self.mains(path) {
-            let analysis = self.analysis(&main);
-            let Some(file) = analysis.file(path) else { continue };
-            let places = Places::new(&analysis, self.encoding);
-            for diag in analysis.diags.iter().filter(|d| d.span().is_some_and(|span| span.file == file)) {
-                let one = self.diagnostic(&analysis, &places, diag);
-                if seen.insert((one["range"].to_string(), format!("{}{}", diag.code, diag.message))) {
-                    found.push(one);
+            for one in self.said(&main).get(path).into_iter().flatten() {
+                if seen.insert((one["range"].to_string(), format!("{}{}", one["code"], one["message"]))) {
+                    found.push(one.clone());
                 }
             }
         }
         found
+    }
+
+    /// Everything that is wrong with a program, by file; every file of the project has its entry.
+    pub(crate) fn reports(&self, analysis: &Analysis) -> BTreeMap<String, Vec<Json>> {
+        let places = Places::new(analysis, self.encoding);
+        let ours = analysis.loaded.units.iter().filter(|unit| !unit.library);
+        let mut by: BTreeMap<String, Vec<Json>> =
+            ours.clone().map(|unit| (unit.path.clone(), Vec::new())).collect();
+        for diag in &analysis.diags {
+            let file = diag.span().map(|span| span.file);
+            if let Some(unit) = ours.clone().find(|unit| Some(unit.file) == file) {
+                let one = self.diagnostic(analysis, &places, diag);
+                by.entry(unit.path.clone()).or_default().push(one);
+            }
+        }
+        by
     }
 
     fn diagnostic(&self, analysis: &Analysis, places: &Places<'_>, diag: &Diag) -> Json {
@@ -89,13 +101,11 @@ impl World {
         self.desk.publish(&format!("errors/{code}.md"), &text).map(|path| crate::wire::uri_of(&path))
     }
 
-    /// Files of the programs of a file, the file itself left out; those of the library too.
+    /// Files of the programs of a file, the file itself and the library left out.
     pub(crate) fn relatives(&mut self, path: &str) -> Vec<String> {
         let mut found: BTreeSet<String> = BTreeSet::new();
         for main in self.mains(path) {
-            let analysis = self.analysis(&main);
-            let ours = analysis.loaded.units.iter().filter(|unit| !unit.library);
-            found.extend(ours.map(|unit| unit.path.clone()));
+            found.extend(self.said(&main).keys().cloned());
         }
         found.remove(path);
         found.into_iter().collect()

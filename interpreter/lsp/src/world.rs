@@ -42,10 +42,21 @@ pub(crate) struct Client {
     pub(crate) tree: bool,
 }
 
+/// Programs that are kept as a whole; of others only what is wrong with them is kept.
+const KEPT: usize = 12;
+
+/// What is wrong with a program, by file.
+pub(crate) type Said = Rc<BTreeMap<String, Vec<Json>>>;
+
+/// A program that was checked.
 struct Known {
-    analysis: Rc<Analysis>,
+    /// All of it, unless it was not asked for in a while.
+    analysis: Option<Rc<Analysis>>,
+    /// What is wrong with it, once that was asked for.
+    said: Option<Said>,
     epoch: u64,
     revisions: Vec<(String, Option<u64>)>,
+    used: u64,
 }
 
 /// Everything.
@@ -140,20 +151,55 @@ impl World {
 
     /// A program as it is now.
     pub(crate) fn analysis(&mut self, main: &str) -> Rc<Analysis> {
-        let current = |path: &String| self.documents.get(path).map(|d| d.revision);
-        if let Some(known) = self.programs.get(main)
-            && known.epoch == self.epoch
-            && known.revisions.iter().all(|(path, revision)| current(path) == *revision)
+        let used = self.next_revision();
+        if self.current(main)
+            && let Some(known) = self.programs.get_mut(main)
+            && let Some(analysis) = &known.analysis
         {
-            return Rc::clone(&known.analysis);
+            known.used = used;
+            return Rc::clone(analysis);
         }
         let texts = Texts { documents: &self.documents, desk: &*self.desk };
         let analysis = Rc::new(Analysis::new(&texts, main, &self.registry, &mut self.trees));
         let paths = analysis.loaded.units.iter().filter(|unit| !unit.library).map(|unit| unit.path.clone());
-        let revisions = paths.map(|path| (path.clone(), current(&path))).collect();
-        let known = Known { analysis: Rc::clone(&analysis), epoch: self.epoch, revisions };
+        let revision = |path: &String| self.documents.get(path).map(|d| d.revision);
+        let revisions = paths.map(|path| (path.clone(), revision(&path))).collect();
+        let said =
+            if self.current(main) { self.programs.remove(main).and_then(|known| known.said) } else { None };
+        let kept = Some(Rc::clone(&analysis));
+        let known = Known { analysis: kept, said, epoch: self.epoch, revisions, used };
         self.programs.insert(main.to_owned(), known);
+        let whole = self.programs.values().filter(|known| known.analysis.is_some());
+        if whole.clone().count() > KEPT
+            && let Some(oldest) = whole.map(|known| known.used).min()
+        {
+            let old = self.programs.values_mut().filter(|known| known.used == oldest);
+            old.for_each(|known| known.analysis = None);
+        }
         analysis
+    }
+
+    /// Whether what is known of a program is of the texts as they are now.
+    fn current(&self, main: &str) -> bool {
+        let revision = |path: &String| self.documents.get(path).map(|d| d.revision);
+        self.programs.get(main).is_some_and(|known| {
+            known.epoch == self.epoch && known.revisions.iter().all(|(path, old)| revision(path) == *old)
+        })
+    }
+
+    /// What is wrong with a program, by file.
+    pub(crate) fn said(&mut self, main: &str) -> Said {
+        if self.current(main)
+            && let Some(said) = self.programs.get(main).and_then(|known| known.said.clone())
+        {
+            return said;
+        }
+        let analysis = self.analysis(main);
+        let said: Said = Rc::new(self.reports(&analysis));
+        if let Some(known) = self.programs.get_mut(main) {
+            known.said = Some(Rc::clone(&said));
+        }
+        said
     }
 
     /// Runs `work` with what is needed to check a program that is not there.

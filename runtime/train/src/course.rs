@@ -131,9 +131,19 @@ impl Arg for Batch {
 }
 
 llmp_stdlib::def! {
-    /// The context grows when a fact hidden anywhere in a text of that length is found again.
+    /// A part ends when a fact is found again wherever it is hidden in a text of the part's length.
+    ///
+    /// The text is the beginning of the stage's first source, read in a row. One fact is hidden in it, at ten places from its
+    /// beginning to its end, in ten questions: `The number of the red locker is 58213. Keep it in mind: the red locker has the
+    /// number 58213.`, each time with another number. Behind the text stands `What is the number of the red locker? The
+    /// number of the red locker is`; text, question and answer fill the context. The fact is found if the likeliest
+    /// continuation, token by token, begins with the number.
+    ///
+    /// ```llmp
+    /// context = grow(from = 8Ki, to = 128Ki, stages = 6, gate = needle(score = 90%))
+    /// ```
     Needle = "needle", rev 1, check check_needle {
-        /// Share of the facts that must be found.
+        /// Share of the ten facts that must be found.
         score: f64 = "100%",
     }
 }
@@ -145,16 +155,17 @@ fn check_needle(it: &Needle) -> Vec<Problem> {
 }
 
 llmp_stdlib::family! {
-    /// What must hold before a context grows.
+    /// What must hold before a part of a growing context ends.
     Gate = "gate" { Needle }
 }
 
 llmp_stdlib::choices! {
     /// What happens at a gate that stays shut.
     OnFail = "failed gate" {
-        /// The part goes on for as long again.
+        /// The part goes on for as long again, up to three times; then the stage stops with an error. The tokens come on
+        /// top of those of the stage, and the rate stands still meanwhile.
         Extend = "extend",
-        /// The stage stops.
+        /// The stage stops with an error.
         Stop = "stop",
     }
 }
@@ -165,7 +176,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// context = grow(from = 8Ki, to = 128Ki, stages = 6, gate = needle(score = 100%), on_fail = extend)
     /// ```
-    Grow = "grow", rev 1, check check_grow, lacks gated {
+    Grow = "grow", rev 1, check check_grow {
         /// Tokens of a sequence before the stage.
         @binary from: u64,
         /// Tokens of a sequence in its last part.
@@ -174,12 +185,15 @@ llmp_stdlib::def! {
         stages: u64,
         /// The contexts one by one, where they do not grow by one ratio.
         through: Vec<u64> = "[]",
-        /// What must hold at one context before the next.
+        /// What must hold at one context before the next, and at the last one before the stage ends.
         gate: Option<Gate> = "none",
         /// What happens where it does not hold.
         on_fail: OnFail = "extend",
     }
 }
+
+/// The fewest tokens into which a fact and its question may fit.
+const SHORTEST: u64 = 64;
 
 fn check_grow(it: &Grow) -> Vec<Problem> {
     let wrong = |path: &str, message: String| vec![Problem::error("LLMP0603", path, message)];
@@ -192,6 +206,10 @@ fn check_grow(it: &Grow) -> Vec<Problem> {
     }
     if it.to <= it.from {
         return wrong("to", format!("the context would shrink from {} to {}", it.from, it.to));
+    }
+    let shortest = it.contexts().into_iter().min().unwrap_or(it.from);
+    if it.gate.is_some() && shortest < SHORTEST {
+        return wrong("gate", format!("no fact fits into {shortest} tokens (the fewest: {SHORTEST})"));
     }
     if it.through.is_empty() {
         if it.stages > it.to - it.from {
@@ -207,11 +225,6 @@ fn check_grow(it: &Grow) -> Vec<Problem> {
         return wrong("through", format!("{} contexts for {} increases", it.through.len(), it.stages));
     }
     Vec::new()
-}
-
-fn gated(it: &Grow) -> Vec<Problem> {
-    let problem = || Problem::error("LLMP0703", "gate", "this version grows without a gate");
-    it.gate.iter().map(|_| problem().fix("grow without a gate", "gate", "none")).collect()
 }
 
 impl Grow {

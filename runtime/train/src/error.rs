@@ -48,6 +48,27 @@ pub enum TrainError {
         /// The highest loss that would have been no jump.
         most: f64,
     },
+    /// The needle test at the end of a part of a growing context is failed.
+    #[cfg(feature = "kernels")]
+    #[error(
+        "`{stage}`: {} of {} facts hidden in {context} tokens are found, the gate asks for {:.0}%{}",
+        found.found,
+        found.hidden,
+        100.0 * score,
+        again(*times)
+    )]
+    Gate {
+        /// The stage.
+        stage: String,
+        /// Tokens of a sequence in this part.
+        context: u64,
+        /// What was found.
+        found: crate::needle::Found,
+        /// The share that must be.
+        score: f64,
+        /// How often the part went on for as long again.
+        times: u64,
+    },
     /// The data ended before the stage did.
     #[error("`{stage}`: the data ended after {drawn} of {wanted} tokens")]
     DataEnded {
@@ -84,6 +105,11 @@ pub enum TrainError {
     Settings(String),
 }
 
+#[cfg(feature = "kernels")]
+fn again(times: u64) -> String {
+    if times == 0 { String::new() } else { format!(", after {} times its tokens", times + 1) }
+}
+
 impl TrainError {
     /// The code of the diagnostic (kinds.md section 5: 11xx model and tokenizer files, 12xx training and generation).
     pub fn code(&self) -> &'static str {
@@ -92,6 +118,8 @@ impl TrainError {
             TrainError::Model(_) => "LLMP1101",
             TrainError::Tokenizer { .. } => "LLMP1101",
             TrainError::Data(_) => "LLMP1003",
+            #[cfg(feature = "kernels")]
+            TrainError::Gate { .. } => "LLMP1201",
             TrainError::NotFinite { .. }
             | TrainError::Spike { .. }
             | TrainError::DataEnded { .. }
@@ -109,8 +137,12 @@ impl TrainError {
                 Some("lower the schedule's `peak`, lengthen its `warmup` or lower `clip`; the last checkpoint is kept".to_owned())
             }
             TrainError::Spike { .. } => {
-                Some("leave such steps out with `on_spike = skip`, or lower the schedule's `peak`".to_owned())
+                Some("leave such steps out with `on_spike = skip`, go back with `rewind(100 steps)`, or lower the schedule's `peak`".to_owned())
             }
+            #[cfg(feature = "kernels")]
+            TrainError::Gate { .. } => Some(
+                "give the stage more `tokens` or more `stages`, a larger rotary base, or lower the gate's `score`".to_owned(),
+            ),
             TrainError::DataEnded { .. } => {
                 Some("raise `max_epochs` in the mixture, or lower `tokens`".to_owned())
             }

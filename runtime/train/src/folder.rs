@@ -61,6 +61,12 @@ impl Vocabulary {
         Ok(encoded.get_ids().to_vec())
     }
 
+    /// Token ids of a piece of text, without special tokens.
+    pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>> {
+        let encoded = self.tokenizer.encode_fast(text, false).map_err(|e| self.bad(e))?;
+        Ok(encoded.get_ids().to_vec())
+    }
+
     /// The text of token ids, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         self.tokenizer.decode(ids, true).map_err(|e| self.bad(e))

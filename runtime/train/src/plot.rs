@@ -235,7 +235,8 @@ pub struct Row {
 
 /// A dot for each value, a bar over mean ± standard error, row by row.
 pub fn rows(axis: &str, rows: &[Row]) -> String {
-    let (left, height) = (230.0, 34.0 * rows.len() as f64 + 52.0);
+    let longest = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let (left, height) = ((7.0 * longest as f64 + 24.0).clamp(90.0, 430.0), 34.0 * rows.len() as f64 + 52.0);
     let foot = height - EDGES[2];
     let ends = rows
         .iter()

@@ -195,6 +195,12 @@ llmp_stdlib::choices! {
 }
 
 impl Moments {
+    /// Whether they are counted from the end of the stage.
+    pub(crate) fn from_the_end(&self) -> bool {
+        let Moments::Checkpoints(it) = self;
+        it.last.is_some()
+    }
+
     /// Whether the weights after `done` steps are one of them: those that first reach a multiple of `every` tokens, of
     /// them the `last`. Without `every` all steps count.
     pub fn hold(&self, course: &Course, done: u64) -> bool {
@@ -303,11 +309,24 @@ llmp_stdlib::choices! {
 }
 
 llmp_stdlib::def! {
-    /// Back to the checkpoint before the jump, and past its data.
-    @planned Rewind = "rewind", rev 1 {
-        /// Steps to go back.
+    /// Back to the weights before the jump, and past its data.
+    ///
+    /// Every `steps` steps a state is kept on the disk. When the loss jumps, weights, optimizer and average of weights go back
+    /// to the newest of these that lies at least `steps` steps before the jump, or to the beginning of the stage. Steps,
+    /// tokens and rate go on from where they are: the stage keeps its length, and what it read since then is not read again.
+    ///
+    /// ```llmp
+    /// on_spike = rewind(100 steps)
+    /// ```
+    Rewind = "rewind", rev 1, check check_rewind {
+        /// The fewest steps to go back, and the distance between two states that are kept.
         steps: Steps,
     }
+}
+
+fn check_rewind(it: &Rewind) -> Vec<Problem> {
+    let problem = || Problem::error("LLMP0209", "steps", "at least one step is gone back");
+    (it.steps.0 == 0).then(problem).into_iter().collect()
 }
 
 llmp_stdlib::family! {

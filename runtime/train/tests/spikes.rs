@@ -13,7 +13,7 @@ use llmp_stdlib::Event;
 use llmp_stdlib::arg::Length;
 use llmp_train::budget::Goal;
 use llmp_train::schedules::Schedule;
-use llmp_train::settings::{OnSpike, SpikePolicy};
+use llmp_train::settings::{OnSpike, Rewind, SpikePolicy, SpikeRemedy, Steps};
 use llmp_train::stage::Stage;
 use llmp_train::training::{Inputs, Summary, train};
 use llmp_train::{Host, TrainError};
@@ -107,4 +107,45 @@ fn a_loss_that_jumps_is_left_out_or_stops_the_stage() {
     let error = jump.run(stop, "stop", &Host { step: "run", ..Host::quiet() }).unwrap_err();
     assert!(matches!(error, TrainError::Spike { step: 71, .. }), "{error} {losses:?}");
     assert!(error.help().unwrap().contains("on_spike"));
+}
+
+fn rewind(steps: u64) -> Option<OnSpike> {
+    Some(OnSpike::Remedy(SpikeRemedy::Rewind(Rewind { steps: Steps(steps) })))
+}
+
+#[test]
+fn a_jump_leads_back_to_earlier_weights_and_past_its_data() {
+    let mut jump = Jump::new();
+    let weights = |jump: &Jump, name: &str| Model::load(&jump.stand.path(name)).unwrap().to_flat();
+    // What the weights were after 60 steps.
+    jump.stage.goal = Goal::Steps(60);
+    jump.run(None, "sixty", &Host::quiet()).unwrap();
+    // Step 71 jumps: of the states after 10, 20, … steps the newest that lies 10 steps back is that of step 60.
+    jump.stage.goal = Goal::Steps(71);
+    let said = Mutex::new(Vec::new());
+    let event = |event: Event| {
+        if let Event::HeldUp { message, .. } = event {
+            said.lock().unwrap().push(message);
+        }
+    };
+    jump.run(rewind(10), "back", &Host { event: &event, ..Host::quiet() }).unwrap();
+    assert!(weights(&jump, "back") == weights(&jump, "sixty"));
+    let said = said.into_inner().unwrap();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].ends_with("back to the weights of step 60, past the data since"), "{}", said[0]);
+    let lines = std::fs::read_to_string(jump.stand.path("back").join("metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!((last["step"].as_u64(), last["rewound"].as_u64()), (Some(71), Some(60)));
+    // Farther than the stage is long: its beginning.
+    jump.run(rewind(100), "begin", &Host::quiet()).unwrap();
+    assert!(weights(&jump, "begin") == weights(&jump, "before"));
+}
+
+#[test]
+fn a_stage_that_went_back_resumes_to_the_same_bytes() {
+    let jump = Jump::new();
+    goes_on(&[5, 59, 60, 66, 70, 71, 72, 74], &|name, host| jump.run(rewind(10), name, host), &jump.stand);
+    let of = |name: &str| Model::load(&jump.stand.path(name)).unwrap().to_flat();
+    jump.run(Some(OnSpike::Policy(SpikePolicy::Skip)), "skip", &Host::quiet()).unwrap();
+    assert!(of("whole") != of("skip"), "going back is more than leaving out");
 }

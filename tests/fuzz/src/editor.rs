@@ -77,7 +77,9 @@ impl Editor {
         let files: BTreeMap<String, String> =
             files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let (ours, theirs) = Connection::memory();
-        let server = std::thread::spawn(move || {
+        // As much stack as the main thread of a process has.
+        let thread = std::thread::Builder::new().stack_size(8 << 20);
+        let server = thread.spawn(move || {
             let settings = Settings {
                 registry: llmp_exec::registry(),
                 desk: Box::new(Shelf(files)),
@@ -86,6 +88,7 @@ impl Editor {
             };
             llmp_lsp::serve(&theirs, settings)
         });
+        let server = server.unwrap();
         let mut editor = Editor {
             connection: ours,
             server: Some(server),

@@ -58,7 +58,15 @@ pub(crate) fn run(args: &Run, color: Color) -> Exit {
     let emit = |event: Event| match args.format {
         Format::Human => {
             if let Ok(mut terminal) = terminal.lock() {
-                terminal.show(&event);
+                match &event {
+                    Event::HeldUp { step, message } => {
+                        let diag = load::held_up(step, message, &planned);
+                        let shown =
+                            render::terminal(&[diag], planned.checked.sources(), output::colored(color));
+                        terminal.line(shown.trim_end());
+                    }
+                    other => terminal.show(other),
+                }
             }
         }
         Format::Json => output::print(&format!("{}\n", json!(event))),

@@ -80,6 +80,7 @@ impl Base<'_, '_> {
                 &sets,
                 Vec::new(),
             );
+            checker.for_editors = false;
             checker.run();
             let here = self.loaded.sources.files().count();
             let wrong = checker.diags.iter().find(|d| d.is_error() && !diags.contains(d));

@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
         let Some(signature) = family.get(&name) else {
             return self.no_constructor(&name, family, parts.callee.span);
         };
-        self.mean(parts.callee.span, Meaning::BuiltIn(signature));
+        self.mean(parts.callee.span, || Meaning::BuiltIn(signature));
         self.call(signature, parts)
     }
 
@@ -305,7 +305,7 @@ impl<'a> Checker<'a> {
     ) -> Val {
         let layered = self.ctx.overrides.get(&self.ctx.path).cloned();
         if let Some(layer) = layered {
-            self.consumed.insert(self.ctx.path.clone());
+            Rc::make_mut(&mut self.consumed).insert(self.ctx.path.clone());
             let unit = layer.unit;
             return self.within(
                 |ctx| {
@@ -321,7 +321,7 @@ impl<'a> Checker<'a> {
             return self.within(|ctx| ctx.binary = param.binary, |c| c.check(expr, &param.ty));
         }
         match param.default {
-            Some(default) => self.default(default, &param.ty),
+            Some(_) => self.default(param),
             None => {
                 if !quiet {
                     let message = format!("{callee} needs the argument `{}`", param.name);
@@ -333,16 +333,33 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A default, as the literal that its declaration holds.
-    pub(crate) fn default(&mut self, text: &'static str, ty: &Ty) -> Val {
-        let Some(expr) = literal(text) else { return Val::Error };
-        self.within(
+    /// The default of a parameter, as the literal that its declaration holds. Where no stronger layer reaches into it, it
+    /// is the same everywhere and computed once.
+    pub(crate) fn default(&mut self, param: &'static Param) -> Val {
+        thread_local! {
+            static KNOWN: RefCell<BTreeMap<usize, Val>> = const { RefCell::new(BTreeMap::new()) };
+        }
+        let key = std::ptr::from_ref(param).addr();
+        let path = &self.ctx.path;
+        let below = self.ctx.overrides.range(path.clone()..).map(|(known, _)| known);
+        let alone = below.take_while(|known| known.starts_with(path)).all(|known| known.len() == path.len());
+        if alone && let Some(value) = KNOWN.with_borrow(|known| known.get(&key).cloned()) {
+            return value;
+        }
+        let Some(expr) = param.default.and_then(literal) else { return Val::Error };
+        let before = self.diags.len();
+        let value = self.within(
             |ctx| {
                 ctx.scope = None;
                 ctx.binary = false;
+                ctx.locals.clear();
             },
-            |c| c.check(&expr, ty),
-        )
+            |c| c.check(&expr, &param.ty),
+        );
+        if alone && self.diags.len() == before && matches!(value, Val::Known(_)) {
+            KNOWN.with_borrow_mut(|known| known.insert(key, value.clone()));
+        }
+        value
     }
 
     /// A constructor where an item is expected: `model = hf("…")`, `tokenizer = bpe(…)`; or data.

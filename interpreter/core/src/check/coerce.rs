@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
                 for field in *fields {
                     let one = match (record.get(field.name), field.default) {
                         (Some(value), _) => self.coerce(value.clone(), &field.ty, at),
-                        (None, Some(default)) => self.default(default, &field.ty),
+                        (None, Some(_)) => self.default(field),
                         (None, None) => return self.wrong(ty, &value, at),
                     };
                     match one {

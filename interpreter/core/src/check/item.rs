@@ -89,7 +89,7 @@ impl<'a> Checker<'a> {
         }
         let written: BTreeSet<String> =
             layers.values.keys().filter_map(|path| path.first().cloned()).collect();
-        let places = std::mem::take(&mut self.places);
+        let places = Rc::unwrap_or_clone(std::mem::take(&mut self.places));
         Item {
             name: name.to_owned(),
             kind: decl.kind,
@@ -126,7 +126,7 @@ impl<'a> Checker<'a> {
     fn valued(&mut self, decl: &DeclRef<'a>, layers: &Layers<'a>, ty: Ty) -> Outcome {
         let root: Vec<String> = Vec::new();
         let Some(layer) = layers.values.get(&root) else { return Outcome::default() };
-        self.consumed.insert(root);
+        Rc::make_mut(&mut self.consumed).insert(root);
         self.ctx.scope = Some(layer.unit);
         if decl.kind.yields == Yields::Chain {
             return self.chain_item(decl, layer.expr);
@@ -180,12 +180,12 @@ impl<'a> Checker<'a> {
             let path = vec![param.name.to_owned()];
             let value = match (layers.values.get(&path), param.default) {
                 (Some(layer), _) => {
-                    self.consumed.insert(path.clone());
+                    Rc::make_mut(&mut self.consumed).insert(path.clone());
                     self.member(&path, layer.unit, layer.expr, &param.ty, param.binary)
                 }
-                (None, Some(default)) => {
+                (None, Some(_)) => {
                     self.ctx.path = path;
-                    let value = self.default(default, &param.ty);
+                    let value = self.default(param);
                     self.ctx.path.clear();
                     value
                 }
@@ -241,7 +241,8 @@ impl<'a> Checker<'a> {
                 )
             }
         };
-        self.places.insert(Vec::new(), Place { value: decl.name.span, insert: Some(insert) });
+        Rc::make_mut(&mut self.places)
+            .insert(Vec::new(), Place { value: decl.name.span, insert: Some(insert) });
     }
 
     fn missing(&mut self, name: &str, decl: &DeclRef<'a>, param: &'static llmp_stdlib::Param) {

@@ -30,7 +30,7 @@ use std::rc::Rc;
 
 use llmp_grammar::ast::Expr;
 use llmp_grammar::{Diag, Sink, Sources, Span};
-use llmp_stdlib::{Registry, Ty, Value};
+use llmp_stdlib::{Registry, Value};
 
 use crate::load::Loaded;
 use crate::program::{Guard, Items, Layer, Meaning, Note, Places, Program, Row};
@@ -80,7 +80,7 @@ pub(crate) struct Context<'a> {
     /// Members and arguments around the value at hand.
     pub(crate) path: Vec<String>,
     /// Rows that a predicate can speak of; `None` where any column may be.
-    pub(crate) row: Option<Row>,
+    pub(crate) row: Option<Rc<Row>>,
     /// The step at hand.
     pub(crate) step: Option<Span>,
     /// Inside a step that is switched off.
@@ -108,10 +108,12 @@ pub(crate) struct Checker<'a> {
     /// Mentions: from, to, where.
     pub(crate) mentions: BTreeMap<String, BTreeMap<String, Span>>,
     pub(crate) params: BTreeMap<String, Val>,
-    pub(crate) places: Places,
-    pub(crate) consumed: BTreeSet<Vec<String>>,
+    pub(crate) places: Rc<Places>,
+    pub(crate) consumed: Rc<BTreeSet<Vec<String>>>,
     pub(crate) unpublished: Vec<Note>,
     pub(crate) meanings: Vec<(Span, Meaning)>,
+    /// Whether meanings are kept: not where a program is only tried under other values.
+    pub(crate) for_editors: bool,
     /// What the first step of the chain at hand takes.
     pub(crate) takes: Option<llmp_stdlib::State>,
     /// Whether the numbers seen last were percentages.
@@ -193,10 +195,11 @@ impl<'a> Checker<'a> {
             ctx: Context::default(),
             mentions: BTreeMap::new(),
             params: BTreeMap::new(),
-            places: Places::new(),
-            consumed: BTreeSet::new(),
+            places: Rc::default(),
+            consumed: Rc::default(),
             unpublished: Vec::new(),
             meanings: Vec::new(),
+            for_editors: true,
             takes: None,
             percent: false,
             used_names: BTreeSet::new(),
@@ -289,13 +292,14 @@ impl<'a> Checker<'a> {
     /// Runs `work` without letting it say anything; tells whether it found an error.
     pub(crate) fn silently<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Vec<Diag>) {
         let before = self.diags.len();
-        let places = self.places.clone();
-        let consumed = self.consumed.clone();
+        let (places, consumed) = (Rc::clone(&self.places), Rc::clone(&self.consumed));
+        let meanings = self.meanings.len();
         let result = work(self);
         let said = self.diags.split_off(before);
         if said.iter().any(Diag::is_error) {
             self.places = places;
             self.consumed = consumed;
+            self.meanings.truncate(meanings);
         }
         (result, said)
     }
@@ -314,9 +318,9 @@ impl<'a> Checker<'a> {
     }
 
     /// Remembers what a place means.
-    pub(crate) fn mean(&mut self, at: Span, meaning: Meaning) {
-        if self.ctx.scope.is_some() {
-            self.meanings.push((at, meaning));
+    pub(crate) fn mean(&mut self, at: Span, meaning: impl FnOnce() -> Meaning) {
+        if self.for_editors && self.ctx.scope.is_some() {
+            self.meanings.push((at, meaning()));
         }
     }
 }
@@ -332,8 +336,7 @@ pub fn registry_problems(registry: &Registry) -> Vec<String> {
     for signature in kinds.chain(registry.all_steps()).chain(members) {
         for param in signature.params {
             let Some(default) = param.default else { continue };
-            let ty: Ty = param.ty;
-            if let (Val::Error | Val::Unknown, said) = checker.silently(|c| c.default(default, &ty)) {
+            if let (Val::Error | Val::Unknown, said) = checker.silently(|c| c.default(param)) {
                 let words: Vec<String> = said.into_iter().map(|d| d.message).collect();
                 problems.push(format!(
                     "{}({} = {default}): {}",

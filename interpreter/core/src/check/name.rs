@@ -28,7 +28,7 @@ impl<'a> Checker<'a> {
         match &def {
             Def::Item(target) | Def::Let(target) | Def::Param(target) | Def::Template(target) => {
                 self.mention(target, at);
-                self.mean(at, Meaning::Definition(target.clone(), place));
+                self.mean(at, || Meaning::Definition(target.clone(), place));
             }
             Def::Bound(_) | Def::Variant | Def::Space(_) | Def::Broken => {}
         }

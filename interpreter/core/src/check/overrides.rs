@@ -104,6 +104,7 @@ pub(crate) fn others(
         }
         let mut checker =
             Checker::new(loaded, registry, Rc::clone(names), vec![name.clone()], sets, Vec::new());
+        checker.for_editors = false;
         checker.run();
         let inside = |d: &Diag| d.span().is_some_and(|at| files.iter().any(|(_, v)| v.span.contains(at)));
         // A mistake in the variant has said enough of what follows from it.

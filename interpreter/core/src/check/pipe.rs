@@ -32,7 +32,7 @@ impl<'a> Checker<'a> {
         let mut calls = Vec::new();
         let mut state = head.clone().and_then(|_| Val::Known(Value::None));
         for step in steps {
-            self.mean(step.span.before(), Meaning::Data(row.clone()));
+            self.mean(step.span.before(), || Meaning::Data(row.clone()));
             match self.step(step, &mut row, source) {
                 Ok(more) => calls.extend(more),
                 Err(Val::Error) => state = Val::Error,
@@ -66,7 +66,7 @@ impl<'a> Checker<'a> {
             && !matches!(name.as_str(), "unpublished" | "about")
         {
             if let Some(signature) = self.source(&name) {
-                self.mean(parts.callee.span, Meaning::BuiltIn(signature));
+                self.mean(parts.callee.span, || Meaning::BuiltIn(signature));
                 let value = self.call(signature, parts);
                 if let Val::Known(Value::Call(call)) = &value {
                     self.same_states(signature, call, head.span);
@@ -431,7 +431,7 @@ impl<'a> Checker<'a> {
         let mut calls = Vec::new();
         let mut state = Val::Known(Value::None);
         for step in std::iter::once(head).chain(rest) {
-            self.mean(step.span.before(), Meaning::Data(row.clone()));
+            self.mean(step.span.before(), || Meaning::Data(row.clone()));
             match self.step(step, row, source) {
                 Ok(more) => calls.extend(more),
                 Err(Val::Error) => state = Val::Error,
@@ -470,7 +470,7 @@ impl<'a> Checker<'a> {
         source: Span,
     ) -> Result<Vec<Call>, Val> {
         let Some(flow) = signature.flow else { return Err(Val::Error) };
-        self.mean(parts.callee.span, Meaning::BuiltIn(signature));
+        self.mean(parts.callee.span, || Meaning::BuiltIn(signature));
         let extra = self.common_arguments(signature, &mut parts);
         let off = extra.as_ref().is_ok_and(|(on, _)| !on);
         let fits = self.enter(signature, flow, row, parts.callee.span, source);
@@ -478,7 +478,7 @@ impl<'a> Checker<'a> {
         let name = parts.callee.span;
         // Columns of rows that the step cannot take are not judged.
         row.quiet |= !fits;
-        let here = row.clone();
+        let here = std::rc::Rc::new(row.clone());
         // Steps of one pipe may have arguments of the same name: each has a path of its own.
         self.ctx.path.push(format!("step {}", at.start));
         self.open_call(at, &parts);
@@ -622,12 +622,12 @@ impl<'a> Checker<'a> {
         off: bool,
         step: Span,
     ) {
-        let here = row.clone();
+        let here = std::rc::Rc::new(row.clone());
         let named = (flow.reads)(args);
         for column in flow.needs.iter().copied().chain(named.iter().map(String::as_str)) {
             self.within(
                 |ctx| {
-                    ctx.row = Some(here.clone());
+                    ctx.row = Some(std::rc::Rc::clone(&here));
                     ctx.off |= off;
                     ctx.step = Some(step);
                 },

@@ -264,7 +264,7 @@ impl<'a> Checker<'a> {
         for other in signature.params {
             let value = match other.default {
                 _ if other.name == param => all(std::mem::take(&mut items), Value::List),
-                Some(default) => self.default(default, &other.ty),
+                Some(_) => self.default(other),
                 None => Val::Error,
             };
             let Val::Known(value) = value else { return (value, None) };

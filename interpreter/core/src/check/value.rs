@@ -25,7 +25,7 @@ impl<'a> Checker<'a> {
         self.place(expr.span, None);
         let value = self.check_form(expr, ty);
         if let Val::Known(value) = &value {
-            self.mean(expr.span, Meaning::Value(value.clone()));
+            self.mean(expr.span, || Meaning::Value(value.clone()));
         }
         value
     }
@@ -35,7 +35,12 @@ impl<'a> Checker<'a> {
         if self.ctx.scope.is_none() {
             return;
         }
-        let place = self.places.entry(self.ctx.path.clone()).or_insert(Place { value, insert });
+        // What stands there already is left alone: a change copies the places that a try may have to go back to.
+        if self.places.get(&self.ctx.path).is_some_and(|known| known.insert.is_some() || insert.is_none()) {
+            return;
+        }
+        let places = std::rc::Rc::make_mut(&mut self.places);
+        let place = places.entry(self.ctx.path.clone()).or_insert(Place { value, insert });
         if place.insert.is_none() {
             place.insert = insert;
         }

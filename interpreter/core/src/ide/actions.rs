@@ -109,7 +109,7 @@ impl Analysis {
         if !plain || self.speaks_of_locals(engine.registry, expr) || is_body(item, expr) {
             return found;
         }
-        let index = self.index(engine.registry);
+        let index = self.word_index(engine.registry);
         let taken = |name: &str| index.scopes[unit].contains_key(name);
         let name = |base: &str| {
             let numbered = (2..).map(|n| format!("{base}_{n}"));
@@ -136,7 +136,7 @@ impl Analysis {
 
     /// Whether a value needs names that only its own place knows.
     fn speaks_of_locals(&self, registry: &Registry, expr: &Expr) -> bool {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let marks = index.of_file(expr.span.file).iter().filter(|m| expr.span.contains(m.span));
         marks.into_iter().any(|mark| match mark.what {
             What::Symbol { id, .. } => {

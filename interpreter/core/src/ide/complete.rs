@@ -188,7 +188,7 @@ impl<'a> Proposals<'a> {
                 self.values(place);
             }
             Slot::Chain(id) => {
-                let index = self.analysis.index(self.registry);
+                let index = self.analysis.word_index(self.registry);
                 let params =
                     index.symbols.iter().filter(|s| s.parent == Some(*id) && s.sort == Sort::Parameter);
                 for param in params.map(|s| s.name.clone()).collect::<Vec<_>>() {
@@ -323,9 +323,9 @@ impl<'a> Proposals<'a> {
         for step in self.registry.all_steps() {
             let Some(flow) = step.flow.filter(|flow| !flow.is_source()) else { continue };
             let fits = state.is_none_or(|state| flow.from.contains(&state));
-            let has = |column: &&str| row.is_none_or(|row| row.columns.contains_key(*column) || row.open);
+            let has = |column: &str| row.is_none_or(|row| row.columns.contains_key(column) || row.open);
             if fits {
-                let rank = if flow.needs.iter().all(|column| has(&column)) { 1 } else { 3 };
+                let rank = if flow.needs.iter().all(|column| has(column)) { 1 } else { 3 };
                 let doc = hover::summary(step);
                 self.add(rank, Icon::Function, step.name, step.summary().to_owned(), doc, call(step));
             }
@@ -370,7 +370,7 @@ impl<'a> Proposals<'a> {
         let Some((mut id, _)) = self.analysis.named(self.registry, self.unit, self.cursor, first) else {
             return;
         };
-        let index = self.analysis.index(self.registry);
+        let index = self.analysis.word_index(self.registry);
         for name in rest {
             let inner = match index.symbols[id].sort {
                 Sort::Space => index.symbols[id].target.and_then(|unit| index.scopes[unit].get(name)),

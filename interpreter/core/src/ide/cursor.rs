@@ -327,8 +327,7 @@ impl Reader<'_> {
     fn path(&self, dot: usize) -> Vec<String> {
         let mut names = Vec::new();
         let mut end = dot;
-        loop {
-            let Some(at) = self.tokens.iter().rposition(|t| t.end == end) else { break };
+        while let Some(at) = self.tokens.iter().rposition(|t| t.end == end) {
             let token = self.tokens[at];
             match token.kind {
                 SyntaxKind::Ident => {

@@ -22,7 +22,7 @@ pub enum Target {
 impl Analysis {
     /// Where the word at an offset is defined.
     pub fn definition(&self, registry: &Registry, file: FileId, offset: u32) -> Vec<Target> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let Some(mark) = index.at(file, offset) else { return Vec::new() };
         match &mark.what {
             What::Symbol { id, .. } => {
@@ -60,7 +60,7 @@ impl Analysis {
 
     /// What declares the kind of the definition at an offset.
     pub fn type_definition(&self, registry: &Registry, file: FileId, offset: u32) -> Option<Target> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let What::Symbol { id, .. } = &index.at(file, offset)?.what else { return None };
         let kind = index.symbols[index.behind(*id)].kind?;
         Some(Target::BuiltIn(kind.signature, None))
@@ -68,7 +68,7 @@ impl Analysis {
 
     /// The definition at an offset: its number. Aliases are definitions of their own.
     pub fn symbol_at(&self, registry: &Registry, file: FileId, offset: u32) -> Option<usize> {
-        match self.index(registry).at(file, offset)?.what {
+        match self.word_index(registry).at(file, offset)?.what {
             What::Symbol { id, .. } => Some(id),
             _ => None,
         }
@@ -122,7 +122,7 @@ impl Analysis {
     }
 
     fn head_gives(&self, registry: &Registry, head: &Expr, column: &str, depth: usize) -> Option<Target> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let base = |e: &Expr| e.span.start;
         let What::Symbol { id, .. } = &index.at(head.span.file, base(head))?.what else { return None };
         let symbol = &index.symbols[index.behind(*id)];

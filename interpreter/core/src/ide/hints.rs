@@ -142,7 +142,7 @@ impl Analysis {
 
     /// What can be done with the items of a file.
     pub fn lenses(&self, registry: &Registry, file: FileId) -> Vec<Lens> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let mut uses: std::collections::BTreeMap<usize, usize> = std::collections::BTreeMap::new();
         for mark in &index.marks {
             if let What::Symbol { id, declares: false } = mark.what {

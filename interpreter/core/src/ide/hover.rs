@@ -26,7 +26,7 @@ impl Analysis {
         if let Some(hover) = self.pipe_hover(file, offset) {
             return Some(hover);
         }
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         if let Some(mark) = index.at(file, offset) {
             let text = self.words(registry, &mark.what, mark.span)?;
             return Some(Hover { text, at: mark.span });
@@ -39,7 +39,7 @@ impl Analysis {
     }
 
     fn words(&self, registry: &Registry, what: &What, at: Span) -> Option<String> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         Some(match what {
             What::Symbol { id, .. } => self.symbol(registry, &index.symbols[index.behind(*id)], at),
             What::Kind(kind) => markdown(kind.signature, 3),
@@ -174,7 +174,7 @@ impl Analysis {
 
     /// A member: its value, where it comes from, what variants make of it.
     fn member(&self, registry: &Registry, item: usize, path: &[String], text: &mut String) {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let symbol = &index.symbols[item];
         let Some(found) = self.items(symbol).last() else { return };
         let value = path.split_first().and_then(|(first, rest)| {
@@ -208,7 +208,7 @@ impl Analysis {
 
     /// What variants set a member to.
     fn variants_of(&self, registry: &Registry, item: usize, path: &[String]) -> Vec<(String, &str)> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let mut found = Vec::new();
         for mark in &index.marks {
             let What::Member { item: Some(of), path: other, .. } = &mark.what else { continue };
@@ -280,7 +280,7 @@ impl Analysis {
     }
 
     fn read(&self, registry: &Registry, name: &str, of: Option<usize>, at: Span) -> Option<String> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let symbol = of.map(|of| &index.symbols[index.behind(of)]);
         let item = symbol.and_then(|s| self.items(s).last());
         let mut text = format!("```llmp\n.{name}\n```\n");

@@ -129,6 +129,8 @@ pub struct Index {
     pub inner: BTreeMap<usize, BTreeMap<String, usize>>,
     /// Uses of parameters of chains that had not been walked: the word, the parameter's name.
     pub(crate) later: Vec<(Span, Span)>,
+    /// Definitions by the place of their name.
+    places: BTreeMap<Span, usize>,
 }
 
 impl Index {
@@ -160,7 +162,7 @@ impl Index {
         let mut walker = Walker::new(loaded, registry, &mut index);
         (0..loaded.units.len()).for_each(|unit| walker.unit(unit));
         for (span, at) in std::mem::take(&mut index.later) {
-            if let Some(id) = index.symbols.iter().position(|s| s.at == at) {
+            if let Some(id) = index.declared(at) {
                 index.mark(span, What::Symbol { id, declares: false });
             }
         }
@@ -242,8 +244,14 @@ impl Index {
             target: None,
             parent,
         });
+        self.places.entry(name.span).or_insert(id);
         self.mark(name.span, What::Symbol { id, declares: true });
         id
+    }
+
+    /// The definition whose name stands at a place.
+    pub fn declared(&self, at: Span) -> Option<usize> {
+        self.places.get(&at).copied()
     }
 
     /// Remembers what a word is.

@@ -56,7 +56,7 @@ impl Analysis {
     }
 
     /// What every word is.
-    pub fn index(&self, registry: &Registry) -> &Index {
+    pub fn word_index(&self, registry: &Registry) -> &Index {
         self.index.get_or_init(|| Index::new(&self.loaded, registry))
     }
 

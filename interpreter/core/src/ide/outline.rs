@@ -104,7 +104,7 @@ impl Analysis {
     /// Texts that name files of the project: imports and `file("…")`.
     pub fn links(&self, registry: &Registry, file: FileId) -> Vec<Link> {
         let mut found = Vec::new();
-        for mark in self.index(registry).of_file(file) {
+        for mark in self.word_index(registry).of_file(file) {
             if let What::Import(Some(unit)) = mark.what {
                 let unit = &self.loaded.units[unit];
                 let shown = unit.offers.first().map_or(unit, |first| &self.loaded.units[*first]);
@@ -132,7 +132,7 @@ impl Analysis {
 
     /// The item at an offset, for its lineage.
     pub fn lineage_of(&self, registry: &Registry, file: FileId, offset: u32) -> Option<Related> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let id = index.behind(self.symbol_at(registry, file, offset)?);
         let symbol = &index.symbols[id];
         symbol.kind.is_some().then(|| related(symbol, Vec::new()))
@@ -140,14 +140,14 @@ impl Analysis {
 
     /// What the item whose name stands at a place is made of (`true`), or what is made of it (`false`).
     pub fn lineage(&self, registry: &Registry, at: Span, sources: bool) -> Vec<Related> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let mut found: Vec<(usize, Vec<Span>)> = Vec::new();
         let owner = |span: Span| {
             let inner = |s: &&(usize, &Symbol)| s.1.span.contains(span) && s.1.kind.is_some();
             let symbols: Vec<(usize, &Symbol)> = index.symbols.iter().enumerate().collect();
             symbols.iter().filter(inner).min_by_key(|s| s.1.span.len()).map(|s| s.0)
         };
-        let Some(own) = index.symbols.iter().position(|s| s.at == at) else { return Vec::new() };
+        let Some(own) = index.declared(at) else { return Vec::new() };
         for mark in &index.marks {
             let What::Symbol { id, declares: false } = mark.what else { continue };
             let id = index.behind(id);

@@ -88,7 +88,7 @@ impl Analysis {
         cursor: &Cursor,
         name: &str,
     ) -> Option<(usize, &Symbol)> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let scope = index.scopes.get(unit)?;
         let around = cursor.words.get(1).and_then(|item| scope.get(item));
         let inner = around.and_then(|id| index.inner.get(id)).and_then(|inner| inner.get(name));
@@ -141,7 +141,7 @@ impl Analysis {
                 let written = self.written(unit, outer.start, frame.at);
                 return of_kind(written.split_whitespace().next().and_then(|word| registry.kind(word)));
             }
-            (Slot::Top, '(') if frame.callee.as_deref().is_some_and(|c| attribute(c)) => {
+            (Slot::Top, '(') if frame.callee.as_deref().is_some_and(attribute) => {
                 return Slot::Attribute;
             }
             _ => {}
@@ -252,7 +252,7 @@ pub(crate) fn in_scope<'a>(
     cursor: &Cursor,
     offset: u32,
 ) -> Vec<(&'a str, &'a Symbol)> {
-    let index = analysis.index(registry);
+    let index = analysis.word_index(registry);
     let Some(scope) = index.scopes.get(unit) else { return Vec::new() };
     let around = cursor.words.get(1).and_then(|item| scope.get(item));
     let inner = around.and_then(|id| index.inner.get(id)).into_iter().flatten();

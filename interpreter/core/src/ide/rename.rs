@@ -29,7 +29,7 @@ impl Analysis {
         file: FileId,
         offset: u32,
     ) -> Result<(Span, String), String> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let Some(mark) = index.at(file, offset) else { return Err("there is no name here".into()) };
         let Some(id) = self.symbol_at(registry, file, offset) else {
             return Err("this is a word of the language or a built-in".into());
@@ -47,9 +47,9 @@ impl Analysis {
     /// Uses of the definition whose name stands at a place of a file, by path: each with whether it is the definition.
     pub fn uses_of(&self, registry: &Registry, path: &str, range: std::ops::Range<u32>) -> Vec<(Span, bool)> {
         let Some(file) = self.file(path) else { return Vec::new() };
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let at = Span { file, start: range.start, end: range.end };
-        let Some(id) = index.symbols.iter().position(|s| s.at == at) else { return Vec::new() };
+        let Some(id) = index.declared(at) else { return Vec::new() };
         index.occurrences(id).collect()
     }
 
@@ -60,7 +60,7 @@ impl Analysis {
         file: FileId,
         offset: u32,
     ) -> Option<(String, std::ops::Range<u32>)> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let symbol = &index.symbols[self.symbol_at(registry, file, offset)?];
         Some((self.loaded.units[symbol.unit].path.clone(), symbol.at.start..symbol.at.end))
     }
@@ -84,7 +84,7 @@ pub fn rename(
     }
     let mut edits: Vec<FileEdit> = Vec::new();
     for program in programs {
-        let index = program.index(engine.registry);
+        let index = program.word_index(engine.registry);
         free(program, index, path, &range, new)?;
         for (at, _) in program.uses_of(engine.registry, path, range.clone()) {
             let path = program.loaded.sources.path(at.file).to_owned();
@@ -107,7 +107,7 @@ fn free(
 ) -> Result<(), String> {
     let Some(file) = program.file(path) else { return Ok(()) };
     let at = Span { file, start: range.start, end: range.end };
-    let Some(id) = index.symbols.iter().position(|s| s.at == at) else { return Ok(()) };
+    let Some(id) = index.declared(at) else { return Ok(()) };
     let symbol = &index.symbols[id];
     let scopes = index.scopes.iter().chain(index.inner.values());
     for scope in scopes {

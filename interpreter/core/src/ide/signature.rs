@@ -47,7 +47,7 @@ impl Analysis {
                     return Some(label(signature.name, shown.collect(), doc, active));
                 }
                 Slot::Chain(id) => {
-                    let symbol = &self.index(registry).symbols[id];
+                    let symbol = &self.word_index(registry).symbols[id];
                     let ast = &self.loaded.units[symbol.unit].ast;
                     let item = nodes::items(ast)
                         .into_iter()

@@ -85,7 +85,7 @@ impl Analysis {
     /// Every word of a file with its colour; ranges do not overlap and do not span lines.
     pub fn tokens(&self, registry: &Registry, file: FileId) -> Vec<(Span, Token, u32)> {
         let text = self.text(file);
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         let mut marks = index.of_file(file).iter().peekable();
         let mut found = Vec::new();
         let mut attribute = false;
@@ -149,7 +149,7 @@ impl Analysis {
     }
 
     fn marked(&self, registry: &Registry, what: &What) -> Option<(Token, u32)> {
-        let index = self.index(registry);
+        let index = self.word_index(registry);
         Some(match what {
             What::Symbol { id, declares } => {
                 let symbol = &index.symbols[index.behind(*id)];

@@ -40,14 +40,9 @@ impl<'w> Walker<'w> {
         let ast = std::sync::Arc::clone(&self.loaded.units[unit].ast);
         for item in &ast.items {
             let name = item.name().map(|n| n.span);
-            let id = name.and_then(|at| self.declared(at));
+            let id = name.and_then(|at| self.index.declared(at));
             self.item(item, id);
         }
-    }
-
-    /// The definition whose name stands at a place.
-    fn declared(&self, at: Span) -> Option<usize> {
-        self.index.symbols.iter().position(|s| s.at == at)
     }
 
     fn lookup(&self, name: &str) -> Option<usize> {
@@ -113,7 +108,7 @@ impl<'w> Walker<'w> {
                     self.expr(&binding.value, &[]);
                 }
                 RoundMember::Item(item) => {
-                    let id = item.name().and_then(|name| self.declared(name.span));
+                    let id = item.name().and_then(|name| self.index.declared(name.span));
                     self.item(item, id);
                 }
             }

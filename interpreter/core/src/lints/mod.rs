@@ -88,6 +88,13 @@ impl<'p> Look<'p> {
         found
     }
 
+    /// Data that a value names.
+    pub(crate) fn data_of(&self, value: &Value) -> Vec<Leaf> {
+        let mut found = Vec::new();
+        self.data_in(value, &mut found);
+        found
+    }
+
     fn data_in(&self, value: &Value, found: &mut Vec<Leaf>) {
         match value {
             _ if self.lineage.is_data(value) => found.extend(self.lineage.data(value).leaves),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use llmp_grammar::Diag;
+use llmp_grammar::{Diag, Span};
 use llmp_stdlib::source::License;
 use llmp_stdlib::{Arg, Rational, Value, View, Yields};
 
@@ -24,9 +24,12 @@ pub(super) fn evaluation(look: &Look<'_>, stages: &[Stage], diags: &mut Vec<Diag
             }
         }
     }
-    let evals = look.views().filter(|view| view.kind.yields == Yields::Metrics);
+    let evals = look.views().filter(|view| view.kind.yields == Yields::Metrics || measures(view));
     for eval in evals {
-        let measured = look.measured(&eval);
+        let measured = match eval.get(MEASURE).filter(|_| measures(&eval)) {
+            Some(suites) => look.data_of(suites),
+            None => look.measured(&eval),
+        };
         let models = models(look, &eval);
         let mut said = BTreeSet::new();
         let mut unclean: Vec<(Stage, String, Leaf, Leaf)> = Vec::new();
@@ -51,10 +54,26 @@ pub(super) fn evaluation(look: &Look<'_>, stages: &[Stage], diags: &mut Vec<Diag
     }
 }
 
+/// The member that names what a stage is measured on while it trains.
+const MEASURE: &str = "measure";
+
+/// Whether an item is a stage that is measured while it trains.
+fn measures(view: &View<'_>) -> bool {
+    view.kind.yields == Yields::Model
+        && matches!(view.get(MEASURE), Some(Value::List(suites)) if !suites.is_empty())
+}
+
+/// Where an item names what is measured.
+fn suites(look: &Look<'_>, eval: &View<'_>) -> Span {
+    let member = if eval.members.contains_key("suites") { "suites" } else { MEASURE };
+    look.place(eval.name, &[member])
+}
+
 /// Stages behind the models of an evaluation; true for those that it names itself.
 fn models(look: &Look<'_>, eval: &View<'_>) -> Vec<(bool, Stage)> {
     let mut named = Vec::new();
     eval.members.values().for_each(|value| look.lineage.models(value, &mut named));
+    named.extend(measures(eval).then(|| eval.name.to_owned()));
     let mut found: Vec<(bool, Stage)> = Vec::new();
     for name in &named {
         for stage in look.lineage.stages(name) {
@@ -69,7 +88,7 @@ fn models(look: &Look<'_>, eval: &View<'_>) -> Vec<(bool, Stage)> {
 fn overlap(look: &Look<'_>, eval: &View<'_>, stage: (bool, &Stage), member: &str, leaf: &Leaf) -> Diag {
     let (direct, stage) = stage;
     let kind = look.items.0.get(&stage.name).map_or("", |item| item.kind.signature.name);
-    let at = look.place(eval.name, &["suites"]);
+    let at = suites(look, eval);
     let trained = Some(look.place(&stage.name, &[member]));
     if direct && kind == "reward_model" {
         let facts = OwnPairs { model: stage.name.clone(), source: leaf.source.clone(), at };
@@ -98,7 +117,7 @@ fn not_clean(look: &Look<'_>, eval: &View<'_>, unclean: &[(Stage, String, Leaf, 
         diag = diag.note(format!("sources without it: {}", names.join(", ")));
     }
     let diag = also(diag, look.source(test), "the evaluation set");
-    Some(also(diag, Some(look.place(eval.name, &["suites"])), "measured here"))
+    Some(also(diag, Some(suites(look, eval)), "measured here"))
 }
 
 /// Sources that a release may not hold.

@@ -67,12 +67,8 @@ pub(super) fn actions(world: &mut World, params: Json) -> Answer {
             found.push(action_of(world, &action, "refactor.extract", &edits));
         }
     }
-    let fixable = target
-        .analysis
-        .diags
-        .iter()
-        .any(|d| !d.fixes.is_empty() && d.span().is_some_and(|s| s.file == target.file));
-    if named("source.fixAll.llmp") || (only.is_none() && fixable) {
+    // Found by trying: only where it is asked for.
+    if named("source.fixAll.llmp") {
         let edits = world.with_engine(|engine| target.analysis.fix_all(engine, target.file));
         if let Some(edits) = edits {
             found.push(whole(world, &target.path, "Fix all that can be fixed", "source.fixAll.llmp", &edits));

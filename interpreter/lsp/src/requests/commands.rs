@@ -28,7 +28,7 @@ pub(super) fn execute(world: &mut World, params: Json) -> Answer {
             let target = world.target(&uri)?;
             let item = text(1);
             let variant = item.filter(|name| {
-                let index = target.analysis.index(&world.registry);
+                let index = target.analysis.word_index(&world.registry);
                 index
                     .symbols
                     .iter()

@@ -15,7 +15,7 @@ pub(super) fn definition(world: &mut World, params: Json) -> Answer {
     let target = world.target(&at.text_document.uri)?;
     let offset = world.offset(&target.path, at.position);
     let found = target.analysis.definition(&world.registry, target.file, offset);
-    let origin = target.analysis.index(&world.registry).at(target.file, offset).map(|mark| mark.span);
+    let origin = target.analysis.word_index(&world.registry).at(target.file, offset).map(|mark| mark.span);
     let places = Places::new(&target.analysis, world.encoding);
     let locations: Vec<(String, Json, Json)> =
         found.iter().filter_map(|target_of| location(world, &target.analysis, &places, target_of)).collect();
@@ -132,7 +132,7 @@ pub(super) fn highlight(world: &mut World, params: Json) -> Answer {
         return Ok(Json::Null);
     };
     let places = Places::new(&target.analysis, world.encoding);
-    let index = target.analysis.index(&world.registry);
+    let index = target.analysis.word_index(&world.registry);
     let uses = index.occurrences(id).filter(|(span, _)| span.file == target.file);
     Ok(uses
         .map(|(span, declares)| json!({ "range": places.range(span), "kind": if declares { 3 } else { 2 } }))

@@ -173,7 +173,7 @@ pub(super) fn selection(world: &mut World, params: Json) -> Answer {
     let Some(unit) = target.analysis.unit(target.file) else { return Ok(Json::Null) };
     let one = |position: &Position| {
         let offset = world.offset(&target.path, *position);
-        let word = target.analysis.index(&world.registry).at(target.file, offset).map(|mark| mark.span);
+        let word = target.analysis.word_index(&world.registry).at(target.file, offset).map(|mark| mark.span);
         let spans = nodes::selection(&target.analysis.loaded.units[unit].ast, word, offset);
         let whole = spans.last().map_or_else(
             || json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 0 } }),

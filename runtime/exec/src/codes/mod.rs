@@ -8,6 +8,7 @@ pub mod e1201_training;
 pub mod e1202_requirement;
 pub mod e1203_device;
 pub mod e1204_not_held;
+pub mod e1205_held_up;
 pub mod e1301_store;
 pub mod e1303_files;
 pub mod e1304_stopped;
@@ -26,6 +27,7 @@ pub const ALL: &[&Info] = &[
     &e1202_requirement::INFO,
     &e1203_device::INFO,
     &e1204_not_held::INFO,
+    &e1205_held_up::INFO,
     &e1301_store::INFO,
     &e1303_files::INFO,
     &e1304_stopped::INFO,

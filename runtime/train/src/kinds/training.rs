@@ -366,5 +366,10 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
         let help = "write a `schedule`, such as `constant(1e-4)`";
         problems.push(Problem::error("LLMP0703", "schedule", message).help(help));
     }
+    if let (Some(Batch::Ramp(_)), Some(Context::Grow(_))) = (view.read("batch"), view.read("context")) {
+        let message = "this version does not grow a context beside a ramp of batches";
+        let help = "give the phases of the ramp a `context` each, or one `batch`";
+        problems.push(Problem::error("LLMP0703", "context", message).help(help));
+    }
     problems
 }

@@ -49,6 +49,13 @@ impl Average {
         }
     }
 
+    /// The end of the stage moves away: its last moments are none of those that were taken.
+    pub(super) fn postpone(&mut self) {
+        if matches!(&self.rule, Averaging::Average(it) if it.of.from_the_end()) {
+            self.taken = 0;
+        }
+    }
+
     /// What a checkpoint holds of it.
     pub(super) fn buffers(&self) -> [(&'static str, &[f32]); 2] {
         [(MEAN, &self.mean), (REST, &self.rest)]

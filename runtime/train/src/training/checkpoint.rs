@@ -38,6 +38,12 @@ pub(super) struct Place {
     /// Losses against which a jump is seen.
     #[serde(default)]
     pub(super) losses: Vec<f64>,
+    /// How often each part of the stage went on for as long again.
+    #[serde(default)]
+    pub(super) extended: Vec<u64>,
+    /// Steps whose checkpoints stay, so that a jump may lead back to them.
+    #[serde(default)]
+    pub(super) anchors: Vec<u64>,
     /// Place in every source.
     pub(super) cursor: Cursor,
     /// Bytes of `metrics.jsonl`.
@@ -50,6 +56,7 @@ pub(super) struct Place {
 
 /// A checkpoint that was read.
 pub(super) struct Loaded {
+    pub(super) path: PathBuf,
     pub(super) place: Place,
     pub(super) weights: Vec<f32>,
     /// What the optimizer keeps, by name.
@@ -69,7 +76,7 @@ impl Checkpoints {
 
     /// Writes the state, unless its step is saved already, and lets the oldest go.
     pub(super) fn save(&self, state: &mut State, host: &Host<'_>) -> Result<()> {
-        let target = self.folder.join(format!("{:010}", state.done));
+        let target = self.of(state.done);
         let metrics = state.metrics.sync()?;
         if target.exists() {
             return Ok(());
@@ -84,6 +91,8 @@ impl Checkpoints {
             averaged: state.average.as_ref().map_or(0, |average| average.taken),
             loss: state.loss,
             losses: state.watch.losses.clone(),
+            extended: state.extended.clone(),
+            anchors: state.anchors.clone(),
             cursor: state.stream.cursor(),
             metrics,
             model: state.model.spec().clone(),
@@ -104,7 +113,7 @@ impl Checkpoints {
         durable::sync_file(&path)?;
         durable::write(&temporary.join(PLACE), &text, host)?;
         durable::rename(&temporary, &target, host)?;
-        self.prune(host)?;
+        self.prune(&state.anchors, host)?;
         host.tell(Event::Saved {
             step: host.step.to_owned(),
             what: format!("checkpoint at step {}", state.done),
@@ -115,6 +124,19 @@ impl Checkpoints {
     /// The newest checkpoint. One that another numerics class made is an error, not a reason to start again.
     pub(super) fn newest(&self, host: &Host<'_>) -> Result<Option<Loaded>> {
         let Some(path) = self.list()?.pop() else { return Ok(None) };
+        self.load(path, host).map(Some)
+    }
+
+    /// The checkpoint after `step` steps.
+    pub(super) fn at(&self, step: u64, host: &Host<'_>) -> Result<Loaded> {
+        self.load(self.of(step), host)
+    }
+
+    fn of(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("{step:010}"))
+    }
+
+    fn load(&self, path: PathBuf, host: &Host<'_>) -> Result<Loaded> {
         let text = fs::read(path.join(PLACE)).map_err(TrainError::io("read", &path.join(PLACE)))?;
         let place: Place = serde_json::from_slice(&text).map_err(|e| bad(&path.join(PLACE), e))?;
         if place.format != FORMAT {
@@ -142,7 +164,7 @@ impl Checkpoints {
             let reason = format!("`{WEIGHTS}` holds {} numbers, the model has {wanted}", weights.len());
             return Err(bad(&file, reason));
         }
-        Ok(Some(Loaded { place, weights, buffers }))
+        Ok(Loaded { path, place, weights, buffers })
     }
 
     /// Removes all of them: the stage is finished.
@@ -169,11 +191,13 @@ impl Checkpoints {
     }
 
     /// An old checkpoint loses its name before its files, so that no half one can be read.
-    fn prune(&self, host: &Host<'_>) -> Result<()> {
+    fn prune(&self, anchors: &[u64], host: &Host<'_>) -> Result<()> {
         let old = self.folder.join(".old");
         durable::remove_folder(&old)?;
         let paths = self.list()?;
-        for path in &paths[..paths.len().saturating_sub(self.keep)] {
+        let stays: Vec<PathBuf> = anchors.iter().map(|step| self.of(*step)).collect();
+        let old_ones = &paths[..paths.len().saturating_sub(self.keep)];
+        for path in old_ones.iter().filter(|path| !stays.contains(path)) {
             durable::rename(path, &old, host)?;
             durable::remove_folder(&old)?;
         }

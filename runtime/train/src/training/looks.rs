@@ -30,6 +30,9 @@ pub struct HeldOut {
     pub bytes: u64,
 }
 
+/// Seconds since any fixed moment.
+type Clock<'a> = &'a dyn Fn() -> f64;
+
 /// When something is looked at.
 #[derive(Debug)]
 struct When {
@@ -39,20 +42,35 @@ struct When {
 }
 
 impl When {
-    /// Whether the moment after `done` steps, at time `now`, is one: where a multiple of the distance is reached, and the
-    /// end of the stage.
-    fn due(&self, course: &Course, done: u64, now: f64) -> bool {
+    fn new(times: &Times, clock: Clock<'_>) -> When {
+        let mut when = When { distance: times.distance(), last: 0.0 };
+        if when.by_time() {
+            when.last = clock();
+        }
+        when
+    }
+
+    fn by_time(&self) -> bool {
+        matches!(self.distance, Interval::Seconds(_))
+    }
+
+    /// Whether the moment after `done` steps is one: where a multiple of the distance is reached, and the end of the stage.
+    fn due(&mut self, course: &Course, done: u64, clock: Clock<'_>) -> bool {
         let passes = |tokens: f64| {
             let reached = |done| (course.tokens_after(done) as f64 / tokens.max(1.0)).floor();
             reached(done) > reached(done.saturating_sub(1))
         };
-        done >= course.steps()
+        let due = done >= course.steps()
             || match self.distance {
-                Interval::Seconds(seconds) => now - self.last >= seconds,
+                Interval::Seconds(seconds) => clock() - self.last >= seconds,
                 Interval::Steps(steps) => done.is_multiple_of(steps.max(1)),
                 Interval::Tokens(tokens) => passes(tokens as f64),
                 Interval::Share(share) => passes(share * course.drawn() as f64),
-            }
+            };
+        if due && self.by_time() {
+            self.last = clock();
+        }
+        due
     }
 }
 
@@ -80,23 +98,20 @@ pub(super) struct Looks<'a> {
 }
 
 impl<'a> Looks<'a> {
-    /// The looks that a stage asks for, from the time `now` on.
+    /// The looks that a stage asks for.
     pub(super) fn new(
         (evaluate, sample): (Option<&Times>, Option<&Times>),
         held_out: Vec<HeldOut>,
         vocabulary: &'a Vocabulary,
-        now: f64,
+        clock: Clock<'_>,
     ) -> Looks<'a> {
-        let when = |times: &Times| When { distance: times.distance(), last: now };
+        let when = |times: &Times| When::new(times, clock);
         Looks { evaluate: evaluate.map(when), sample: sample.map(when), held_out, vocabulary }
     }
 
     /// What is to be looked at after `done` steps.
-    pub(super) fn due(&mut self, course: &Course, done: u64, now: f64) -> Look {
-        let due = |when: &mut Option<When>| {
-            let due = when.as_mut().filter(|when| when.due(course, done, now));
-            due.map(|when| when.last = now).is_some()
-        };
+    pub(super) fn due(&mut self, course: &Course, done: u64, clock: Clock<'_>) -> Look {
+        let due = |when: &mut Option<When>| when.as_mut().is_some_and(|when| when.due(course, done, clock));
         Look { evaluate: due(&mut self.evaluate), sample: due(&mut self.sample) }
     }
 

@@ -11,7 +11,7 @@ use super::tensorboard;
 use crate::error::{Result, TrainError};
 
 /// One optimizer step. No clock time is in it, so that equal runs give equal files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// Steps done, from 1.
     pub(crate) step: u64,
@@ -32,6 +32,15 @@ pub(crate) struct Line {
     /// Mean negative log-likelihood of the true tokens, of a distillation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) truth: Option<f64>,
+    /// The highest loss that would have been no jump, where the loss jumped and the step was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spike: Option<f64>,
+    /// The step whose weights were taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rewound: Option<u64>,
+    /// Share of the hidden facts that were found after the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) needle: Option<f64>,
     /// What the model scored on held-out documents after the step, by metric.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) evaluation: BTreeMap<String, f64>,

@@ -7,11 +7,13 @@
 mod average;
 pub(crate) mod batches;
 mod checkpoint;
+mod gate;
 mod looks;
 mod metrics;
 mod objective;
 pub(crate) mod overlay;
 mod pace;
+mod rewind;
 mod speed;
 mod spike;
 pub(crate) mod start;
@@ -37,6 +39,7 @@ use crate::stage::Stage;
 
 use average::Average;
 use checkpoint::Checkpoints;
+use gate::Gate;
 pub use looks::HeldOut;
 use looks::Looks;
 use metrics::{Line, Metrics};
@@ -92,12 +95,19 @@ pub(crate) struct State {
     pub(crate) loss: f64,
     /// The weights that the stage gives, where they are not the last.
     pub(crate) average: Option<Average>,
+    /// How often each part of the stage went on for as long again.
+    pub(crate) extended: Vec<u64>,
+    /// Steps whose states are kept to go back to.
+    pub(crate) anchors: Vec<u64>,
     /// What lies over the weights while the loss is computed.
     pub(crate) over: Option<Over>,
 }
 
-/// Facts of a stage that do not change while it runs.
+/// The course of a stage and its rates.
 pub(crate) struct Plan {
+    /// The course as the program says.
+    pub(crate) base: Course,
+    /// The same with the parts that go on for longer.
     pub(crate) course: Course,
     /// The schedule with all its lengths in steps.
     pub(crate) schedule: Schedule,
@@ -139,9 +149,11 @@ pub fn train_under(
         return Ok(summary);
     }
     let vocabulary = Vocabulary::load(inputs.tokenizer)?;
+    let gate = Gate::new(stage, &inputs.shards, &vocabulary)?;
     let looks = (stage.evaluate.as_ref(), stage.sample.as_ref());
-    let mut looks = Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, (host.clock)());
-    let (mut state, plan) = start::start(stage, overlay, inputs, &vocabulary, folder, &checkpoints, host)?;
+    let mut looks = Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, host.clock);
+    let (mut state, mut plan) =
+        start::start(stage, overlay, inputs, &vocabulary, folder, &checkpoints, host)?;
     let mut grads = Grads::zeros(state.model.spec());
     let mut speed = Speed::new(host.peak, stage.precision);
     let mut pace = Pace::new(stage.checkpoints.distance(), &plan.course, state.done, (host.clock)());
@@ -150,8 +162,10 @@ pub fn train_under(
         let over = state.done == plan.course.steps();
         let stop = host.stopped();
         // A look may take long: a stop during it loses no more than its step.
-        let look = looks.due(&plan.course, state.done + 1, (host.clock)());
-        if over || stop || look.any() || pace.due(state.done, (host.clock)()) {
+        let look = looks.due(&plan.course, state.done + 1, host.clock);
+        let gate = gate.as_ref().filter(|_| plan.part_that_ends(&state.extended, state.done + 1).is_some());
+        let ahead = rewind::keeps(stage, &mut state.anchors, state.done) || look.any() || gate.is_some();
+        if over || stop || ahead || pace.due(state.done, (host.clock)()) {
             checkpoints.save(&mut state, host)?;
             pace.saved(state.done, (host.clock)());
         }
@@ -167,7 +181,11 @@ pub fn train_under(
         let flops = plan.course.flops_at(line.step - 1, tokens, state.model.spec());
         let (tokens_per_second, mfu) = speed.step(tokens, flops, (host.clock)() - begin);
         let context = plan.course.batch_at(state.done - 1).map_or(1, |(leg, _)| leg.context);
+        rewind::back(stage, &mut state, &checkpoints, &mut line, host)?;
         looks.take(look, &state.model, context, &mut line, host)?;
+        if let Some(gate) = gate {
+            gate.test(&mut state, &mut plan, &mut line, host)?;
+        }
         state.metrics.write(&line)?;
         host.tell(Event::Loss {
             step: host.step.to_owned(),
@@ -230,9 +248,10 @@ fn step(
     };
     clip(stage.clip, norm, grads.flat_mut());
 
-    let lr = plan.schedule.rate(stage.schedule_done + state.done, plan.warmup, plan.over);
-    let jumped = state.watch.leaves_out(stage.on_spike.as_ref(), loss, host.step, state.done + 1)?;
-    if !jumped && !stage.optimizer.rule().leaves_out(norm) {
+    let scheduled = plan.scheduled(&state.extended, state.done);
+    let lr = plan.schedule.rate(stage.schedule_done + scheduled, plan.warmup, plan.over);
+    let spike = state.watch.leaves_out(stage.on_spike.as_ref(), loss, host.step, state.done + 1)?;
+    if spike.is_none() && !stage.optimizer.rule().leaves_out(norm) {
         let pace = optimizers::Pace { rate: lr, schedule: lr / plan.schedule.shape().ramp().peak };
         if state.over.as_ref().is_none_or(Over::trains_weights) {
             optimizers::update(&stage.optimizer, pace, &mut state.model, grads, &mut state.memory)?;
@@ -251,8 +270,8 @@ fn step(
     }
     let (teacher, truth) = objective.parts().unzip();
     let z_loss = (stage.z_loss != 0.0).then(|| stage.z_loss * squares / counted as f64);
-    let (evaluation, sample) = (std::collections::BTreeMap::new(), None);
-    Ok(Line { step: state.done, tokens, loss, lr, norm, z_loss, teacher, truth, evaluation, sample })
+    let line = Line { step: state.done, tokens, loss, lr, norm, ..Line::default() };
+    Ok(Line { z_loss, teacher, truth, spike, ..line })
 }
 
 /// Keeps gradients of this norm short.

@@ -34,15 +34,16 @@ impl Watch {
         Some(mean + DEVIATIONS * (squares / (count - 1.0)).sqrt())
     }
 
-    /// Whether step `step` of the stage is left out. Errors: its loss jumped and the policy is to stop.
+    /// The highest loss that would have been no jump, where step `step` of the stage is left out. Errors: its loss jumped
+    /// and the policy is to stop.
     pub(super) fn leaves_out(
         &mut self,
         policy: Option<&OnSpike>,
         loss: f64,
         stage: &str,
         step: u64,
-    ) -> Result<bool> {
-        let Some(policy) = policy else { return Ok(false) };
+    ) -> Result<Option<f64>> {
+        let Some(policy) = policy else { return Ok(None) };
         let most = self.most().filter(|most| loss > *most);
         if let (Some(most), OnSpike::Policy(SpikePolicy::Stop)) = (most, policy) {
             return Err(TrainError::Spike { stage: stage.to_owned(), step, loss, most });
@@ -51,7 +52,7 @@ impl Watch {
             self.losses.remove(0);
         }
         self.losses.push(loss);
-        Ok(most.is_some())
+        Ok(most)
     }
 }
 
@@ -68,10 +69,10 @@ mod tests {
 
     #[test]
     fn six_deviations_above_the_mean_are_a_jump() {
-        let judge = |mut watch: Watch, loss| watch.leaves_out(Some(&SKIP), loss, "run", 9).unwrap();
+        let judge = |mut watch: Watch, loss| watch.leaves_out(Some(&SKIP), loss, "run", 9).unwrap().is_some();
         assert!(!judge(steady(128), 3.59) && judge(steady(128), 3.61) && !judge(steady(128), 0.1));
         assert!(judge(steady(64), 3.7) && !judge(steady(63), 30.0));
-        assert!(!steady(128).leaves_out(None, 30.0, "run", 9).unwrap());
+        assert!(steady(128).leaves_out(None, 30.0, "run", 9).unwrap().is_none());
         let stop = OnSpike::Policy(SpikePolicy::Stop);
         let error = steady(128).leaves_out(Some(&stop), 5.0, "run", 9).unwrap_err();
         assert_eq!(error.to_string(), "`run`: the loss jumped to 5.000 at step 9, above 3.602");
@@ -80,7 +81,8 @@ mod tests {
     #[test]
     fn a_level_that_stays_is_taken_up() {
         let mut watch = steady(128);
-        let skipped = (0..200).filter(|_| watch.leaves_out(Some(&SKIP), 5.0, "run", 9).unwrap()).count();
+        let skipped =
+            (0..200).filter(|_| watch.leaves_out(Some(&SKIP), 5.0, "run", 9).unwrap().is_some()).count();
         assert!((1..20).contains(&skipped), "{skipped}");
         assert_eq!(watch.losses.len(), 128);
     }

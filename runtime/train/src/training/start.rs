@@ -10,7 +10,8 @@ use llmp_nn::{Architecture, Cpu, Model};
 use llmp_stdlib::Event;
 
 use super::average::Average;
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{Checkpoints, Loaded};
+use super::gate;
 use super::metrics::Metrics;
 use super::overlay::{Over, Overlay};
 use super::spike::Watch;
@@ -33,34 +34,31 @@ pub(super) fn start(
     host: &Host<'_>,
 ) -> Result<(State, Plan)> {
     std::fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
-    let (mut stream, plan) = rows(stage, inputs.shards)?;
+    let (mut stream, mut plan) = rows(stage, inputs.shards)?;
     let spec = spec(stage, &plan.course, vocabulary)?;
     let mut average = Average::new(&stage.publish, spec.parameters() as usize);
+    let mut extended = vec![0; plan.base.0.len()];
     if let Some(mut loaded) = checkpoints.newest(host)? {
-        let place = loaded.place;
+        let place = loaded.place.clone();
+        if !place.extended.is_empty() {
+            extended = place.extended;
+            plan.course = gate::extended(&plan.base, &extended);
+        }
         if place.model != spec || place.step > plan.course.steps() {
             let reason = "it belongs to a stage with another model or length".to_owned();
             return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
         }
-        let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?
-            .with_precision(stage.precision.into())
-            .with_recompute(stage.recompute.is_some());
         stream.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
+        let model = model_of(stage, spec, &loaded)?;
         let mut memory = memory(stage, overlay.as_deref(), &model);
-        let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
-        if let Some(average) = &mut average {
-            average.restore(&mut loaded.buffers, place.averaged).map_err(other)?;
-        }
         let mut over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
-        if let Some(over) = &mut over {
-            over.restore(&mut loaded.buffers, place.updates).map_err(other)?;
-        }
-        memory.restore(loaded.buffers, place.updates).map_err(other)?;
+        take_back(&mut loaded, &mut memory, average.as_mut(), over.as_mut())?;
         let watch = Watch { losses: place.losses };
-        let (done, loss) = (place.step, place.loss);
-        let state = State { model, memory, watch, stream, metrics, done, loss, average, over };
+        let (done, loss, anchors) = (place.step, place.loss, place.anchors);
+        let state =
+            State { model, memory, watch, stream, metrics, done, loss, average, extended, anchors, over };
         return Ok((state, plan));
     }
     let model = match inputs.from {
@@ -76,7 +74,33 @@ pub(super) fn start(
     let metrics = Metrics::open(folder, 0)?;
     let watch = Watch::default();
     let over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
-    Ok((State { model, memory, watch, stream, metrics, done: 0, loss: 0.0, average, over }, plan))
+    let (done, loss, anchors) = (0, 0.0, Vec::new());
+    let state = State { model, memory, watch, stream, metrics, done, loss, average, extended, anchors, over };
+    Ok((state, plan))
+}
+
+/// The model of a checkpoint.
+pub(super) fn model_of(stage: &Stage, spec: Architecture, loaded: &Loaded) -> Result<Model> {
+    let model = Model::from_flat(Cpu::default(), spec, &loaded.weights)?;
+    Ok(model.with_precision(stage.precision.into()).with_recompute(stage.recompute.is_some()))
+}
+
+/// Takes back what a checkpoint holds besides the model.
+pub(super) fn take_back(
+    loaded: &mut Loaded,
+    memory: &mut Memory,
+    average: Option<&mut Average>,
+    over: Option<&mut Over>,
+) -> Result<()> {
+    let other = |reason| TrainError::Checkpoint { path: loaded.path.clone(), reason };
+    let updates = loaded.place.updates;
+    if let Some(average) = average {
+        average.restore(&mut loaded.buffers, loaded.place.averaged).map_err(other)?;
+    }
+    if let Some(over) = over {
+        over.restore(&mut loaded.buffers, updates).map_err(other)?;
+    }
+    memory.restore(std::mem::take(&mut loaded.buffers), updates).map_err(other)
 }
 
 /// The rows that a stage draws, and its lengths in steps. Errors: data that end before the stage does.
@@ -150,7 +174,7 @@ fn plan(stage: &Stage, course: Course, available: u64) -> Result<Plan> {
         let message = format!("the warm-up takes {warmup} steps, the stage has {}", course.steps());
         return Err(TrainError::Settings(message));
     }
-    Ok(Plan { course, schedule, warmup, over })
+    Ok(Plan { base: course.clone(), course, schedule, warmup, over })
 }
 
 /// Weights of another stage; only the number of positions and how they are turned may differ.

@@ -17,7 +17,8 @@ pub(crate) fn event(line: &Line) -> Vec<u8> {
     let scalars = [("loss", line.loss), ("learning_rate", line.lr), ("gradient_norm", line.norm)];
     let mut summary = Vec::new();
     let own = scalars.into_iter().chain([("tokens", line.tokens as f64)]);
-    let more = line.z_loss.map(|z| ("z_loss", z));
+    let more = [("z_loss", line.z_loss), ("needle", line.needle)];
+    let more = more.into_iter().filter_map(|(tag, value)| Some((tag, value?)));
     let measured = line.evaluation.iter().map(|(name, value)| (format!("evaluation/{name}"), *value));
     for (tag, value) in own.chain(more).map(|(tag, value)| (tag.to_owned(), value)).chain(measured) {
         let mut scalar = bytes(1, tag.as_bytes());
