@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Do learned masks lose less than the largest weights when few hidden units are kept? Several seeds.
 
-    python3 tests/python/prune_gain.py --llmp target/release/llmp --project FOLDER [--seeds 3] [--rates 0 10 100]
+    python3 tests/python/prune_gain.py --llmp target/release/llmp --project FOLDER [--seeds 3] [--rates 0 10]
 
 The text is that of the quickstart (the speeches of ten presidents). For every seed one parent is trained; then its
 feed-forwards are cut to `--keep` units by `magnitude()`, which trains what is left, and by `soft_top_k()`, which trains masks and
@@ -52,7 +52,7 @@ def main():
     parser.add_argument("--llmp", default="target/release/llmp")
     parser.add_argument("--project", required=True, type=Path, help="folder for the program and its store")
     parser.add_argument("--seeds", default=3, type=int)
-    parser.add_argument("--rates", nargs="*", default=["0", "10", "100"], help="rates of the scores, in those of the weights")
+    parser.add_argument("--rates", nargs="*", default=["0", "10"], help="rates of the scores, in those of the weights")
     parser.add_argument("--keep", default=64, type=int, help="hidden units that are kept, of 512")
     parser.add_argument("--peak", default="1e-3")
     parser.add_argument("--parent", default="1500k", help="tokens of the parent")

@@ -48,12 +48,13 @@ llmp_stdlib::def! {
     /// temperature falls from step to step by one factor (AFM). At the end the units with the largest mask are kept.
     ///
     /// A unit's score begins as the size of its weights, as `magnitude` takes it, scaled to a deviation of 1 in every
-    /// block.
+    /// block. A mask that is still soft at the end loses much when it is cut, and scores move together where softness
+    /// pays: let the temperature end far below the distance of two scores, which is about 4 over the number of units.
     SoftTopK = "soft_top_k", rev 1, check check_soft {
         /// Softness of the mask at the start.
-        temperature: f64 = "1.0",
+        temperature: f64 = "0.1",
         /// Softness at the end.
-        last: f64 = "0.01",
+        last: f64 = "0.0001",
         /// Rate of the scores, as a multiple of that of the weights.
         rate: f64 = "10",
     }
