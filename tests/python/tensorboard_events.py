@@ -25,7 +25,20 @@ def main(folder: Path) -> None:
         found = [(event.step, event.value) for event in events.Scalars(tag)]
         wanted = [(line["step"], f32(line[key])) for line in lines]
         assert lines and found == wanted, f"{tag}: {found[:3]} against {wanted[:3]}"
-    print(f"{len(lines)} steps, {len(TAGS)} scalars each: equal to metrics.jsonl")
+    # What only some lines have.
+    more = {"z_loss": lambda line: line.get("z_loss"), "needle": lambda line: line.get("needle")}
+    for name in sorted({name for line in lines for name in line.get("evaluation", {})}):
+        more[f"evaluation/{name}"] = lambda line, name=name: line.get("evaluation", {}).get(name)
+    scalars = set(events.Tags()["scalars"])
+    for tag, read in more.items():
+        found = [(event.step, event.value) for event in events.Scalars(tag)] if tag in scalars else []
+        wanted = [(line["step"], f32(read(line))) for line in lines if read(line) is not None]
+        assert found == wanted, f"{tag}: {found[:3]} against {wanted[:3]}"
+    texts = events.Tensors("sample") if "sample" in events.Tags()["tensors"] else []
+    found = [(event.step, event.tensor_proto.string_val[0].decode()) for event in texts]
+    wanted = [(line["step"], line["sample"]) for line in lines if "sample" in line]
+    assert found == wanted, f"sample: {found[:1]} against {wanted[:1]}"
+    print(f"{len(lines)} steps, {len(TAGS)} scalars each, {len(wanted)} samples: equal to metrics.jsonl")
 
 
 if __name__ == "__main__":
