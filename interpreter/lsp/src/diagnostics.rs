@@ -168,12 +168,20 @@ pub(crate) fn push(world: &mut World, path: &str) -> Option<Json> {
     Some(params)
 }
 
-/// Files whose diagnostics may be published: open ones and what their programs read.
-pub(crate) fn concerned(world: &mut World) -> Vec<String> {
-    let open: Vec<String> = world.documents.keys().cloned().collect();
-    let mut all: BTreeSet<String> = open.iter().cloned().collect();
-    for path in open {
-        all.extend(world.relatives(&path));
+/// Files whose diagnostics may have changed with a file: those of its programs, and closed ones that were spoken of before.
+/// With no file, all: open ones and what their programs read.
+pub(crate) fn concerned(world: &mut World, path: &str) -> Vec<String> {
+    let changed: Vec<String> = match path {
+        "" => world.documents.keys().cloned().collect(),
+        path => vec![path.to_owned()],
+    };
+    let mut all: BTreeSet<String> = changed.iter().cloned().collect();
+    for path in &changed {
+        all.extend(world.relatives(path));
+    }
+    if !path.is_empty() {
+        let closed = world.published.keys().filter(|path| !world.documents.contains_key(*path));
+        all.extend(closed.cloned());
     }
     all.into_iter().collect()
 }

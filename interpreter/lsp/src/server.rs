@@ -313,7 +313,7 @@ impl Server<'_> {
         if published {
             self.world.published.remove(&path);
             self.tell("textDocument/publishDiagnostics", json!({ "uri": uri, "diagnostics": [] }));
-            let stays = diagnostics::concerned(&mut self.world);
+            let stays = diagnostics::concerned(&mut self.world, "");
             let gone: Vec<String> =
                 self.world.published.keys().filter(|path| !stays.contains(path)).cloned().collect();
             for path in gone {
@@ -332,7 +332,7 @@ impl Server<'_> {
             return;
         }
         self.dirty.insert(format!("0{path}"));
-        self.dirty.insert("1".to_owned());
+        self.dirty.insert(format!("1{path}"));
     }
 
     fn everything_is_dirty(&mut self) {
@@ -345,12 +345,12 @@ impl Server<'_> {
         self.dirty.insert("1".to_owned());
     }
 
-    /// Publishes one document, or finds out which others there are.
+    /// Publishes one document, or finds out which others there are: those that belong to one, or all.
     fn publish(&mut self) {
         let Some(next) = self.dirty.pop_first() else { return };
         let outcome = catch_unwind(AssertUnwindSafe(|| match next.split_at(1) {
-            ("1", "") => {
-                let all = diagnostics::concerned(&mut self.world);
+            ("1", path) => {
+                let all = diagnostics::concerned(&mut self.world, path);
                 self.dirty.extend(all.into_iter().map(|path| format!("2{path}")));
                 None
             }
