@@ -78,13 +78,16 @@ pub fn ask(
     })
 }
 
+/// What continues a prompt by so many tokens.
+pub type Answer<'a> = &'a mut dyn FnMut(&[u32], usize) -> Result<Vec<u32>>;
+
 /// [`ask`] of anything that continues a prompt by so many tokens.
 pub fn ask_with(
     vocabulary: &Vocabulary,
     haystack: &[u32],
     context: usize,
     seed: u64,
-    answer: &mut dyn FnMut(&[u32], usize) -> Result<Vec<u32>>,
+    answer: Answer<'_>,
 ) -> Result<Found> {
     let mut found = 0;
     for depth in 0..DEPTHS {

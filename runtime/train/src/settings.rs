@@ -196,7 +196,7 @@ llmp_stdlib::choices! {
 
 impl Moments {
     /// Whether they are counted from the end of the stage.
-    pub(crate) fn from_the_end(&self) -> bool {
+    pub(crate) fn count_back(&self) -> bool {
         let Moments::Checkpoints(it) = self;
         it.last.is_some()
     }

@@ -51,7 +51,7 @@ impl Average {
 
     /// The end of the stage moves away: its last moments are none of those that were taken.
     pub(super) fn postpone(&mut self) {
-        if matches!(&self.rule, Averaging::Average(it) if it.of.from_the_end()) {
+        if matches!(&self.rule, Averaging::Average(it) if it.of.count_back()) {
             self.taken = 0;
         }
     }
