@@ -27,11 +27,7 @@ pub(crate) fn compare(work: &Work<'_>) -> Result<Made, Failure> {
         let (model, measured) = (manifest(run.model)?, manifest(run.metrics)?);
         let arm = words(&run.arm);
         let folder = work.stored(work.step(), run.model)?;
-        curves.push(Curve {
-            name: format!("{arm}, seed {}", run.seed),
-            group: arm,
-            points: curve::read(&folder),
-        });
+        curves.push(Curve::read(format!("{arm}, seed {}", run.seed), arm, &folder));
         let named = |name: &str| settings.measure.iter().any(|m| name.split('.').next() == Some(m));
         trials.push(Trial {
             arm: run.arm,

@@ -20,9 +20,9 @@ pub struct Curves {
 }
 
 pub(super) fn curves(plan: &Plan, done: &[Done<'_>]) -> Vec<Curves> {
-    let points = |id: &StepId| {
+    let curve = |id: &StepId, name: String, group: String| {
         let folder = done.iter().find(|one| one.task.last().id == *id)?.finished.part("")?;
-        Some(curve::read(&folder)).filter(|points| !points.is_empty())
+        Some(Curve::read(name, group, &folder)).filter(|curve| !curve.points.is_empty())
     };
     let mut all = Vec::new();
     let mut compared: BTreeSet<StepId> = BTreeSet::new();
@@ -34,14 +34,14 @@ pub(super) fn curves(plan: &Plan, done: &[Done<'_>]) -> Vec<Curves> {
             compared.insert(port.step.clone());
             let group = words(&run.arm);
             let name = format!("{group}, seed {}", run.seed);
-            runs.extend(points(&port.step).map(|points| Curve { name, group, points }));
+            runs.extend(curve(&port.step, name, group));
         }
         all.push(Curves { name: plan.name(&step.id), runs });
     }
     for one in done.iter().filter(|one| !compared.contains(&one.task.last().id)) {
-        let (name, group) = (one.task.name.clone(), String::new());
-        let runs = points(&one.task.last().id).map(|points| Curve { name: name.clone(), group, points });
-        all.extend(runs.map(|run| Curves { name, runs: vec![run] }));
+        let name = one.task.name.clone();
+        let run = curve(&one.task.last().id, name.clone(), String::new());
+        all.extend(run.map(|run| Curves { name, runs: vec![run] }));
     }
     all.retain(|curves| !curves.runs.is_empty());
     all
@@ -56,7 +56,7 @@ pub(super) fn section(curves: &[Curves]) -> String {
     format!(
         "<section id=\"training\" data-title=\"Training\" aria-labelledby=\"training-title\">\n\
          <h2 id=\"training-title\">Training</h2>\n\
-         <p class=\"lead\">Loss against tokens, in means over equal numbers of steps where there are many, and the learning rate.</p>\n\
+         <p class=\"lead\">Loss against tokens, in means over equal numbers of steps where there are many, held-out loss as dots, and the learning rate.</p>\n\
          {figures}</section>\n"
     )
 }
