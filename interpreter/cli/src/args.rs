@@ -103,7 +103,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  llmp doc gopher_quality")]
     Doc(Doc),
     /// Serve an editor: diagnostics, hover, completion and the rest over standard input and output.
-    #[command(after_help = "Example:\n  llmp lsp        editors start it by themselves; see docs/guide/editors.md")]
+    #[command(
+        after_help = "Example:\n  llmp lsp        editors start it by themselves; see docs/guide/editors.md"
+    )]
     Lsp(Lsp),
 }
 
