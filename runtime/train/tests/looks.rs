@@ -85,7 +85,7 @@ fn looks_change_no_weight_and_stand_in_the_lines_of_their_steps() {
     let first = all[3]["evaluation"]["bits_per_byte"].as_f64().unwrap();
     assert!(first > measure.bits_per_byte, "it learns: {first} and then {measure:?}");
     assert_eq!(told.into_inner().unwrap().len(), 4 * 2 + 3);
-    let events = String::from_utf8_lossy(&looks["/events.out.tfevents.0.llmp"]).into_owned();
+    let events = String::from_utf8_lossy(&looks["/events.out.tfevents.0"]).into_owned();
     assert_eq!(
         (events.matches("evaluation/bits_per_byte").count(), events.matches("sample").count()),
         (4, 3)

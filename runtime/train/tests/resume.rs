@@ -32,7 +32,7 @@ fn a_stopped_stage_goes_on_to_the_same_bytes() {
         names,
         [
             "/config.json",
-            "/events.out.tfevents.0.llmp",
+            "/events.out.tfevents.0",
             "/metrics.jsonl",
             "/model.safetensors",
             "/stage.json"

@@ -2,8 +2,8 @@
 
 use super::metrics::Line;
 
-/// Name of the file in a stage's folder; TensorBoard takes what holds `tfevents`.
-pub(crate) const FILE: &str = "events.out.tfevents.0.llmp";
+/// Name of the file in a stage's folder; TensorBoard takes what holds `tfevents`. It must not end like a program.
+pub(crate) const FILE: &str = "events.out.tfevents.0";
 
 /// How an event file begins.
 pub(crate) fn head() -> Vec<u8> {
