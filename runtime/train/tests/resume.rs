@@ -30,13 +30,7 @@ fn a_stopped_stage_goes_on_to_the_same_bytes() {
     let names: Vec<&str> = want.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        [
-            "/config.json",
-            "/events.out.tfevents.0",
-            "/metrics.jsonl",
-            "/model.safetensors",
-            "/stage.json"
-        ]
+        ["/config.json", "/events.out.tfevents.0", "/metrics.jsonl", "/model.safetensors", "/stage.json"]
     );
     assert_eq!(String::from_utf8_lossy(&want["/metrics.jsonl"]).lines().count(), 12);
     for at in [1, 6, 11] {
