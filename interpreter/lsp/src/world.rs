@@ -239,6 +239,13 @@ impl World {
         Ok(Target { path, analysis, file })
     }
 
+    /// The document of a request, and the offset of the place that it speaks of.
+    pub(crate) fn pointed(&mut self, uri: &str, at: Position) -> Result<(Target, u32), Failure> {
+        let target = self.target(uri)?;
+        let offset = self.offset(&target.path, at);
+        Ok((target, offset))
+    }
+
     /// The offset of a place in an open document.
     pub(crate) fn offset(&self, path: &str, at: Position) -> u32 {
         self.documents.get(path).map_or(0, |d| d.lines.offset(&d.text, at.into(), self.encoding))

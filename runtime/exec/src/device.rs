@@ -61,7 +61,8 @@ impl Device {
     }
 }
 
-/// Bytes that a stage needs on a GPU: weights, gradients and what the forward pass keeps; the optimizer is on the host.
+/// Bytes that a stage needs on a GPU: weights, gradients of a micro-batch and what the forward pass keeps; those of the
+/// batch and the optimizer are on the host.
 ///
 /// Beside them a quarter of what is kept, and chunks of logits, for copies that come and go. Composed definitions keep every
 /// temporary and its gradient: counted over a block of a Llama, 4.4 times as much, without the scores of attention.
@@ -70,7 +71,7 @@ fn on_gpu(stage: &llmp_stdlib::plan::StageCost, composed: bool) -> u64 {
     const LOGITS: u64 = 128 << 20;
     let kept = stage.activation_bytes;
     let kept = if composed { kept.saturating_mul(5) } else { kept.saturating_add(kept / 4) };
-    stage.weight_bytes.saturating_add(kept).saturating_add(LOGITS)
+    (stage.weight_bytes / 3 * 2).saturating_add(kept).saturating_add(LOGITS)
 }
 
 #[cfg(feature = "kernels")]
@@ -87,10 +88,10 @@ mod tests {
     #[test]
     fn the_optimizer_takes_no_memory_of_a_gpu() {
         let stage = |optimizer_bytes| StageCost {
-            weight_bytes: 8 << 30,
+            weight_bytes: 12 << 30,
             activation_bytes: 4 << 30,
             optimizer_bytes,
-            memory_bytes: (12 << 30) + optimizer_bytes,
+            memory_bytes: (16 << 30) + optimizer_bytes,
             ..StageCost::default()
         };
         assert_eq!(on_gpu(&stage(0), false), (13 << 30) + (128 << 20));

@@ -12,6 +12,9 @@ const EDGES: [f64; 3] = [64.0, 12.0, 42.0];
 const COLOURS: [&str; 8] =
     ["#2f6fdb", "#b3642a", "#0d8f7d", "#8a55c7", "#b8923a", "#c4517b", "#4f8f2f", "#61718a"];
 
+/// How lines behind the drawing look.
+const GRID: &str = "stroke=\"currentColor\" stroke-opacity=\".15\"";
+
 /// The style of a page of its own.
 pub const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;\
 color:#171c26;background:#fff}svg{display:block;width:100%;height:auto}svg text{fill:#565f70;font-size:12px}\
@@ -163,21 +166,12 @@ pub fn plot(x: Axis<'_>, y: Axis<'_>, series: &[Series], height: f64) -> String 
         escape(y.label),
         escape(x.label)
     );
-    let grid = "stroke=\"currentColor\" stroke-opacity=\".15\"";
-    for tick in ticks(across.low, across.high, x.log, 8) {
-        let at = across.at(tick);
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"8\" y2=\"{foot}\" {grid}/><text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-            foot + 16.0,
-            label(tick)
-        );
-    }
+    lower(&mut svg, x, &across, (8.0, foot), (left + edge) / 2.0);
     for tick in ticks(up.low, up.high, y.log, (height / 45.0) as usize) {
         let at = up.at(tick);
         let _ = writeln!(
             svg,
-            "<line x1=\"{left}\" x2=\"{edge}\" y1=\"{at:.1}\" y2=\"{at:.1}\" {grid}/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            "<line x1=\"{left}\" x2=\"{edge}\" y1=\"{at:.1}\" y2=\"{at:.1}\" {GRID}/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             left - 6.0,
             at + 4.0,
             label(tick)
@@ -185,16 +179,28 @@ pub fn plot(x: Axis<'_>, y: Axis<'_>, series: &[Series], height: f64) -> String 
     }
     let _ = writeln!(
         svg,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text><text transform=\"translate(13 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
-        (left + edge) / 2.0,
-        height - 8.0,
-        escape(x.label),
+        "<text transform=\"translate(13 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
         (8.0 + foot) / 2.0,
         escape(y.label)
     );
     series.iter().for_each(|one| svg.push_str(&draw(one, &across, &up)));
     svg.push_str("</svg>\n");
     svg
+}
+
+/// The lower axis: a line and a number for every tick, and what it shows around `middle`.
+fn lower(svg: &mut String, axis: Axis<'_>, across: &Scale, (top, foot): (f64, f64), middle: f64) {
+    for tick in ticks(across.low, across.high, axis.log, 8) {
+        let at = across.at(tick);
+        let _ = writeln!(
+            svg,
+            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{top}\" y2=\"{foot}\" {GRID}/><text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            foot + 16.0,
+            label(tick)
+        );
+    }
+    let (below, name) = (foot + EDGES[2] - 8.0, escape(axis.label));
+    let _ = writeln!(svg, "<text x=\"{middle:.1}\" y=\"{below:.1}\" text-anchor=\"middle\">{name}</text>");
 }
 
 fn draw(series: &Series, across: &Scale, up: &Scale) -> String {
@@ -244,22 +250,8 @@ pub fn rows(axis: &str, rows: &[Row]) -> String {
     let across = Scale::new(ends, false, (left, WIDTH - 24.0), 0.05);
     let mut svg =
         format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n", escape(axis));
-    for tick in ticks(across.low, across.high, false, 6) {
-        let at = across.at(tick);
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"4\" y2=\"{foot}\" stroke=\"currentColor\" stroke-opacity=\".15\"/><text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-            foot + 16.0,
-            label(tick)
-        );
-    }
-    let _ = writeln!(
-        svg,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-        (left + WIDTH) / 2.0,
-        height - 8.0,
-        escape(axis)
-    );
+    let below = Axis { label: axis, log: false };
+    lower(&mut svg, below, &across, (4.0, foot), (left + WIDTH) / 2.0);
     for (k, row) in rows.iter().enumerate() {
         let (y, colour) = (22.0 + 34.0 * k as f64, colour(k));
         let _ = writeln!(svg, "<text x=\"5\" y=\"{}\">{}</text>", y + 4.0, escape(&row.name));

@@ -25,8 +25,7 @@ fn icon(icon: Icon) -> u32 {
 /// What can be written at a place.
 pub(super) fn complete(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
-    let target = world.target(&at.text_document.uri)?;
-    let offset = world.offset(&target.path, at.position);
+    let (target, offset) = world.pointed(&at.text_document.uri, at.position)?;
     let mut imports = std::mem::take(&mut world.imports);
     let files = imports.files(&target.path, &world.texts(), world.epoch, &world.roots);
     world.imports = imports;

@@ -24,8 +24,7 @@ fn item(world: &World, target: &Target, places: &Places<'_>, of: &Related) -> Op
 /// The item at a place.
 pub(super) fn prepare(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
-    let target = world.target(&at.text_document.uri)?;
-    let offset = world.offset(&target.path, at.position);
+    let (target, offset) = world.pointed(&at.text_document.uri, at.position)?;
     let found = target.analysis.lineage_of(&world.registry, target.file, offset);
     let places = Places::new(&target.analysis, world.encoding);
     Ok(found.and_then(|of| item(world, &target, &places, &of)).map_or(Json::Null, |one| json!([one])))

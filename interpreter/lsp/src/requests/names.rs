@@ -18,8 +18,7 @@ use crate::world::World;
 /// Whether a word can be renamed.
 pub(super) fn prepare(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
-    let target = world.target(&at.text_document.uri)?;
-    let offset = world.offset(&target.path, at.position);
+    let (target, offset) = world.pointed(&at.text_document.uri, at.position)?;
     let places = Places::new(&target.analysis, world.encoding);
     match target.analysis.can_rename(&world.registry, target.file, offset) {
         Ok((span, name)) => Ok(json!({ "range": places.range(span), "placeholder": name })),
@@ -37,8 +36,7 @@ pub(super) fn rename(world: &mut World, params: Json) -> Answer {
         new_name: String,
     }
     let params: Rename = serde_json::from_value(params)?;
-    let target = world.target(&params.text_document.uri)?;
-    let offset = world.offset(&target.path, params.position);
+    let (target, offset) = world.pointed(&params.text_document.uri, params.position)?;
     target.analysis.can_rename(&world.registry, target.file, offset).map_err(Failure::failed)?;
     let Some((path, at)) = target.analysis.identity(&world.registry, target.file, offset) else {
         return Ok(Json::Null);

@@ -12,8 +12,7 @@ use crate::world::World;
 /// Where a word is defined.
 pub(super) fn definition(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
-    let target = world.target(&at.text_document.uri)?;
-    let offset = world.offset(&target.path, at.position);
+    let (target, offset) = world.pointed(&at.text_document.uri, at.position)?;
     let found = target.analysis.definition(&world.registry, target.file, offset);
     let origin = target.analysis.word_index(&world.registry).at(target.file, offset).map(|mark| mark.span);
     let places = Places::new(&target.analysis, world.encoding);
@@ -35,8 +34,7 @@ pub(super) fn definition(world: &mut World, params: Json) -> Answer {
 /// The declaration of the kind of a definition.
 pub(super) fn type_definition(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
-    let target = world.target(&at.text_document.uri)?;
-    let offset = world.offset(&target.path, at.position);
+    let (target, offset) = world.pointed(&at.text_document.uri, at.position)?;
     let Some(found) = target.analysis.type_definition(&world.registry, target.file, offset) else {
         return Ok(Json::Null);
     };
@@ -87,8 +85,7 @@ pub(super) fn references(world: &mut World, params: Json) -> Answer {
         context: Context,
     }
     let params: References = serde_json::from_value(params)?;
-    let target = world.target(&params.text_document.uri)?;
-    let offset = world.offset(&target.path, params.position);
+    let (target, offset) = world.pointed(&params.text_document.uri, params.position)?;
     let Some((path, at)) = target.analysis.identity(&world.registry, target.file, offset) else {
         return Ok(Json::Null);
     };
@@ -126,8 +123,7 @@ pub(super) fn related(world: &mut World, here: &str, there: &str) -> Vec<String>
 /// Uses in the same document.
 pub(super) fn highlight(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
-    let target = world.target(&at.text_document.uri)?;
-    let offset = world.offset(&target.path, at.position);
+    let (target, offset) = world.pointed(&at.text_document.uri, at.position)?;
     let Some(id) = target.analysis.symbol_at(&world.registry, target.file, offset) else {
         return Ok(Json::Null);
     };

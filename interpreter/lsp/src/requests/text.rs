@@ -8,8 +8,7 @@ use crate::world::World;
 /// What a word is.
 pub(super) fn hover(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
-    let target = world.target(&at.text_document.uri)?;
-    let offset = world.offset(&target.path, at.position);
+    let (target, offset) = world.pointed(&at.text_document.uri, at.position)?;
     let Some(hover) = target.analysis.hover(&world.registry, target.file, offset) else {
         return Ok(Json::Null);
     };
@@ -20,8 +19,7 @@ pub(super) fn hover(world: &mut World, params: Json) -> Answer {
 /// The call around the cursor.
 pub(super) fn signature(world: &mut World, params: Json) -> Answer {
     let at: At = serde_json::from_value(params)?;
-    let target = world.target(&at.text_document.uri)?;
-    let offset = world.offset(&target.path, at.position);
+    let (target, offset) = world.pointed(&at.text_document.uri, at.position)?;
     let Some(call) = target.analysis.signature(&world.registry, target.file, offset) else {
         return Ok(Json::Null);
     };

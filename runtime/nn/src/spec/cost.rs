@@ -78,6 +78,12 @@ impl Architecture {
         6.0 * self.parameters_multiplied() as f64 + 6.0 * self.query_width() as f64 * spans
     }
 
+    /// Bytes of the weights while they are trained, with their gradients of a micro-batch and of the batch; in f32, for bf16
+    /// is a format of products, not of what is kept.
+    pub fn trained_bytes(&self) -> u64 {
+        self.parameters().saturating_mul(12)
+    }
+
     /// Bytes saved between forward and backward, plus what is alive with them: the gradients of one block, one chunk of
     /// logits and the head's gradients, and what the allocator and the threads of products hold ([`KEPT_BACK`]).
     pub fn activation_bytes(&self, pass: Pass) -> u64 {

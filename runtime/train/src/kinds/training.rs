@@ -137,9 +137,7 @@ pub(super) fn cost_of(view: &View<'_>, sizes: &Architecture) -> Option<StageCost
     let pass = largest_pass(view, &course);
     let optimizer = view.read::<Optimizer>("optimizer");
     let state = optimizer.map_or_else(|| 8 * sizes.parameters(), |o| o.state_bytes(sizes));
-    // Weights, their gradients of a micro-batch and of the batch, in f32, beside the optimizer's state; bf16 is a format
-    // of products, not of what is kept.
-    let weights = sizes.parameters().saturating_mul(12);
+    let weights = sizes.trained_bytes();
     let activations = sizes.activation_bytes(pass);
     // A checkpoint holds weights and state; the result holds weights alone.
     let kept = view.read::<u64>("keep").unwrap_or(1).max(1);

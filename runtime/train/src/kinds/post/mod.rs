@@ -170,7 +170,7 @@ pub(super) fn cost(view: &View<'_>) -> Option<Cost> {
     let budget = Budget::new(goal, view.read("batch"), context, None)?;
     // An adapter trains a sliver of the weights: no gradients or states for the rest.
     let whole = view.get("adapter").is_none();
-    let weights = sizes.parameters() * if whole { 8 } else { 4 };
+    let weights = if whole { sizes.trained_bytes() } else { 4 * sizes.parameters() };
     let state =
         || view.read::<Optimizer>("optimizer").map_or(8 * sizes.parameters(), |o| o.state_bytes(sizes));
     let optimizer = if whole { state() } else { 0 };
