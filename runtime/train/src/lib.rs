@@ -56,6 +56,8 @@ pub mod score;
 pub mod stored;
 #[cfg(feature = "kernels")]
 pub mod training;
+#[cfg(feature = "kernels")]
+pub mod writing;
 
 pub use error::TrainError;
 pub use host::{Host, Peak};

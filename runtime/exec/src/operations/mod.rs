@@ -4,6 +4,7 @@ mod classifiers;
 mod compare;
 mod documents;
 mod models;
+mod sampling;
 mod tokens;
 
 #[cfg(feature = "kernels")]
@@ -140,6 +141,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "quantize" => models::quantize(work),
         "upcycle" => models::upcycle(work),
         "export" => documents::export(work),
+        op if llmp_train::steps::runs_model(op) => sampling::sampling(work),
         _ => documents::documents(work),
     }
 }

@@ -45,7 +45,7 @@ mod with_kernels {
     }
 
     /// Runs `work` with a host that tells the caller's clock, flag, listener and failpoints.
-    fn with_host<T>(
+    pub(crate) fn with_host<T>(
         work: &Work<'_>,
         run: impl FnOnce(&Host<'_>) -> Result<T, TrainError>,
     ) -> Result<T, Failure> {
