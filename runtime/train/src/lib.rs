@@ -15,6 +15,7 @@ pub mod course;
 pub mod curve;
 pub mod gguf;
 pub mod kinds;
+pub mod losses;
 pub mod plot;
 pub mod require;
 pub mod scaling;
