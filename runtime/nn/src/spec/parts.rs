@@ -151,6 +151,12 @@ impl ChunkForm {
         self.trained - 1
     }
 
+    /// Where the chunk before a query's own begins, and its own.
+    pub(crate) fn starts(&self, query: usize) -> [usize; 2] {
+        let own = query / self.chunk * self.chunk;
+        [own.saturating_sub(self.chunk), own]
+    }
+
     /// The distance by which the score of a query and a key before it is turned.
     pub fn offset(&self, query: usize, key: usize) -> usize {
         let place = [self.own(query), self.next(query), self.far(query)][self.apart(query, key)];
