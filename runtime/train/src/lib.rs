@@ -40,6 +40,8 @@ pub mod generate;
 #[cfg(feature = "kernels")]
 pub mod mask;
 #[cfg(feature = "kernels")]
+pub mod merging;
+#[cfg(feature = "kernels")]
 pub mod needle;
 #[cfg(feature = "kernels")]
 mod on_policy;
