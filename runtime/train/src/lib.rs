@@ -15,6 +15,7 @@ pub mod course;
 pub mod curve;
 pub mod gguf;
 pub mod kinds;
+pub mod losses;
 pub mod plot;
 pub mod require;
 pub mod scaling;
@@ -38,6 +39,8 @@ pub mod folder;
 pub mod generate;
 #[cfg(feature = "kernels")]
 pub mod mask;
+#[cfg(feature = "kernels")]
+pub mod merging;
 #[cfg(feature = "kernels")]
 pub mod needle;
 #[cfg(feature = "kernels")]

@@ -3,6 +3,7 @@
 mod classifiers;
 mod compare;
 mod documents;
+mod merging;
 mod models;
 mod sampling;
 mod tokens;
@@ -134,6 +135,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "distill" => models::distill(work),
         "teach" => models::teach(work),
         "prune" => models::prune(work),
+        "merge" => merging::merge(work),
         "compare" => compare::compare(work),
         "eval" => models::eval(work),
         "release" => models::release(work),

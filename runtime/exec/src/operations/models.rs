@@ -67,7 +67,7 @@ mod with_kernels {
         run(&host).map_err(train_failure)
     }
 
-    fn arguments<T>(work: &Work<'_>, read: Result<T, String>) -> Result<T, Failure> {
+    pub(crate) fn arguments<T>(work: &Work<'_>, read: Result<T, String>) -> Result<T, Failure> {
         read.map_err(|words| Failure::new("LLMP1003", format!("`{}`: {words}", work.step().op)))
     }
 
@@ -118,7 +118,7 @@ mod with_kernels {
     }
 
     /// Folders or files of inputs.
-    fn all(work: &Work<'_>, inputs: &[usize]) -> Result<Vec<PathBuf>, Failure> {
+    pub(crate) fn all(work: &Work<'_>, inputs: &[usize]) -> Result<Vec<PathBuf>, Failure> {
         inputs.iter().map(|n| work.stored(work.step(), *n)).collect()
     }
 
@@ -300,7 +300,7 @@ mod with_kernels {
     }
 
     /// Content of a model folder: its weights and configuration, not how training went.
-    fn weights_hash(folder: &Path) -> Result<String, Failure> {
+    pub(crate) fn weights_hash(folder: &Path) -> Result<String, Failure> {
         let hashes = ["config.json", "model.safetensors"].map(|name| durable::hash_file(&folder.join(name)));
         let [config, weights] = hashes;
         Ok(blake3::hash(format!("{}\n{}", config?, weights?).as_bytes()).to_hex().to_string())

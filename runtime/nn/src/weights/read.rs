@@ -5,6 +5,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::slots::{self, Slot};
@@ -38,22 +39,53 @@ pub fn load(path: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
 
 /// The model of a folder and all its numbers in canonical order.
 fn read_folder(dir: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
-    let (sizes, family) = read_config(dir)?;
-    let mut weights = Weights::open(dir)?;
-    let slots = match family {
-        Some(family) if weights.place.keys().any(|name| name.ends_with(".experts.gate_up_proj")) => {
-            slots::stacked(family, &sizes)
-        }
-        family => slots::folder(family, &sizes),
-    };
-    weights.refuse_unknown(&sizes, family, &slots)?;
-    // All tensors are there with their shapes before memory is asked for.
-    let places = slots.iter().map(|slot| weights.find(slot, family)).collect::<Result<Vec<_>, _>>()?;
-    let mut flat = vec![0.0; slots.iter().map(Slot::count).sum()];
-    for (slot, (shard, name)) in slots.iter().zip(places) {
-        slot.unpack(weights.shards[shard].read(&name, slot.count())?, &mut flat);
+    let mut folder = Folder::open(dir)?;
+    let mut flat = vec![0.0; folder.slots.iter().map(Slot::count).sum()];
+    for (slot, (shard, name)) in folder.slots.iter().zip(&folder.places) {
+        slot.unpack(folder.weights.shards[*shard].read(name, 0..slot.count())?, &mut flat);
     }
-    Ok((sizes, flat))
+    Ok((folder.sizes, flat))
+}
+
+/// A Hugging Face folder in which every tensor is there with its shape; no number has been read.
+pub(super) struct Folder {
+    pub(super) dir: PathBuf,
+    pub(super) sizes: Architecture,
+    slots: Vec<Slot>,
+    /// The file and the name there of each slot.
+    places: Vec<(usize, String)>,
+    weights: Weights,
+}
+
+impl Folder {
+    pub(super) fn open(dir: &Path) -> Result<Self, NnError> {
+        let (sizes, family) = read_config(dir)?;
+        let weights = Weights::open(dir)?;
+        let slots = match family {
+            Some(family) if weights.place.keys().any(|name| name.ends_with(".experts.gate_up_proj")) => {
+                slots::stacked(family, &sizes)
+            }
+            family => slots::folder(family, &sizes),
+        };
+        weights.refuse_unknown(&sizes, family, &slots)?;
+        let places = slots.iter().map(|slot| weights.find(slot, family)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { dir: dir.to_owned(), sizes, slots, places, weights })
+    }
+
+    /// The numbers of one parameter, which stands at `place` among all numbers of the model.
+    pub(super) fn parameter(&mut self, place: &Range<usize>) -> Result<Vec<f32>, NnError> {
+        let holds = |slot: &Slot| slot.places.iter().position(|own| own == place);
+        let found = self.slots.iter().zip(&self.places).find_map(|(slot, at)| Some((slot, holds(slot)?, at)));
+        let Some((slot, index, (shard, name))) = found else {
+            return Err(file_error(&self.dir, format!("no tensor holds the numbers {place:?}")));
+        };
+        let shard = &mut self.weights.shards[*shard];
+        if !slot.plain() {
+            return Ok(slot.ours(shard.read(name, 0..slot.count())?));
+        }
+        let before: usize = slot.places[..index].iter().map(Range::len).sum();
+        shard.read(name, before..before + place.len())
+    }
 }
 
 /// An open safetensors file whose header has been checked against its length.
@@ -119,11 +151,12 @@ impl Shard {
         self.metadata.info(name).ok_or_else(missing)
     }
 
-    /// The numbers of a tensor that has been checked.
-    fn read(&mut self, name: &str, count: usize) -> Result<Vec<f32>, NnError> {
+    /// Some numbers of a tensor that has been checked.
+    fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f32>, NnError> {
         let (from, dtype) = self.extent(name, self.info(name)?)?;
         let size = if dtype == Dtype::F32 { 4 } else { 2 };
-        let mut bytes = vec![0; count * size];
+        let mut bytes = vec![0; range.len() * size];
+        let from = from + (range.start * size) as u64;
         self.file.seek(SeekFrom::Start(from)).map_err(io_error(&self.path))?;
         self.file.read_exact(&mut bytes).map_err(io_error(&self.path))?;
         let pairs = bytes.chunks_exact(2).map(|b| [b[0], b[1]]);

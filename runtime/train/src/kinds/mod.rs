@@ -6,7 +6,7 @@ mod compare;
 pub mod decoder;
 pub mod distill;
 mod eval;
-mod merge;
+pub mod merge;
 pub mod post;
 pub mod prefer;
 mod pretrain;
