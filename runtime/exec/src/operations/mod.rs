@@ -7,6 +7,7 @@ mod merging;
 mod models;
 mod sampling;
 mod tokens;
+mod tuning;
 
 #[cfg(feature = "kernels")]
 pub(crate) use models::train_failure;
@@ -142,6 +143,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         llmp_stdlib::registry::OPEN_MODEL => models::open(work),
         "quantize" => models::quantize(work),
         "upcycle" => models::upcycle(work),
+        "sft" => tuning::sft(work),
         "export" => documents::export(work),
         op if llmp_train::steps::runs_model(op) => sampling::sampling(work),
         _ => documents::documents(work),
