@@ -3,6 +3,7 @@
 mod classifiers;
 mod compare;
 mod documents;
+mod measuring;
 mod merging;
 mod models;
 mod tokens;
@@ -135,6 +136,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "teach" => models::teach(work),
         "prune" => models::prune(work),
         "merge" => merging::merge(work),
+        "pick" => measuring::pick(work),
         "compare" => compare::compare(work),
         "eval" => models::eval(work),
         "release" => models::release(work),

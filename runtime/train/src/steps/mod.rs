@@ -9,7 +9,7 @@ mod write;
 use llmp_stdlib::{Settings, Signature};
 
 pub use answers::{BestWorstPair, KeepBest, MajorityVote, Score};
-pub use choose::{Choosing, Pick};
+pub use choose::{Choosing, Pick, Picking};
 pub use generate::{Committee, Generate, Members, Models};
 pub use verify::{Exact, Json, Matching, Number, UnitTests, Verifier, Verify};
 pub use write::{Evolve, Judge, Rephrase, Synthesize, SynthesizeQa, Tag, Translate};
