@@ -47,7 +47,7 @@ pub use kernels::{Kernels, Noise, Path, Precision, optim};
 #[cfg(feature = "kernels")]
 pub use lora::{Layers, Lora};
 #[cfg(feature = "kernels")]
-pub use model::{Balance, Extras, Model, Redraw, Teaching, teach, upcycle};
+pub use model::{Balance, Extras, Model, Redraw, Teaching, Weigh, teach, upcycle};
 #[cfg(feature = "kernels")]
 pub use peak::{Rate, bandwidth, peak, rates, threads};
 #[cfg(feature = "kernels")]

@@ -15,6 +15,7 @@ pub mod course;
 pub mod curve;
 pub mod gguf;
 pub mod kinds;
+pub mod losses;
 pub mod plot;
 pub mod require;
 pub mod scaling;
@@ -50,6 +51,8 @@ pub mod prune;
 pub mod quantize;
 #[cfg(feature = "kernels")]
 pub mod release;
+#[cfg(feature = "kernels")]
+pub mod sample;
 #[cfg(feature = "kernels")]
 pub mod score;
 #[cfg(feature = "kernels")]

@@ -8,7 +8,9 @@ use crate::Architecture;
 use crate::gguf::Storage;
 use crate::kinds::NormPlace;
 use crate::spec::tests::tiny;
-use crate::spec::{Activation, ExpertForm, Family, FeedForward, NormForm, Order, Reach, Rotary, Stretch};
+use crate::spec::{
+    Activation, ChunkForm, ExpertForm, Family, FeedForward, NormForm, Order, Reach, Rotary, Stretch,
+};
 
 fn stretched(stretch: Stretch) -> Order {
     Order::Rotary(Rotary { base: 500_000.0, stretch, chunks: None })
@@ -59,6 +61,8 @@ fn all() -> Vec<(Option<Family>, Architecture)> {
         balance: 0.01,
     };
     let windows = vec![Reach::Window(5), Reach::Global];
+    let chunks = Some(ChunkForm { trained: 32, chunk: 24 });
+    let chunked = Order::Rotary(Rotary { base: 500_000.0, stretch: Stretch::None, chunks });
     vec![
         (Some(Family::Llama), plain.clone()),
         (Some(Family::Llama), Architecture { tied: false, order: stretched(llama3), ..plain.clone() }),
@@ -71,6 +75,7 @@ fn all() -> Vec<(Option<Family>, Architecture)> {
             Architecture { pattern: vec![Reach::Window(9)], tied: false, ..plain.clone() },
         ),
         (Some(Family::Qwen2), Architecture { qkv_bias: true, order: stretched(yarn), ..plain.clone() }),
+        (Some(Family::Qwen2), Architecture { qkv_bias: true, order: chunked, ..plain.clone() }),
         (Some(Family::Qwen2), Architecture { qkv_bias: true, pattern: windows, layers: 4, ..plain.clone() }),
         (Some(Family::Qwen2Moe), Architecture { qkv_bias: true, experts: Some(experts), ..plain.clone() }),
         (Some(Family::Gemma2), gemma2()),

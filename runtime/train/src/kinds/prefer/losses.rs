@@ -2,6 +2,8 @@
 
 use llmp_stdlib::{Arg, Formula, Problem, Ty, Value};
 
+use crate::losses::{Expression, QUANTITIES};
+
 llmp_stdlib::choices! {
     /// How log-probabilities of an answer's tokens become one number.
     Length = "length" {
@@ -147,10 +149,6 @@ fn orpo(it: &Orpo) -> Vec<Problem> {
     above_zero("weight", it.weight)
 }
 
-/// Numbers of a pair that a written loss can read.
-const QUANTITIES: &[&str] =
-    &["chosen", "rejected", "chosen_reference", "rejected_reference", "chosen_length", "rejected_length"];
-
 /// A number over the quantities of a pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairFormula(pub Formula);
@@ -170,8 +168,11 @@ llmp_stdlib::def! {
     /// A loss that is written out, over the log-probabilities of a pair: `.chosen`, `.rejected`, `.chosen_reference`,
     /// `.rejected_reference` (sums over the answer's tokens) and `.chosen_length`, `.rejected_length`.
     ///
+    /// It may add, subtract, multiply, divide, and call `exp`, `log`, `log_sigmoid`, `max`, `min`, `sigmoid`; its gradient is
+    /// taken by itself. A reference is needed where it reads one. `std/losses` writes DPO, IPO, SimPO and ORPO in this way.
+    ///
     /// ```llmp
-    /// loss = formula(.rejected - .chosen)
+    /// loss = formula(-log_sigmoid(0.1 * (.chosen - .chosen_reference - .rejected + .rejected_reference)))
     /// ```
     @planned Written = "formula", rev 1, check quantities {
         /// The number that is made small.
@@ -182,7 +183,11 @@ llmp_stdlib::def! {
 fn quantities(it: &Written) -> Vec<Problem> {
     let columns = it.expression.0.columns();
     let unknown = columns.into_iter().find(|name| !QUANTITIES.contains(name));
-    let Some(name) = unknown else { return Vec::new() };
+    let Some(name) = unknown else {
+        let refused = Expression::new(&it.expression.0).err();
+        let problem = |words| Problem::error("LLMP0209", "expression", format!("formula: {words}"));
+        return refused.map(problem).into_iter().collect();
+    };
     let message = format!("a pair has no quantity `.{name}`");
     let names: Vec<String> = QUANTITIES.iter().map(|q| format!("`.{q}`")).collect();
     let near = llmp_stdlib::nearest(name, QUANTITIES.iter().copied());
