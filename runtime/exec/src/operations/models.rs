@@ -199,7 +199,8 @@ mod with_kernels {
             Ok(HeldOut { suite, shard: shard(work, measured.tokens)?, bytes })
         });
         let held_out = held_out.collect::<Result<Vec<_>, Failure>>()?;
-        let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref(), held_out };
+        let inputs =
+            Inputs { shards, examples: None, tokenizer: &tokenizer, from: from.as_deref(), held_out };
         let mut objective = objective(&stage, &tokenizer).map_err(train_failure)?;
         let run =
             |host: &Host<'_>| training::train_under(&stage, objective.as_mut(), overlay, inputs, &out, host);
