@@ -38,7 +38,19 @@ pub fn load(path: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
 
 /// The model of a folder and all its numbers in canonical order.
 fn read_folder(dir: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
-    let (sizes, family) = read_config(dir)?;
+    let (sizes, flat, _) = read_with(dir, false, |_, _| Vec::new())?;
+    Ok((sizes, flat))
+}
+
+/// The model of a folder, without an output head if `headless`, all its numbers in canonical order, and those of tensors
+/// beside it.
+pub(super) fn read_with(
+    dir: &Path,
+    headless: bool,
+    beside: impl FnOnce(&Architecture, &Weights) -> Vec<Slot>,
+) -> Result<(Architecture, Vec<f32>, Vec<f32>), NnError> {
+    let (mut sizes, family) = read_config(dir)?;
+    sizes.tied |= headless;
     let mut weights = Weights::open(dir)?;
     let slots = match family {
         Some(family) if weights.place.keys().any(|name| name.ends_with(".experts.gate_up_proj")) => {
@@ -46,14 +58,19 @@ fn read_folder(dir: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
         }
         family => slots::folder(family, &sizes),
     };
-    weights.refuse_unknown(&sizes, family, &slots)?;
+    let beside = beside(&sizes, &weights);
+    weights.refuse_unknown(&sizes, family, &[slots.as_slice(), beside.as_slice()].concat())?;
     // All tensors are there with their shapes before memory is asked for.
-    let places = slots.iter().map(|slot| weights.find(slot, family)).collect::<Result<Vec<_>, _>>()?;
-    let mut flat = vec![0.0; slots.iter().map(Slot::count).sum()];
-    for (slot, (shard, name)) in slots.iter().zip(places) {
-        slot.unpack(weights.shards[shard].read(&name, slot.count())?, &mut flat);
-    }
-    Ok((sizes, flat))
+    let mut read = |slots: &[Slot]| {
+        let places = slots.iter().map(|slot| weights.find(slot, family)).collect::<Result<Vec<_>, _>>()?;
+        let mut flat = vec![0.0; slots.iter().map(Slot::count).sum()];
+        for (slot, (shard, name)) in slots.iter().zip(places) {
+            slot.unpack(weights.shards[shard].read(&name, slot.count())?, &mut flat);
+        }
+        Ok::<_, NnError>(flat)
+    };
+    let (flat, more) = (read(&slots)?, read(&beside)?);
+    Ok((sizes, flat, more))
 }
 
 /// An open safetensors file whose header has been checked against its length.
@@ -66,7 +83,7 @@ struct Shard {
 }
 
 /// All files of a folder and which of them holds each tensor.
-struct Weights {
+pub(super) struct Weights {
     dir: PathBuf,
     shards: Vec<Shard>,
     place: BTreeMap<String, usize>,
@@ -168,6 +185,11 @@ impl Weights {
             weights.shards.push(shard);
         }
         Ok(weights)
+    }
+
+    /// Whether a tensor of that name is there.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.place.contains_key(name)
     }
 
     /// The shard and the name of a tensor, checked. Published GPT-2 files leave out the name of the body.

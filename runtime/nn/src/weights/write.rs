@@ -30,7 +30,7 @@ impl StorageType {
         if self == StorageType::F32 { 4 } else { 2 }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             StorageType::F32 => "float32",
             StorageType::Bf16 => "bfloat16",
@@ -64,8 +64,17 @@ impl<D: Kernels> Model<D> {
 pub fn save(dir: &Path, sizes: &Architecture, flat: &[f32], options: &SaveOptions) -> Result<(), NnError> {
     std::fs::create_dir_all(dir).map_err(io_error(dir))?;
     write_config(dir, sizes, options.dtype.name(), &options.extra)?;
-    let slots = slots::folder(Family::of(sizes), sizes);
-    let shards = shards(&slots, options.dtype.bytes() as u64, options.shard.unwrap_or(u64::MAX));
+    write_tensors(dir, &slots::folder(Family::of(sizes), sizes), flat, options)
+}
+
+/// Writes tensors to `model.safetensors`, or to shards with their index.
+pub(super) fn write_tensors(
+    dir: &Path,
+    slots: &[Slot],
+    flat: &[f32],
+    options: &SaveOptions,
+) -> Result<(), NnError> {
+    let shards = shards(slots, options.dtype.bytes() as u64, options.shard.unwrap_or(u64::MAX));
     let count = shards.len();
     let file = |at: usize| match count {
         1 => "model.safetensors".to_owned(),
@@ -83,7 +92,7 @@ pub fn save(dir: &Path, sizes: &Architecture, flat: &[f32], options: &SaveOption
     if count == 1 {
         return Ok(());
     }
-    let total = flat.len() * options.dtype.bytes();
+    let total = slots.iter().map(Slot::count).sum::<usize>() * options.dtype.bytes();
     let index = json!({ "metadata": { "total_size": total }, "weight_map": places });
     let path = dir.join("model.safetensors.index.json");
     std::fs::write(&path, format!("{index:#}\n")).map_err(io_error(&path))
