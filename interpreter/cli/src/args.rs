@@ -90,6 +90,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  llmp generate --model release/stories --prompt \"Call me\" --max-tokens 100"
     )]
     Generate(Generate),
+    /// Talk with a model folder, by its own chat template.
+    #[command(after_help = CHAT)]
+    Chat(Chat),
     /// Log-probabilities of a text under a model folder.
     #[command(after_help = "Example:\n  llmp score --model release/stories --text chapter.txt")]
     Score(Score),
@@ -115,6 +118,13 @@ const CHECK: &str = "Examples:
   llmp check --watch main.llmp             checks again at every change
   llmp check --published main.llmp         lists the values that a paper does not give
   llmp check --frozen --format sarif *.llmp > llmp.sarif";
+
+const CHAT: &str = "Commands in the conversation: /system TEXT, /reset, /help, /exit. Ctrl-C ends an answer.
+
+Examples:
+  llmp chat release/assistant
+  llmp chat release/assistant --system \"Answer in one sentence.\" --temperature 0
+  printf 'Hello\\nAnd again\\n' | llmp chat release/assistant    one message a line";
 
 const REPORT: &str = "Examples:
   llmp report main.llmp                    writes runs/main/report.html
@@ -489,6 +499,30 @@ pub(crate) struct Generate {
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// Model folder in Hugging Face form, with a chat template.
+    pub(crate) model: PathBuf,
+    /// What the model is told before the conversation.
+    #[arg(long)]
+    pub(crate) system: Option<String>,
+    /// Most tokens of an answer.
+    #[arg(long, default_value_t = 512)]
+    pub(crate) max_tokens: usize,
+    /// 0 takes the likeliest token each time.
+    #[arg(long, default_value_t = 0.7)]
+    pub(crate) temperature: f64,
+    /// Only the k likeliest tokens; 0 is all.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// Only the likeliest tokens that hold this share of the probability.
+    #[arg(long, default_value_t = 0.95)]
+    pub(crate) top_p: f64,
+    /// Same seed, same answers to the same messages.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]

@@ -11,9 +11,9 @@ choices! {
         Chatml = "chatml",
         /// Llama 3: `<|start_header_id|>role<|end_header_id|>`, the text, `<|eot_id|>`.
         Llama3 = "llama_3_instruct",
-        /// Gemma: `<start_of_turn>user` and `model`, the text, `<end_of_turn>`; no system role.
+        /// Gemma: `<start_of_turn>user` and `model`, the text, `<end_of_turn>`; a system prompt opens the first turn.
         Gemma = "gemma",
-        /// `User:` and `Assistant:` lines; for models without special tokens.
+        /// `User:` and `Assistant:` lines, the end of text behind an answer; for tokenizers without marks of turns.
         Plain = "plain",
     }
 }
@@ -65,15 +65,25 @@ impl Known {
                 r"{{ '<|begin_of_text|>' }}{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
             }
             Known::Gemma => {
-                r"{{ '<bos>' }}{% for message in messages %}{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+                r"{{ '<bos>' }}{% set system = messages[0]['content'] | trim + '\n\n' if messages[0]['role'] == 'system' else '' %}{% for message in (messages[1:] if system else messages) %}{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n' + (system if loop.first else '') + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
             }
             Known::Plain => {
-                r"{% for message in messages %}{% if not loop.first %}{{ '\n\n' }}{% endif %}{% if message['role'] == 'user' %}{{ 'User: ' }}{% elif message['role'] == 'assistant' %}{{ 'Assistant: ' }}{% elif message['role'] != 'system' %}{{ message['role'] + ': ' }}{% endif %}{{ message['content'] }}{% endfor %}{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
+                r"{% for message in messages %}{% if not loop.first %}{{ '\n\n' }}{% endif %}{% if message['role'] == 'user' %}{{ 'User: ' }}{% elif message['role'] == 'assistant' %}{{ 'Assistant: ' }}{% elif message['role'] != 'system' %}{{ message['role'] + ': ' }}{% endif %}{{ message['content'] }}{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
             }
         }
     }
 
-    /// Turns as one text. Beginning-of-text marks are the tokenizer's business and are left out. Gemma has no system role: the
+    /// Tokens that it marks turns with; a tokenizer that is trained for it holds them whole.
+    pub fn marks(self) -> &'static [&'static str] {
+        match self {
+            Known::Chatml => &["<|im_start|>", "<|im_end|>"],
+            Known::Llama3 => &["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+            Known::Gemma => &["<bos>", "<start_of_turn>", "<end_of_turn>"],
+            Known::Plain => &[],
+        }
+    }
+
+    /// Turns as one text. Marks of the beginning and end of a text are the tokenizer's business and are left out. Gemma has no system role: the
     /// system prompt stands at the beginning of the first turn of the user.
     pub fn write(self, turns: &[Message]) -> String {
         let mut text = String::new();

@@ -33,7 +33,7 @@ pub use device::Device;
 pub use failure::Failure;
 pub use llmp_data::readers::Roots;
 #[cfg(feature = "kernels")]
-pub use models::{Sampling, Score, generate, score};
+pub use models::{Ended, Sampling, Score, Session, generate, open_chat, score};
 pub use registry::registry;
 pub use resolve::Finished;
 pub use run::{Options, State, Status, peek, run, status};

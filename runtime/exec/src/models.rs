@@ -1,7 +1,9 @@
-//! Using a model folder outside a plan: `score` and `generate`.
+//! Using a model folder outside a plan: `score`, `generate` and `chat`.
 
 use std::path::Path;
 
+use llmp_train::chat::Chat;
+pub use llmp_train::chat::{Ended, Session};
 use llmp_train::folder::ModelFolder;
 pub use llmp_train::generate::Sampling;
 pub use llmp_train::score::Score;
@@ -21,4 +23,14 @@ pub fn generate(model: &Path, prompt: &str, sampling: &Sampling) -> Result<Strin
     let generated =
         llmp_train::generate::generate(&folder, prompt, sampling, &mut |_| true).map_err(train_failure)?;
     Ok(generated.text)
+}
+
+/// Opens a model folder with its own chat template; `now` (seconds since 1970) is the date that some templates write. The last is what is
+/// to be said where template, tokenizer and settings of generation do not agree on what ends an answer.
+pub fn open_chat(model: &Path, now: u64) -> Result<(ModelFolder, Chat, Option<String>), Failure> {
+    let folder = ModelFolder::open(model).map_err(train_failure)?;
+    let template = llmp_train::chat::template_of(model, folder.vocabulary.path()).map_err(train_failure)?;
+    let chat = Chat::of(template.as_deref(), &folder.vocabulary, Some(now)).map_err(train_failure)?;
+    let words = chat.disagreement(&folder.ends);
+    Ok((folder, chat, words))
 }

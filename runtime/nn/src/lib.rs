@@ -32,7 +32,7 @@ pub mod weights;
 pub use batch::{IGNORE, LossSums, MicroBatch};
 pub use error::NnError;
 pub use grads::Grads;
-pub use spec::{Architecture, ParamInfo};
+pub use spec::{Architecture, Layers, ParamInfo};
 
 #[cfg(feature = "kernels")]
 pub use decode::Decoder;
@@ -47,7 +47,7 @@ pub use kernels::distill::{DistillSums, Divergence, Pick, Targets};
 #[cfg(feature = "kernels")]
 pub use kernels::{Kernels, Noise, Path, Precision, optim};
 #[cfg(feature = "kernels")]
-pub use lora::{Layers, Lora};
+pub use lora::Lora;
 #[cfg(feature = "kernels")]
 pub use model::{Balance, Extras, Model, Redraw, Teaching, Weigh, teach, upcycle};
 #[cfg(feature = "kernels")]

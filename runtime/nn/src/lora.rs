@@ -5,39 +5,8 @@
 
 use crate::kernels::mm::{Store, View, Workers, mm};
 use crate::model::Normal;
-use crate::spec::{Family, Role};
+use crate::spec::{Layers, Role};
 use crate::{Architecture, Grads, NnError, ParamInfo};
-
-/// Which matrices get an addition. Embeddings, heads and routers never do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Layers {
-    /// All of attention and feed-forward.
-    All,
-    /// Those of attention.
-    Attention,
-    /// Those of the feed-forward.
-    FeedForward,
-    /// By name, ours (`q`) or that of transformers (`q_proj`), whole or its last parts.
-    Named(Vec<String>),
-}
-
-impl Layers {
-    fn hold(&self, path: &str, family: Option<Family>) -> bool {
-        match self {
-            Layers::All => true,
-            Layers::Attention => path.contains(".attention."),
-            Layers::FeedForward => path.contains(".ffn."),
-            Layers::Named(names) => {
-                let theirs = family.map(|f| f.name(path)).unwrap_or_default();
-                let theirs = theirs.trim_end_matches(".weight");
-                let ends = |all: &str, name: &str| {
-                    all.strip_suffix(name).is_some_and(|r| r.is_empty() || r.ends_with('.'))
-                };
-                names.iter().any(|name| ends(path, name) || ends(theirs, name))
-            }
-        }
-    }
-}
 
 /// A matrix with A and B of its addition.
 type Pair<'t, 'a> = (&'t Target, &'a [f32], &'a [f32]);
@@ -66,18 +35,13 @@ impl Lora {
     /// An adapter for a model of these sizes. Errors: rank 0, or no matrix.
     pub fn new(sizes: &Architecture, rank: usize, alpha: f64, layers: &Layers) -> Result<Lora, NnError> {
         const OP: &str = "adapter";
-        let family = Family::of(sizes);
-        let bears = |info: &ParamInfo| {
-            let routes = info.name.ends_with("router") || info.name.ends_with("shared_gate");
-            info.role == Role::Matrix && info.shape.len() == 2 && !routes && layers.hold(&info.name, family)
+        let target = |(at, info): (usize, ParamInfo)| Target {
+            at,
+            outputs: info.shape[0],
+            inputs: info.shape[1],
+            path: info.name,
         };
-        let targets: Vec<Target> = sizes
-            .params()
-            .into_iter()
-            .enumerate()
-            .filter(|(_, info)| bears(info))
-            .map(|(at, info)| Target { at, outputs: info.shape[0], inputs: info.shape[1], path: info.name })
-            .collect();
+        let targets: Vec<Target> = layers.of(sizes).into_iter().map(target).collect();
         if rank == 0 || !alpha.is_finite() {
             let reason = format!("its rank is {rank} and its alpha {alpha}; the rank is at least 1");
             return Err(NnError::Input { op: OP, reason });

@@ -6,6 +6,7 @@ use llmp_nn::weights::{as_written, save_adapter};
 use llmp_nn::{Architecture, Grads, Layers, Lora, Model, ParamInfo, StorageType};
 
 use crate::error::Result;
+use crate::kinds::post;
 use crate::training::Overlay;
 
 /// Name of the adapter's folder in the folder of a stage.
@@ -32,6 +33,12 @@ impl Adapter {
     ) -> Result<Adapter> {
         let lora = Lora::new(sizes, rank, alpha, layers)?;
         Ok(Adapter { lora, sizes: sizes.clone(), seed })
+    }
+
+    /// The adapter that a stage asks for.
+    pub fn of(settings: &post::Adapter, sizes: &Architecture, seed: u64) -> Result<Adapter> {
+        let post::Adapter::Lora(lora) = settings;
+        Adapter::new(sizes, (lora.rank as usize, lora.alpha()), &lora.layers(), seed)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::kinds::distill::{self as settings};
 use crate::on_policy::Writing;
 use crate::stage::Stage;
 use crate::stored::Stored;
-use crate::training::{Micro, Objective, Sums};
+use crate::training::{Batch, Micro, Objective, Sums};
 
 /// What a distillation stage has besides the arguments of every stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,10 +160,10 @@ impl Distil {
 }
 
 impl Objective for Distil {
-    fn prepare(&mut self, model: &Model, batches: Vec<MicroBatch>, step: u64) -> Result<Vec<MicroBatch>> {
+    fn prepare(&mut self, model: &Model, batch: Batch, step: u64) -> Result<Batch> {
         match &self.writing {
-            Some(writing) => writing.write(model, &batches, step),
-            None => Ok(batches),
+            Some(writing) => Ok(Batch { micros: writing.write(model, &batch.micros, step)?, ..batch }),
+            None => Ok(batch),
         }
     }
 

@@ -100,6 +100,9 @@ pub enum TrainError {
     /// The stop flag was raised; what is done is saved and the next call goes on there.
     #[error("stopped")]
     Stopped,
+    /// A chat template that cannot be used, or a conversation that it cannot write.
+    #[error("the chat template: {0}")]
+    Template(String),
     /// Arguments that do not fit together.
     #[error("{0}")]
     Settings(String),
@@ -116,7 +119,7 @@ impl TrainError {
         match self {
             #[cfg(feature = "kernels")]
             TrainError::Model(_) => "LLMP1101",
-            TrainError::Tokenizer { .. } => "LLMP1101",
+            TrainError::Tokenizer { .. } | TrainError::Template(_) => "LLMP1101",
             TrainError::Data(_) => "LLMP1003",
             #[cfg(feature = "kernels")]
             TrainError::Gate { .. } => "LLMP1201",
@@ -152,7 +155,7 @@ impl TrainError {
             #[cfg(feature = "kernels")]
             TrainError::Model(_) => None,
             TrainError::Tokenizer { .. } | TrainError::Data(_) | TrainError::Io { .. } => None,
-            TrainError::Settings(_) | TrainError::Stopped => None,
+            TrainError::Template(_) | TrainError::Settings(_) | TrainError::Stopped => None,
         }
     }
 

@@ -72,14 +72,29 @@ impl Vocabulary {
         self.tokenizer.decode(ids, true).map_err(|e| self.bad(e))
     }
 
+    /// The text of token ids, special tokens by their names.
+    pub fn tokens_as_text(&self, ids: &[u32]) -> Result<String> {
+        self.tokenizer.decode(ids, false).map_err(|e| self.bad(e))
+    }
+
     /// The end-of-text token.
     pub fn end(&self) -> Option<(&'static str, u32)> {
         self.first_of(ENDS)
     }
 
+    /// The token that starts a text, where the tokenizer has one of its own.
+    pub fn begin(&self) -> Option<(&'static str, u32)> {
+        self.first_of(STARTS)
+    }
+
+    /// The tokenizer itself.
+    pub(crate) fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
     /// The token that starts a text: its own one, else the end-of-text token, after which every document was trained.
     pub fn start(&self) -> Option<(&'static str, u32)> {
-        self.first_of(STARTS).or_else(|| self.end())
+        self.begin().or_else(|| self.end())
     }
 
     /// `bos_token_id` and `eos_token_id` for `config.json`.

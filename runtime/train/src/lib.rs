@@ -30,6 +30,8 @@ mod host;
 #[cfg(feature = "kernels")]
 pub mod adapter;
 #[cfg(feature = "kernels")]
+pub mod chat;
+#[cfg(feature = "kernels")]
 pub mod distill;
 #[cfg(feature = "kernels")]
 pub mod evaluate;
@@ -55,6 +57,8 @@ pub mod score;
 pub mod stored;
 #[cfg(feature = "kernels")]
 pub mod training;
+#[cfg(feature = "kernels")]
+pub mod tuning;
 
 pub use error::TrainError;
 pub use host::{Host, Peak};

@@ -17,7 +17,8 @@ use llmp_train::{Host, TrainError};
 fn adapted(stand: &Stand, name: &str, host: &Host<'_>) -> Result<Summary, TrainError> {
     let (tokenizer, base) = (stand.path("tokenizer.json"), stand.path("base"));
     let shards = vec![stand.shard("left", &documents(1)), stand.shard("right", &documents(2))];
-    let inputs = Inputs { shards, tokenizer: &tokenizer, from: Some(&base), held_out: Vec::new() };
+    let inputs =
+        Inputs { shards, examples: None, tokenizer: &tokenizer, from: Some(&base), held_out: Vec::new() };
     let adapter = Adapter::new(&spec(), (4, 8.0), &Layers::All, stage().stream("adapter"))?;
     train_under(&stage(), &mut NextToken, Some(Box::new(adapter)), inputs, &stand.path(name), host)
 }
@@ -71,7 +72,8 @@ fn the_first_loss_is_that_of_the_base() {
     let tokenizer = stand.path("tokenizer.json");
     let base = stand.path("base");
     let shards = vec![stand.shard("left", &documents(1)), stand.shard("right", &documents(2))];
-    let inputs = Inputs { shards, tokenizer: &tokenizer, from: Some(&base), held_out: Vec::new() };
+    let inputs =
+        Inputs { shards, examples: None, tokenizer: &tokenizer, from: Some(&base), held_out: Vec::new() };
     llmp_train::training::train(&stage(), inputs, &stand.path("plain"), &Host::quiet()).unwrap();
     assert_eq!(losses(&stand, "adapted")[0], losses(&stand, "plain")[0], "B begins as 0");
 }

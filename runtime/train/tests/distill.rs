@@ -36,7 +36,7 @@ fn distil(
     let (stage, tokenizer): (Stage, PathBuf) = (stage(), stand.path("tokenizer.json"));
     let shards = vec![stand.shard("left", &documents(1)), stand.shard("right", &documents(2))];
     let mut objective = Distil::new(&stage, loss.clone(), teachers, (&tokenizer, &[]))?;
-    let inputs = Inputs { shards, tokenizer: &tokenizer, from: None, held_out: Vec::new() };
+    let inputs = Inputs { shards, examples: None, tokenizer: &tokenizer, from: None, held_out: Vec::new() };
     train_for(&stage, &mut objective, inputs, &stand.path(name), host)
 }
 
@@ -129,13 +129,25 @@ fn what_teachers_said_before_teaches_the_same_bytes() {
         assert!(begun.iter().all(|(name, bytes)| content(&said)[name] == *bytes));
         let heads = if says.states { &teachers[..] } else { &[] };
         let distil = Distil::new(&stage(), loss.clone(), heads, (&tokenizer, &[])).unwrap();
-        let inputs = Inputs { shards: shards(), tokenizer: &tokenizer, from: None, held_out: Vec::new() };
+        let inputs = Inputs {
+            shards: shards(),
+            examples: None,
+            tokenizer: &tokenizer,
+            from: None,
+            held_out: Vec::new(),
+        };
         let name = format!("read-{k}");
         train_for(&stage(), &mut distil.stored(&said), inputs, &stand.path(&name), &Host::quiet()).unwrap();
         assert!(content(&stand.path(&live)) == content(&stand.path(&name)), "{loss:?} trains otherwise");
         let moved = Stage { seed: 8, ..stage() };
         let distil = Distil::new(&moved, loss.clone(), heads, (&tokenizer, &[])).unwrap();
-        let inputs = Inputs { shards: shards(), tokenizer: &tokenizer, from: None, held_out: Vec::new() };
+        let inputs = Inputs {
+            shards: shards(),
+            examples: None,
+            tokenizer: &tokenizer,
+            from: None,
+            held_out: Vec::new(),
+        };
         let other = stand.path(&format!("other-{k}"));
         let error = train_for(&moved, &mut distil.stored(&said), inputs, &other, &Host::quiet()).unwrap_err();
         assert!(error.to_string().contains("about other rows"), "{error}");

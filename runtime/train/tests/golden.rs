@@ -56,7 +56,8 @@ fn ten_steps_equal_those_of_pytorch() {
     };
     let shards = vec![stand.shard("text", &[golden["text"].as_str().unwrap()])];
     let (tokenizer, from) = (stand.path("tokenizer.json"), stand.path("start"));
-    let inputs = Inputs { shards, tokenizer: &tokenizer, from: Some(&from), held_out: Vec::new() };
+    let inputs =
+        Inputs { shards, examples: None, tokenizer: &tokenizer, from: Some(&from), held_out: Vec::new() };
     train(&stage, inputs, &stand.path("run"), &Host { event: &event, ..Host::quiet() }).unwrap();
 
     let lines = lines.into_inner().unwrap();

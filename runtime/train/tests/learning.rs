@@ -180,7 +180,8 @@ fn weights_that_are_not_numbers_are_named() {
     stage.sources.truncate(1);
     let (tokenizer, from) = (stand.path("tokenizer.json"), stand.path("broken"));
     let shards = vec![stand.shard("left", &common::documents(1))];
-    let inputs = Inputs { shards, tokenizer: &tokenizer, from: Some(&from), held_out: Vec::new() };
+    let inputs =
+        Inputs { shards, examples: None, tokenizer: &tokenizer, from: Some(&from), held_out: Vec::new() };
     let error =
         train(&stage, inputs, &stand.path("run"), &Host { step: "core", ..Host::quiet() }).unwrap_err();
     assert_eq!(error.code(), "LLMP1201");
@@ -212,12 +213,24 @@ fn a_stage_goes_on_from_another_with_a_longer_context() {
     let (tokenizer, from) = (stand.path("tokenizer.json"), stand.path("first"));
     let shards =
         || vec![stand.shard("left", &common::documents(1)), stand.shard("right", &common::documents(2))];
-    let inputs = Inputs { shards: shards(), tokenizer: &tokenizer, from: Some(&from), held_out: Vec::new() };
+    let inputs = Inputs {
+        shards: shards(),
+        examples: None,
+        tokenizer: &tokenizer,
+        from: Some(&from),
+        held_out: Vec::new(),
+    };
     let second = train(&next, inputs, &stand.path("second"), &Host::quiet()).unwrap();
     assert!(second.loss < first.loss, "{} {}", second.loss, first.loss);
     assert_eq!(Model::load(&stand.path("second")).unwrap().spec().context, 48);
     next.model.spec.layers = 3;
-    let inputs = Inputs { shards: shards(), tokenizer: &tokenizer, from: Some(&from), held_out: Vec::new() };
+    let inputs = Inputs {
+        shards: shards(),
+        examples: None,
+        tokenizer: &tokenizer,
+        from: Some(&from),
+        held_out: Vec::new(),
+    };
     let error = train(&next, inputs, &stand.path("third"), &Host::quiet()).unwrap_err();
     assert!(error.to_string().contains("other sizes"), "{error}");
 }

@@ -32,7 +32,12 @@ fn run(stand: &Stand, stage: &Stage, name: &str, host: &Host<'_>) -> Result<Summ
     let shards = vec![stand.shard("left", &documents(1)), stand.shard("right", &documents(2))];
     let tokenizer = stand.path("tokenizer.json");
     let held_out = stage.evaluate.iter().map(|_| held_out(stand)).collect();
-    train(stage, Inputs { shards, tokenizer: &tokenizer, from: None, held_out }, &stand.path(name), host)
+    train(
+        stage,
+        Inputs { shards, examples: None, tokenizer: &tokenizer, from: None, held_out },
+        &stand.path(name),
+        host,
+    )
 }
 
 fn lines(stand: &Stand, name: &str) -> Vec<Json> {

@@ -127,7 +127,8 @@ const SOFT: SoftTopK = SoftTopK { temperature: 1.0, last: 0.01, rate: 10.0 };
 fn pruned(stand: &Stand, from: &Path, name: &str, host: &Host<'_>) -> Result<Summary, TrainError> {
     let tokenizer = stand.path("tokenizer.json");
     let shards = vec![stand.shard("left", &documents(1)), stand.shard("right", &documents(2))];
-    let inputs = Inputs { shards, tokenizer: &tokenizer, from: Some(from), held_out: Vec::new() };
+    let inputs =
+        Inputs { shards, examples: None, tokenizer: &tokenizer, from: Some(from), held_out: Vec::new() };
     let mask = Mask::new(&spec(), SOFT, 24)?;
     train_under(&stage(), &mut NextToken, Some(Box::new(mask)), inputs, &stand.path(name), host)
 }

@@ -80,6 +80,7 @@ impl Jump {
         let (tokenizer, from) = (self.stand.path("tokenizer.json"), self.stand.path("before"));
         let inputs = Inputs {
             shards: vec![open("text"), open("noise")],
+            examples: None,
             tokenizer: &tokenizer,
             from: Some(&from),
             held_out: Vec::new(),

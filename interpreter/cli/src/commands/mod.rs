@@ -1,6 +1,7 @@
 //! One file for each verb.
 
 mod bench;
+mod chat;
 mod check;
 mod data;
 mod diff;
@@ -49,6 +50,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Data(args) => data::data(&args, color),
         Command::Why(args) => why::why(&args, color),
         Command::Generate(args) => generate::generate(&args),
+        Command::Chat(args) => chat::chat(&args),
         Command::Score(args) => score::score(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Bench(args) => bench::bench(&args),

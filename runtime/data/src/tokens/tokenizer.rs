@@ -52,17 +52,25 @@ llmp_stdlib::def! {
         train_on: DocsRef,
         /// Number of tokens, the 256 bytes and the end of text included.
         @binary vocab: u64,
-        /// Chat template.
+        /// Chat template. The marks of one that is named, such as `<|im_start|>`, become tokens.
         template: Option<Template> = "none",
     }
 }
 
+/// Tokens that stand for no text: the end of a text, and what the template marks turns with.
+fn special(it: &Bpe) -> Vec<&'static str> {
+    let marks = if let Some(Template::Known(known)) = &it.template { known.marks() } else { &[] };
+    [END_OF_TEXT].into_iter().chain(marks.iter().copied()).collect()
+}
+
 fn large_enough(it: &Bpe) -> Vec<Problem> {
-    if (257..=1 << 22).contains(&it.vocab) {
+    let fewest = 256 + special(it).len() as u64;
+    if (fewest..=1 << 22).contains(&it.vocab) {
         return Vec::new();
     }
+    let what = if fewest == 257 { "the end of text" } else { "the special tokens" };
     let message =
-        format!("bpe: `vocab` is {}, must be 257 (256 bytes and the end of text) to 4,194,304", it.vocab);
+        format!("bpe: `vocab` is {}, must be {fewest} (256 bytes and {what}) to 4,194,304", it.vocab);
     vec![Problem::error("LLMP0209", "vocab", message)]
 }
 
@@ -189,7 +197,7 @@ pub fn train_bpe(folders: &[PathBuf], settings: &Bpe, out: &Path, ctx: &Context<
         .vocab_size(settings.vocab as usize)
         .min_frequency(2)
         .show_progress(false)
-        .special_tokens(vec![AddedToken::from(END_OF_TEXT, true)])
+        .special_tokens(special(settings).into_iter().map(|mark| AddedToken::from(mark, true)).collect())
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build();
     let mut failure = None;

@@ -5,6 +5,7 @@ mod compare;
 mod documents;
 mod models;
 mod tokens;
+mod tuning;
 
 #[cfg(feature = "kernels")]
 pub(crate) use models::train_failure;
@@ -139,6 +140,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         llmp_stdlib::registry::OPEN_MODEL => models::open(work),
         "quantize" => models::quantize(work),
         "upcycle" => models::upcycle(work),
+        "sft" => tuning::sft(work),
         "export" => documents::export(work),
         _ => documents::documents(work),
     }

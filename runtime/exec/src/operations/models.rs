@@ -45,7 +45,7 @@ mod with_kernels {
     }
 
     /// Runs `work` with a host that tells the caller's clock, flag, listener and failpoints.
-    fn with_host<T>(
+    pub(crate) fn with_host<T>(
         work: &Work<'_>,
         run: impl FnOnce(&Host<'_>) -> Result<T, TrainError>,
     ) -> Result<T, Failure> {
@@ -67,7 +67,7 @@ mod with_kernels {
         run(&host).map_err(train_failure)
     }
 
-    fn arguments<T>(work: &Work<'_>, read: Result<T, String>) -> Result<T, Failure> {
+    pub(crate) fn arguments<T>(work: &Work<'_>, read: Result<T, String>) -> Result<T, Failure> {
         read.map_err(|words| Failure::new("LLMP1003", format!("`{}`: {words}", work.step().op)))
     }
 
@@ -198,7 +198,8 @@ mod with_kernels {
             Ok(HeldOut { suite, shard: shard(work, measured.tokens)?, bytes })
         });
         let held_out = held_out.collect::<Result<Vec<_>, Failure>>()?;
-        let inputs = Inputs { shards, tokenizer: &tokenizer, from: from.as_deref(), held_out };
+        let inputs =
+            Inputs { shards, examples: None, tokenizer: &tokenizer, from: from.as_deref(), held_out };
         let mut objective = objective(&stage, &tokenizer).map_err(train_failure)?;
         let run =
             |host: &Host<'_>| training::train_under(&stage, objective.as_mut(), overlay, inputs, &out, host);
@@ -300,7 +301,7 @@ mod with_kernels {
     }
 
     /// Content of a model folder: its weights and configuration, not how training went.
-    fn weights_hash(folder: &Path) -> Result<String, Failure> {
+    pub(crate) fn weights_hash(folder: &Path) -> Result<String, Failure> {
         let hashes = ["config.json", "model.safetensors"].map(|name| durable::hash_file(&folder.join(name)));
         let [config, weights] = hashes;
         Ok(blake3::hash(format!("{}\n{}", config?, weights?).as_bytes()).to_hex().to_string())

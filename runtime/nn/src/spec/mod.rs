@@ -3,6 +3,7 @@
 mod architecture;
 mod cost;
 mod foreign;
+mod layers;
 mod params;
 mod parts;
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub use cost::Pass;
 #[cfg(feature = "kernels")]
 pub(crate) use cost::head_rows;
 pub use foreign::Family;
+pub use layers::Layers;
 pub use params::ParamInfo;
 pub use parts::{Activation, ChunkForm, ExpertForm, FeedForward, NormForm, Order, Reach, Rotary, Stretch};
 pub use tensors::{Part, Role, Tensor};

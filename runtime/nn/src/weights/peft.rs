@@ -8,8 +8,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 
 use super::{StorageType, file_error, io_error};
-use crate::lora::{Layers, Lora, Target};
+use crate::lora::{Lora, Target};
 use crate::spec::Family;
+use crate::spec::Layers;
 use crate::{Architecture, NnError};
 
 const CONFIG: &str = "adapter_config.json";

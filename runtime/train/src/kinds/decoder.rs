@@ -101,7 +101,7 @@ fn to_json(value: &Value) -> Json {
 }
 
 /// One field of a record as a Rust type.
-pub(crate) fn field<T: Arg>(record: &Record, name: &str) -> Result<T, String> {
+pub fn field<T: Arg>(record: &Record, name: &str) -> Result<T, String> {
     let value = record.get(name).ok_or_else(|| format!("`{name}` is missing"))?;
     T::read(value).map_err(|words| format!("`{name}`: {words}"))
 }

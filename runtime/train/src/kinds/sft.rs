@@ -6,6 +6,7 @@ use llmp_stdlib::kind::Group;
 use llmp_stdlib::{Form, Kind, Output, Planner, Problem, Settings, State, Value, View, Yields};
 
 use super::post::{self, Adapter, ChatData, Trained};
+use super::training;
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
 use crate::settings::{Epochs, Precision, Publish, Steps, Times};
@@ -36,7 +37,7 @@ llmp_stdlib::def! {
     ///   schedule = cosine(peak = 2e-5, warmup = 3%, floor = 10%)
     /// }
     /// ```
-    @planned Sft = "sft", rev 1 {
+    Sft = "sft", rev 1 {
         /// The model to go on from.
         from: ModelRef,
         /// Conversations, answers with their prompts, documents (with `loss_on = all`), or a mixture.
@@ -49,11 +50,11 @@ llmp_stdlib::def! {
         steps: Option<Steps> = "none",
         /// Which tokens the loss counts.
         loss_on: LossOn = "assistant",
-        /// Several conversations share a sequence, each sees itself only.
+        /// Several conversations share a sequence, each sees itself only. A model with a table of positions gives each a sequence.
         packing: bool = "true",
         /// Tokens of a sequence; without it those of the model. Longer conversations are cut at a turn.
         @binary context: Option<u64> = "none",
-        /// Size of a batch.
+        /// Size of a batch; without it 16 sequences, or 16 conversations where each has a row.
         batch: Option<BatchSize> = "none",
         /// Weights that are trained beside the frozen model; `none` trains the model itself.
         adapter: Option<Adapter> = "none",
@@ -67,7 +68,7 @@ llmp_stdlib::def! {
         dropout: f64 = "0",
         /// Number format of matrix products.
         precision: Precision = "f32",
-        /// Evaluations during the stage.
+        /// When the loss on the held-out parts of the data (`split(heldout = 5%)`) is taken.
         evaluate: Option<Times> = "none",
         /// Which weights the stage gives.
         publish: Publish = "last",
@@ -82,6 +83,7 @@ llmp_stdlib::def! {
 pub(super) static KIND: Kind = Kind {
     groups: &[Group { members: &["epochs", "steps"], required: true }],
     check,
+    lacks: post::lacks_of_adapter,
     cost: post::cost,
     ..Kind::new(Sft::SIGNATURE, Form::Block, Yields::Model, elaborate)
 };
@@ -98,10 +100,22 @@ fn check(view: &View<'_>) -> Vec<Problem> {
                 .fix("count every token", "loss_on", "all"),
         );
     }
+    if !docs {
+        problems.extend(post::check_template(view, "data"));
+    }
+    if view.get("evaluate").is_some() && training::held_out(view).is_empty() {
+        let message = "there is nothing to measure: no part of `data` is held out";
+        let help = "end the dataset with `split(heldout = 5%)`";
+        problems.push(Problem::error("LLMP0103", "evaluate", message).help(help));
+    }
     problems
 }
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     let data: Value = post::parts(view, "data", planner)?;
-    post::stage(view, planner, &[("data", data)], &[])
+    if view.get("evaluate").is_none() {
+        return post::stage(view, planner, &[("data", data)], &[]);
+    }
+    let held_out = post::held_out(view, planner)?;
+    post::stage(view, planner, &[("data", data), ("held_out", held_out)], &[])
 }

@@ -267,7 +267,7 @@ fn measure(view: &View<'_>) -> Vec<Value> {
 }
 
 /// The parts of a stage's data that a `split` holds out.
-fn held_out(view: &View<'_>) -> Vec<ItemRef> {
+pub(super) fn held_out(view: &View<'_>) -> Vec<ItemRef> {
     let Some(Value::Item(data)) = view.get("data") else { return Vec::new() };
     let mixed = view.program.view(&data.item).filter(|it| it.kind.yields == Yields::Mix);
     let items = match mixed {

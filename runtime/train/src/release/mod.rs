@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 pub use card::Card;
 
+use crate::chat::{self, Chat};
 use crate::durable;
 use crate::error::{Result, TrainError};
 use crate::folder::{ModelFolder, Vocabulary};
@@ -19,9 +20,6 @@ use crate::gguf;
 use crate::host::Host;
 use crate::kinds::Written;
 use crate::settings::{Dtype, FileFormat, GgufType};
-
-/// The file of a chat template, beside `tokenizer.json`.
-const TEMPLATE: &str = "chat_template.jinja";
 
 /// Writes `to` as a folder with what is asked for: a Hugging Face folder (`config.json`, `model.safetensors`,
 /// `tokenizer.json`, `tokenizer_config.json`, `generation_config.json`, a chat template where there is one), GGUF
@@ -45,7 +43,7 @@ pub fn release(
     host.at("release: before write");
     // Bytes, not a copy of the file: a read-only tokenizer would make a read-only release.
     let bytes = std::fs::read(tokenizer).map_err(TrainError::io("read", tokenizer))?;
-    let template = template(tokenizer)?;
+    let template = chat::template_of(model, tokenizer)?;
     if written.formats.safetensors {
         folder(&source, &bytes, template.as_deref(), written, &temporary)?;
     }
@@ -66,16 +64,6 @@ pub fn release(
     Ok(())
 }
 
-/// The chat template that lies beside a tokenizer.
-fn template(tokenizer: &Path) -> Result<Option<String>> {
-    let path = tokenizer.with_file_name(TEMPLATE);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(TrainError::io("read", &path)(e)),
-    }
-}
-
 /// Weights, configuration and tokenizer as transformers reads them.
 fn folder(
     source: &ModelFolder,
@@ -89,15 +77,24 @@ fn folder(
         Dtype::Bf16 => StorageType::Bf16,
         Dtype::F16 => StorageType::F16,
     };
-    let extra = source.vocabulary.config();
+    let mut config = tokenizer_config(&source.vocabulary, source.model.spec().context);
+    let mut generation = source.vocabulary.config();
+    // Where there is a template, what ends an answer ends a text: for tools that know one end only, and for those that know several.
+    if let Some(template) = template {
+        config.insert("chat_template".into(), json!(template));
+        if let Ok(chat) = Chat::new(template, &source.vocabulary) {
+            config.insert("eos_token".into(), json!(source.vocabulary.tokens_as_text(&[chat.end()])?));
+            generation.insert("eos_token_id".into(), json!(chat.stops()));
+        }
+    }
+    let extra = generation.clone();
     source.model.save(to, &SaveOptions { dtype, extra, shard: written.shard })?;
-    let config = pretty(&tokenizer_config(&source.vocabulary, source.model.spec().context));
-    let generation = pretty(&Json::Object(source.vocabulary.config()));
+    let (config, generation) = (pretty(&Json::Object(config)), pretty(&Json::Object(generation)));
     let files = [
         ("tokenizer.json", Some(tokenizer)),
         ("tokenizer_config.json", Some(config.as_bytes())),
         ("generation_config.json", Some(generation.as_bytes())),
-        (TEMPLATE, template.map(str::as_bytes)),
+        (chat::FILE, template.map(str::as_bytes)),
     ];
     for (name, bytes) in files {
         let path = to.join(name);
@@ -136,7 +133,7 @@ fn pretty(json: &Json) -> String {
 }
 
 /// What `AutoTokenizer` needs beside `tokenizer.json`.
-fn tokenizer_config(vocabulary: &Vocabulary, context: usize) -> Json {
+fn tokenizer_config(vocabulary: &Vocabulary, context: usize) -> Map<String, Json> {
     let mut config = Map::new();
     config.insert("tokenizer_class".into(), json!("PreTrainedTokenizerFast"));
     config.insert("model_max_length".into(), json!(context));
@@ -146,5 +143,5 @@ fn tokenizer_config(vocabulary: &Vocabulary, context: usize) -> Json {
             config.insert(name.into(), json!(text));
         }
     }
-    Json::Object(config)
+    config
 }

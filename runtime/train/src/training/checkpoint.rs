@@ -93,7 +93,7 @@ impl Checkpoints {
             losses: state.watch.losses.clone(),
             extended: state.extended.clone(),
             anchors: state.anchors.clone(),
-            cursor: state.stream.cursor(),
+            cursor: state.feed.cursor(),
             metrics,
             model: state.model.spec().clone(),
             numerics: host.numerics.to_owned(),

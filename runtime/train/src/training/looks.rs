@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use llmp_data::tokens::TokenShard;
-use llmp_nn::Model;
+use llmp_nn::{LossSums, MicroBatch, Model};
 use llmp_stdlib::Event;
 
 use super::metrics::Line;
@@ -94,6 +94,8 @@ pub(super) struct Looks<'a> {
     evaluate: Option<When>,
     sample: Option<When>,
     held_out: Vec<HeldOut>,
+    /// Examples that are held out, by name.
+    examples: Vec<(String, Vec<MicroBatch>)>,
     vocabulary: &'a Vocabulary,
 }
 
@@ -106,7 +108,14 @@ impl<'a> Looks<'a> {
         clock: Clock<'_>,
     ) -> Looks<'a> {
         let when = |times: &Times| When::new(times, clock);
-        Looks { evaluate: evaluate.map(when), sample: sample.map(when), held_out, vocabulary }
+        let (evaluate, sample) = (evaluate.map(when), sample.map(when));
+        Looks { evaluate, sample, held_out, examples: Vec::new(), vocabulary }
+    }
+
+    /// Measures the loss on examples too.
+    pub(super) fn on(mut self, examples: Vec<(String, Vec<MicroBatch>)>) -> Looks<'a> {
+        self.examples = examples;
+        self
     }
 
     /// What is to be looked at after `done` steps.
@@ -134,6 +143,16 @@ impl<'a> Looks<'a> {
                     evaluate::bits_per_byte_within(model, &held.shard, held.bytes, context, &silent)?;
                 suites::note(&mut line.evaluation, index, &held.suite, &measure.metrics());
             }
+        }
+        for (name, batches) in self.examples.iter().filter(|_| look.evaluate) {
+            let mut sums = LossSums::default();
+            for batch in batches {
+                if host.stopped() {
+                    return Err(TrainError::Stopped);
+                }
+                sums += model.loss(batch)?;
+            }
+            line.evaluation.insert(format!("{name}_loss"), sums.nll_sum / sums.targets.max(1) as f64);
         }
         if look.sample {
             line.sample = Some(self.sample(model, host)?);

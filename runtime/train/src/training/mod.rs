@@ -7,6 +7,8 @@
 mod average;
 pub(crate) mod batches;
 mod checkpoint;
+mod examples;
+mod feed;
 mod gate;
 mod looks;
 mod metrics;
@@ -21,7 +23,6 @@ mod tensorboard;
 
 use std::path::Path;
 
-use llmp_data::mix::TokenStream;
 use llmp_data::tokens::TokenShard;
 use llmp_nn::{Balance, Extras, Grads, MicroBatch, Model, Noise, SaveOptions, optim};
 use llmp_stdlib::Event;
@@ -39,6 +40,9 @@ use crate::stage::Stage;
 
 use average::Average;
 use checkpoint::Checkpoints;
+pub use examples::{Example, ExampleSource, Examples, Layout, Placed, Sequence, micro_batch};
+pub use feed::Batch;
+use feed::Feed;
 use gate::Gate;
 pub use looks::HeldOut;
 use looks::Looks;
@@ -53,8 +57,10 @@ use spike::Watch;
 /// What a stage reads.
 #[derive(Debug)]
 pub struct Inputs<'a> {
-    /// Token shards in the order of [`Stage::sources`].
+    /// Token shards in the order of [`Stage::sources`]; none where it reads examples.
     pub shards: Vec<TokenShard>,
+    /// Examples in the place of token shards.
+    pub examples: Option<Examples>,
     /// The `tokenizer.json` that made them.
     pub tokenizer: &'a Path,
     /// The model folder to go on from, where the stage has [`Stage::from`].
@@ -87,7 +93,7 @@ pub(crate) struct State {
     pub(crate) memory: Memory,
     /// Losses against which a jump is seen.
     pub(crate) watch: Watch,
-    pub(crate) stream: TokenStream,
+    pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
     /// Steps done.
     pub(crate) done: u64,
@@ -151,7 +157,10 @@ pub fn train_under(
     let vocabulary = Vocabulary::load(inputs.tokenizer)?;
     let gate = Gate::new(stage, &inputs.shards, &vocabulary)?;
     let looks = (stage.evaluate.as_ref(), stage.sample.as_ref());
-    let mut looks = Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, host.clock);
+    let held_out = inputs.examples.as_mut().map(|it| std::mem::take(&mut it.held_out)).unwrap_or_default();
+    let held_out = held_out.into_iter().map(|(name, all)| (name, examples::one_by_one(&all))).collect();
+    let mut looks =
+        Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, host.clock).on(held_out);
     let (mut state, mut plan) =
         start::start(stage, overlay, inputs, &vocabulary, folder, &checkpoints, host)?;
     let mut grads = Grads::zeros(state.model.spec());
@@ -175,14 +184,16 @@ pub fn train_under(
         if stop {
             return Err(TrainError::Stopped);
         }
-        let (begin, before) = ((host.clock)(), plan.course.tokens_after(state.done));
+        let begin = (host.clock)();
         let mut line = step(stage, &plan, objective, &mut state, &mut grads, host)?;
-        let tokens = line.tokens - before;
+        let tokens = line.tokens - state.feed.tokens_after(&plan.course, state.done - 1);
         let flops = plan.course.flops_at(line.step - 1, tokens, state.model.spec());
         let (tokens_per_second, mfu) = speed.step(tokens, flops, (host.clock)() - begin);
         let context = plan.course.batch_at(state.done - 1).map_or(1, |(leg, _)| leg.context);
         rewind::back(stage, &mut state, &checkpoints, &mut line, host)?;
-        looks.take(look, &state.model, context, &mut line, host)?;
+        let laid =
+            state.over.as_ref().filter(|_| look.any()).map(|over| over.finish(&state.model)).transpose()?;
+        looks.take(look, laid.as_ref().unwrap_or(&state.model), context, &mut line, host)?;
         if let Some(gate) = gate {
             gate.test(&mut state, &mut plan, &mut line, host)?;
         }
@@ -212,27 +223,32 @@ fn step(
     grads: &mut Grads,
     host: &Host<'_>,
 ) -> Result<Line> {
-    let micro_batches = batches::next(stage, &plan.course, &mut state.stream, state.done, host.step)?;
+    let batch = state.feed.next(stage, &plan.course, state.done, host.step)?;
     let through = state.done as f64 / (plan.course.steps().max(2) - 1) as f64;
     if let Some(over) = &mut state.over {
         over.lay(through, &mut state.model)?;
     }
-    let micro_batches = objective.prepare(&state.model, micro_batches, state.done)?;
+    let batch = objective.prepare(&state.model, batch, state.done)?;
 
     // The loss is the mean over the targets of the whole batch, however it is cut.
-    let counted: u64 = micro_batches.iter().map(|m| m.counted()).sum();
+    let counted = objective.counted(&batch);
+    if counted <= 0.0 {
+        let message =
+            format!("step {}: every token of the batch is masked, there is nothing to learn", state.done + 1);
+        return Err(TrainError::Settings(message));
+    }
     grads.clear();
-    let balance = balance(&state.model, &micro_batches)?;
+    let balance = balance(&state.model, &batch.micros)?;
     let (mut sum, mut squares) = (0.0, 0.0);
-    for (batch, row) in batches::numbered(&micro_batches) {
+    for (micro, placed, row) in batch.parts() {
         let noise = Noise { seed: stage.stream("dropout"), step: state.done, row };
         let extras = Extras { noise: Some(noise), balance: balance.as_ref(), z_loss: stage.z_loss as f32 };
-        let micro = Micro { batch, counted: counted as f64, extras, gpu: host.gpu };
+        let micro = Micro { batch: micro, placed, counted, extras, gpu: host.gpu };
         let sums = objective.loss_and_grads(&state.model, &micro, grads)?;
         sum += sums.loss;
         squares += sums.z;
     }
-    let loss = sum / counted as f64;
+    let loss = sum / counted;
     optimizers::hold(&stage.optimizer, state.model.spec(), grads);
 
     let norm = optim::global_norm(grads.flat());
@@ -264,12 +280,12 @@ fn step(
     }
     state.done += 1;
     state.loss = loss;
-    let tokens = plan.course.tokens_after(state.done);
+    let tokens = state.feed.tokens_after(&plan.course, state.done);
     if let Some(average) = &mut state.average {
         average.take(&state.model, &plan.course, state.done);
     }
     let (teacher, truth) = objective.parts().unzip();
-    let z_loss = (stage.z_loss != 0.0).then(|| stage.z_loss * squares / counted as f64);
+    let z_loss = (stage.z_loss != 0.0).then(|| stage.z_loss * squares / counted);
     let line = Line { step: state.done, tokens, loss, lr, norm, ..Line::default() };
     Ok(Line { z_loss, teacher, truth, spike, ..line })
 }
@@ -354,15 +370,11 @@ fn publish(
         durable::rename(&temporary.join(name), &folder.join(name), host)?;
     }
     durable::remove_folder(&temporary)?;
-    let tokens = plan.course.drawn();
-    let summary = Summary {
-        steps: state.done,
-        tokens,
-        loss: state.loss,
-        drawn: state.stream.drawn(),
-        epochs: state.stream.epochs(),
-        flops: plan.course.flops(state.model.spec()),
-    };
+    let tokens = state.feed.tokens_after(&plan.course, state.done);
+    let (drawn, epochs) = state.feed.drawn();
+    // What fills rows of examples up is not computed.
+    let flops = plan.course.flops(state.model.spec()) * (tokens as f64 / plan.course.drawn().max(1) as f64);
+    let summary = Summary { steps: state.done, tokens, loss: state.loss, drawn, epochs, flops };
     let text = serde_json::to_string_pretty(&summary).map_err(|e| TrainError::Settings(e.to_string()))?;
     durable::write(&folder.join(SUMMARY), format!("{text}\n").as_bytes(), host)?;
     checkpoints.remove()?;

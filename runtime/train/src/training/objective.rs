@@ -2,6 +2,8 @@
 
 use llmp_nn::{Extras, Gpu, Grads, MicroBatch, Model};
 
+use super::examples::Placed;
+use super::feed::Batch;
 use crate::error::Result;
 
 /// A micro-batch with all that its step knows.
@@ -9,7 +11,9 @@ use crate::error::Result;
 pub struct Micro<'a> {
     /// The rows.
     pub batch: &'a MicroBatch,
-    /// Targets in the whole batch.
+    /// The sequences of examples that stand in the rows; none of a stream of tokens.
+    pub placed: &'a [Placed],
+    /// What the loss of the whole batch is divided by: [`Objective::counted`].
     pub counted: f64,
     /// Dropout, the balance of experts, a z-loss.
     pub extras: Extras<'a>,
@@ -26,11 +30,18 @@ pub struct Sums {
     pub z: f64,
 }
 
-/// The loss of a stage. It is a sum over the targets of a batch, so that a batch may be cut into micro-batches.
+/// The loss of a stage. It is a sum over the targets of a batch, or over its pairs, so that a batch may be cut into
+/// micro-batches; the sequences of one example never leave theirs.
 pub trait Objective {
-    /// The batch of a step as the loss sees it, `step` steps done; a student may write part of it.
-    fn prepare(&mut self, _model: &Model, batches: Vec<MicroBatch>, _step: u64) -> Result<Vec<MicroBatch>> {
-        Ok(batches)
+    /// The batch of a step as the loss sees it, `step` steps done; a student may write part of it. Of prompts it makes all rows:
+    /// the batch that it is given names the examples and holds no micro-batch.
+    fn prepare(&mut self, _model: &Model, batch: Batch, _step: u64) -> Result<Batch> {
+        Ok(batch)
+    }
+
+    /// What the sum over a batch is divided by: its targets, unless the loss counts something else.
+    fn counted(&self, batch: &Batch) -> f64 {
+        batch.targets() as f64
     }
 
     /// The sums of a micro-batch. Adds to `grads` the gradients of the loss, and of the z-loss that [`Micro::extras`]

@@ -11,17 +11,20 @@ use llmp_stdlib::Event;
 
 use super::average::Average;
 use super::checkpoint::{Checkpoints, Loaded};
+use super::examples::{Drawn, Examples};
+use super::feed::Feed;
 use super::gate;
 use super::metrics::Metrics;
 use super::overlay::{Over, Overlay};
 use super::spike::Watch;
 use super::{Inputs, Plan, State};
-use crate::course::Course;
+use crate::course::{Context, Course, Leg};
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::optimizers::Memory;
 use crate::stage::{Source, Stage};
+use crate::tuning;
 
 /// The first state of a stage, and its lengths in steps.
 pub(super) fn start(
@@ -34,7 +37,13 @@ pub(super) fn start(
     host: &Host<'_>,
 ) -> Result<(State, Plan)> {
     std::fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
-    let (mut stream, mut plan) = rows(stage, inputs.shards)?;
+    let (mut feed, mut plan) = match inputs.examples {
+        Some(examples) => drawn(stage, examples, host.step)?,
+        None => {
+            let (stream, plan) = rows(stage, inputs.shards)?;
+            (Feed::Stream(Box::new(stream)), plan)
+        }
+    };
     let spec = spec(stage, &plan.course, vocabulary)?;
     let mut average = Average::new(&stage.publish, spec.parameters() as usize);
     let mut extended = vec![0; plan.base.0.len()];
@@ -48,7 +57,7 @@ pub(super) fn start(
             let reason = "it belongs to a stage with another model or length".to_owned();
             return Err(TrainError::Checkpoint { path: folder.to_path_buf(), reason });
         }
-        stream.restore(&place.cursor)?;
+        feed.restore(&place.cursor)?;
         let metrics = Metrics::open(folder, place.metrics)?;
         host.tell(Event::Resumed { step: host.step.to_owned(), at: format!("step {}", place.step) });
         let model = model_of(stage, spec, &loaded)?;
@@ -58,7 +67,7 @@ pub(super) fn start(
         let watch = Watch { losses: place.losses };
         let (done, loss, anchors) = (place.step, place.loss, place.anchors);
         let state =
-            State { model, memory, watch, stream, metrics, done, loss, average, extended, anchors, over };
+            State { model, memory, watch, feed, metrics, done, loss, average, extended, anchors, over };
         return Ok((state, plan));
     }
     let model = match inputs.from {
@@ -75,7 +84,7 @@ pub(super) fn start(
     let watch = Watch::default();
     let over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
     let (done, loss, anchors) = (0, 0.0, Vec::new());
-    let state = State { model, memory, watch, stream, metrics, done, loss, average, extended, anchors, over };
+    let state = State { model, memory, watch, feed, metrics, done, loss, average, extended, anchors, over };
     Ok((state, plan))
 }
 
@@ -113,6 +122,21 @@ pub(crate) fn rows(stage: &Stage, shards: Vec<TokenShard>) -> Result<(TokenStrea
     let plan = plan(stage, course(available)?, available)?;
     stream.feasible(plan.course.drawn())?;
     Ok((stream, plan))
+}
+
+/// The examples that a stage draws, and its lengths in steps. A batch counts rows, of pairs and prompts examples.
+fn drawn(stage: &Stage, examples: Examples, name: &str) -> Result<(Feed, Plan)> {
+    let Context::Fixed(context) = stage.context else {
+        return Err(TrainError::Settings("a stage on examples has one context".to_owned()));
+    };
+    let rows = tuning::rows(stage.batch.as_ref(), context);
+    let drawn = Drawn::new(examples, stage, context as usize, rows, name)?;
+    let (all, batch) = (drawn.rows(), rows.saturating_mul(context));
+    let tokens = all.saturating_mul(context);
+    let course = Course(vec![Leg { context, batch, tokens, steps: all.div_ceil(rows) }]);
+    let epoch = drawn.sources().1.iter().copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let plan = plan(stage, course, (tokens as f64 / epoch) as u64)?;
+    Ok((Feed::Examples(drawn), plan))
 }
 
 /// What the optimizer keeps of the weights; nothing where they are frozen.

@@ -72,7 +72,7 @@ impl Stand {
         let tokenizer = self.path("tokenizer.json");
         train(
             stage,
-            Inputs { shards, tokenizer: &tokenizer, from: None, held_out: Vec::new() },
+            Inputs { shards, examples: None, tokenizer: &tokenizer, from: None, held_out: Vec::new() },
             &self.path(name),
             host,
         )

@@ -1,7 +1,9 @@
 //! Data of post-training: which states a stage takes, and what can be said of data before a run.
 
+use llmp_data::tokens::Bpe;
 use llmp_stdlib::{
-    Call, Output, Planner, Port, Problem, Rational, Settings, Signature, State, Ty, Value, View, Yields,
+    Call, Output, Planner, Port, Problem, Rational, Record, Settings, Signature, State, Ty, Value, View,
+    Yields,
 };
 
 const MIX: Ty = Ty::Item(&[Yields::Mix]);
@@ -108,4 +110,37 @@ pub(in crate::kinds) fn parts(
         Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into())
     };
     Ok(Value::List(parts.into_iter().map(part).collect()))
+}
+
+/// The parts of a stage's data that a `split` holds out, by the name of their item, as arguments of its step.
+pub(in crate::kinds) fn held_out(view: &View<'_>, planner: &mut dyn Planner) -> Result<Value, Problem> {
+    let mut ports = Record::new();
+    for item in crate::kinds::training::held_out(view) {
+        if let Output::Port(port) = planner.item(&item)? {
+            ports.insert(item.item.clone(), Value::Port(port));
+        }
+    }
+    Ok(Value::Record(ports))
+}
+
+/// Conversations need a template: that of the stage, of the tokenizer, or a file beside the tokenizer, which only a run sees.
+pub(in crate::kinds) fn check_template(view: &View<'_>, member: &str) -> Option<Problem> {
+    let documents = state_of(view, view.get(member)?) == Some(State::Docs);
+    if documents || view.get("template").is_some() {
+        return None;
+    }
+    let Value::Item(tokenizer) = super::tokenizer(view)? else { return None };
+    let tokenizer = view.program.view(&tokenizer.item)?;
+    let Some(Value::Call(call)) = tokenizer.value else { return None };
+    let silent =
+        call.name == Bpe::SIGNATURE.name && matches!(call.args.get("template"), None | Some(Value::None));
+    if !silent {
+        return None;
+    }
+    let message = format!(
+        "nothing says how conversations are written: neither the stage nor `{}` has a template",
+        tokenizer.name
+    );
+    let help = "`plain` suits every tokenizer; `chatml` needs one that is trained with it: `bpe(…, template = chatml)`";
+    Some(Problem::error("LLMP0410", member, message).help(help).fix("use plain turns", "template", "plain"))
 }

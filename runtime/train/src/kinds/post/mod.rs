@@ -4,16 +4,17 @@ mod data;
 mod settings;
 
 use llmp_nn::spec::Pass;
+use llmp_stdlib::arg::BatchSize;
 use llmp_stdlib::kind::Cost;
 use llmp_stdlib::{Output, Planner, Port, Problem, Record, StageCost, Value, View};
 
 use super::chain::Known;
-use crate::budget::{Budget, Goal};
+use crate::budget::{Budget, Goal, micro_rows};
 use crate::optimizers::Optimizer;
-use crate::settings::{Epochs, Steps};
+use crate::settings::{Epochs, Publish, Steps};
 
 pub use data::{ChatData, PairData, PromptData, SuiteTarget};
-pub(super) use data::{ancestors, parts, state_of, steps_of};
+pub(super) use data::{ancestors, check_template, held_out, parts, state_of, steps_of};
 pub use settings::{Adapter, AdapterTargets, LinearLayers, Lora};
 
 /// How far a model has been trained.
@@ -137,6 +138,9 @@ pub(super) fn stage(
     Ok(Output::Model { spec, tokenizer, weights: Some(weights) })
 }
 
+/// Sequences of a batch, or examples where each has rows of its own, of a stage that names none.
+pub const SEQUENCES: u64 = 16;
+
 /// Numbers that every stage of gradient steps checks: its length, batch and gradient limit are above zero.
 pub(super) fn check_numbers(view: &View<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -167,14 +171,23 @@ pub(super) fn cost(view: &View<'_>) -> Option<Cost> {
     let known = Known::of(view)?;
     let sizes = known.counted()?;
     let context = view.read::<u64>("context").or(known.context())?;
-    let budget = Budget::new(goal, view.read("batch"), context, None)?;
-    // An adapter trains a sliver of the weights: no gradients or states for the rest.
-    let whole = view.get("adapter").is_none();
-    let weights = if whole { sizes.trained_bytes() } else { 4 * sizes.parameters() };
-    let state =
-        || view.read::<Optimizer>("optimizer").map_or(8 * sizes.parameters(), |o| o.state_bytes(sizes));
-    let optimizer = if whole { state() } else { 0 };
-    let activations = sizes.activation_bytes(Pass { rows: 1, length: context, bytes: 4, recompute: false });
+    let batch = view.read::<BatchSize>("batch").unwrap_or(BatchSize::Sequences(SEQUENCES));
+    let budget = Budget::new(goal, Some(batch), context, None)?;
+    let whole = sizes.trained_bytes();
+    let optimizer =
+        view.read::<Optimizer>("optimizer").map_or(8 * sizes.parameters(), |o| o.state_bytes(sizes));
+    // The optimizer keeps numbers of an adapter alone; the weights beneath it are held besides their sum.
+    let (weights, optimizer) = match view.read::<Adapter>("adapter") {
+        None => (whole, optimizer),
+        Some(Adapter::Lora(lora)) => {
+            let numbers = lora.layers().numbers(sizes, lora.rank);
+            let share = numbers as f64 / sizes.parameters().max(1) as f64;
+            (whole + 4 * sizes.parameters() + 8 * numbers, (optimizer as f64 * share) as u64)
+        }
+    };
+    let rows = micro_rows(budget.rows, context);
+    let pass = Pass { rows, length: context, bytes: 4, recompute: false };
+    let activations = sizes.activation_bytes(pass);
     Some(Cost::Stage(StageCost {
         tokens: budget.tokens(),
         steps: budget.steps(),
@@ -185,4 +198,20 @@ pub(super) fn cost(view: &View<'_>) -> Option<Cost> {
         activation_bytes: activations,
         checkpoint_bytes: sizes.parameters() * 4 * 2 + optimizer,
     }))
+}
+
+/// What a stage with an adapter cannot do yet.
+pub(super) fn lacks_of_adapter(view: &View<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let Some(Adapter::Lora(lora)) = view.read("adapter") else { return problems };
+    if lora.dropout > 0.0 {
+        let message = "an adapter is laid over the weights, so its inputs cannot be left out at random";
+        let help = "write `dropout = 0` in `lora(…)`; the stage's own `dropout` works";
+        problems.push(Problem::error("LLMP0703", "adapter.dropout", message).help(help));
+    }
+    if matches!(view.read("publish"), Some(Publish::Averaged(_))) {
+        let message = "this version does not average the moments of an adapter";
+        problems.push(Problem::error("LLMP0703", "publish", message).fix("take the last", "publish", "last"));
+    }
+    problems
 }

@@ -1,5 +1,6 @@
 //! Adapters.
 
+use llmp_nn::Layers;
 use llmp_stdlib::{Arg, Problem, Ty, Value};
 
 llmp_stdlib::choices! {
@@ -40,7 +41,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// adapter = lora(rank = 16, on = all_linear)
     /// ```
-    @planned Lora = "lora", rev 1, check lora {
+    Lora = "lora", rev 1, check lora {
         /// Rank of the update.
         rank: u64 = "16",
         /// Scale of the update times the rank; without it twice the rank.
@@ -49,6 +50,23 @@ llmp_stdlib::def! {
         dropout: f64 = "0",
         /// The layers that get one.
         on: AdapterTargets = "all_linear",
+    }
+}
+
+impl Lora {
+    /// The layers that get one.
+    pub fn layers(&self) -> Layers {
+        match &self.on {
+            AdapterTargets::Place(LinearLayers::All) => Layers::All,
+            AdapterTargets::Place(LinearLayers::Attention) => Layers::Attention,
+            AdapterTargets::Place(LinearLayers::Ffn) => Layers::FeedForward,
+            AdapterTargets::Names(names) => Layers::Named(names.clone()),
+        }
+    }
+
+    /// Scale of the update times the rank.
+    pub fn alpha(&self) -> f64 {
+        self.alpha.unwrap_or(2.0 * self.rank as f64)
     }
 }
 
