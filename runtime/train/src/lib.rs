@@ -52,6 +52,8 @@ pub mod quantize;
 #[cfg(feature = "kernels")]
 pub mod release;
 #[cfg(feature = "kernels")]
+pub mod sample;
+#[cfg(feature = "kernels")]
 pub mod score;
 #[cfg(feature = "kernels")]
 pub mod stored;

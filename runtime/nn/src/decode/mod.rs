@@ -13,7 +13,9 @@ use crate::batch::check_ids;
 use crate::blocks::{Block, FeedForward, Ffn, Linear, Norm};
 use crate::kernels::activation::cpu::activate_row;
 use crate::kernels::norm::cpu::norm_row;
-use crate::kernels::rows::{add_scaled, add_to, cap_row, dot, rope_row, softmax_row};
+use crate::kernels::rows::{
+    add_scaled, add_to, cap_row, logsumexp_row, mix_rows, rope_row, score_rows, softmax_row,
+};
 use crate::kernels::view;
 use crate::spec::Reach;
 use crate::{Model, NnError};
@@ -70,6 +72,37 @@ impl<'m> Decoder<'m> {
         }
     }
 
+    /// Makes the first `length` tokens of a sequence those of another one: what several of them begin with is computed once.
+    pub fn copy(&mut self, from: usize, to: usize, length: usize) {
+        if let Ok([source, target]) = self.caches.get_disjoint_mut([from, to]) {
+            target.length = length.min(source.length);
+            let cut = target.length * self.model.spec.kv_width();
+            for ((k, v), (its_k, its_v)) in target.layers.iter_mut().zip(&source.layers) {
+                for (own, its) in [(k, its_k), (v, its_v)] {
+                    own.clear();
+                    own.extend_from_slice(&its[..cut]);
+                }
+            }
+        } else if from == to {
+            self.truncate(to, length);
+        }
+    }
+
+    /// Feeds tokens to several different sequences, together and without logits.
+    pub fn fill(&mut self, items: &[(usize, &[u32])]) -> Result<(), NnError> {
+        const OP: &str = "fill";
+        let mut feeds = Vec::new();
+        for (at, &(sequence, ids)) in items.iter().enumerate() {
+            different(OP, sequence, items[..at].iter().map(|item| item.0))?;
+            check_ids(OP, ids, ids.len(), self.model.spec.vocab, false)?;
+            feeds.extend(self.feeds(OP, sequence, ids)?);
+        }
+        for block in feeds.chunks(BLOCK) {
+            self.advance(block);
+        }
+        Ok(())
+    }
+
     /// Feeds tokens to sequence 0; returns the logits after the last one.
     pub fn prefill(&mut self, ids: &[u32]) -> Result<Vec<f32>, NnError> {
         self.prefill_at(0, ids)
@@ -103,9 +136,7 @@ impl<'m> Decoder<'m> {
         const OP: &str = "decode step";
         let mut feeds = Vec::with_capacity(items.len());
         for (at, &(sequence, id)) in items.iter().enumerate() {
-            if items[..at].iter().any(|&(other, _)| other == sequence) {
-                return Err(NnError::Input { op: OP, reason: format!("sequence {sequence} is given twice") });
-            }
+            different(OP, sequence, items[..at].iter().map(|item| item.0))?;
             check_ids(OP, &[id], 1, self.model.spec.vocab, false)?;
             feeds.extend(self.feeds(OP, sequence, &[id])?);
         }
@@ -196,9 +227,7 @@ impl<'m> Decoder<'m> {
             let mut weights = vec![0.0; feed.position + 1 - from];
             for (head, (out, q)) in out.chunks_exact_mut(d).zip(x.chunks_exact(d)).enumerate() {
                 let at = head / group * d;
-                for (weight, k) in weights.iter_mut().zip(keys.chunks_exact(kd)) {
-                    *weight = dot(q, &k[at..at + d]);
-                }
+                score_rows(q, &keys[at..], kd, &mut weights);
                 let mut scale = spec.scale();
                 if let Some(cap) = spec.attention_cap {
                     cap_row(&mut weights, scale, cap as f32);
@@ -206,9 +235,7 @@ impl<'m> Decoder<'m> {
                 }
                 let all = weights.len();
                 softmax_row(&mut weights, 0, all, scale);
-                for (&weight, v) in weights.iter().zip(values.chunks_exact(kd)) {
-                    add_scaled(out, &v[at..at + d], weight);
-                }
+                mix_rows(&weights, &values[at..], kd, out);
             }
         });
         linear(&block.attention.output, &out)
@@ -240,6 +267,21 @@ impl<'m> Decoder<'m> {
         }
         logits
     }
+}
+
+/// Natural log of the probability that logits give to a token.
+pub fn log_prob(logits: &[f32], id: u32) -> f32 {
+    logits.get(id as usize).map_or(f32::NEG_INFINITY, |logit| logit - logsumexp_row(logits))
+}
+
+/// An error for a sequence that was given before.
+fn different(
+    op: &'static str,
+    sequence: usize,
+    mut before: impl Iterator<Item = usize>,
+) -> Result<(), NnError> {
+    let reason = || format!("sequence {sequence} is given twice");
+    if before.any(|other| other == sequence) { Err(NnError::Input { op, reason: reason() }) } else { Ok(()) }
 }
 
 /// Tokens of a prompt that run together.
