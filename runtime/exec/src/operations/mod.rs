@@ -6,6 +6,7 @@ mod documents;
 mod measuring;
 mod merging;
 mod models;
+mod preferences;
 mod tokens;
 mod tuning;
 
@@ -145,6 +146,9 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "quantize" => models::quantize(work),
         "upcycle" => models::upcycle(work),
         "sft" => tuning::sft(work),
+        "refer" => preferences::refer(work),
+        "prefer" => preferences::prefer(work),
+        "reward_model" => preferences::reward_model(work),
         "export" => documents::export(work),
         _ => documents::documents(work),
     }

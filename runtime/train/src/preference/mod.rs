@@ -8,7 +8,8 @@ use std::path::Path;
 
 use llmp_data::document::{Cell, Document};
 use llmp_data::row::{Message, Row};
-use llmp_data::templates::Template;
+use llmp_nn::spec::Order;
+use llmp_nn::{Cpu, Model};
 use llmp_stdlib::{Record, Value};
 use rayon::prelude::*;
 
@@ -18,13 +19,23 @@ use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::kinds::decoder::field;
 use crate::kinds::prefer::{FormatTokens, Online, PreferLoss};
+use crate::settings::Precision;
 use crate::stage::input;
 use crate::training::{Example, Layout, Sequence};
 use crate::tuning::{DataPart, data_parts};
 
 pub use objective::Prefer;
 pub use online::{Asked, Judge, Sampling};
-pub use reference::{Reference, refer};
+pub use reference::{Reference, Said, refer};
+
+/// A frozen model: it reads sequences of so many tokens, where its positions let it.
+pub fn frozen(folder: &Path, context: usize, precision: Precision) -> Result<Model> {
+    let (mut sizes, flat) = llmp_nn::weights::load(folder)?;
+    if matches!(sizes.order, Order::Rotary(_)) {
+        sizes.context = sizes.context.max(context);
+    }
+    Ok(Model::from_flat(Cpu::default(), sizes, &flat)?.with_precision(precision.into()))
+}
 
 /// What the policy is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +61,6 @@ pub struct Preferring {
     pub against: Against,
     /// Format tokens that the loss leaves out.
     pub loss_off: Vec<FormatTokens>,
-    /// How turns are written, where the program says so.
-    pub template: Option<Template>,
     /// Pairs of own answers, with the inputs that are the reward model and its tokenizer.
     pub online: Option<(Online, usize, usize)>,
 }
@@ -71,7 +80,8 @@ impl Preferring {
                 let judge = input(&call.args, "by")?;
                 // The typed settings hold an item, which is an input here.
                 let mut call = call.clone();
-                call.args.insert("by".into(), Value::Item(llmp_stdlib::ItemRef { item: "by".into(), part: None }));
+                call.args
+                    .insert("by".into(), Value::Item(llmp_stdlib::ItemRef { item: "by".into(), part: None }));
                 let settings = <Online as llmp_stdlib::Arg>::read(&Value::Call(call))?;
                 Some((settings, judge, input(args, "judge_tokenizer")?))
             }
@@ -82,7 +92,6 @@ impl Preferring {
             against: if loss.needs_reference() { against } else { Against::Nothing },
             loss,
             loss_off: field(args, "loss_off")?,
-            template: field(args, "template")?,
             online,
         })
     }
@@ -93,8 +102,8 @@ impl Preferring {
 pub struct Reader<'a> {
     /// The tokenizer.
     pub vocabulary: &'a Vocabulary,
-    /// How turns are written, where the program says so; else as the tokenizer has it.
-    pub template: Option<&'a Template>,
+    /// The chat template in Jinja; else that beside the tokenizer.
+    pub template: Option<&'a str>,
     /// Format tokens that the loss leaves out.
     pub loss_off: &'a [FormatTokens],
     /// Most positions of a sequence.
@@ -156,7 +165,7 @@ impl Reader<'_> {
     /// template cannot write; the stop flag.
     pub fn read(&self, folder: &Path, host: &Host<'_>) -> Result<Read> {
         let mut documents = llmp_data::engine::documents(folder)?;
-        let chat = Chat::of(self.template.map(Template::jinja).as_deref(), self.vocabulary)?;
+        let chat = Chat::of(self.template, self.vocabulary, None)?;
         let mut read = Read::default();
         loop {
             let window = documents.by_ref().take(TOGETHER).collect::<Result<Vec<Document>, _>>()?;
@@ -204,18 +213,23 @@ impl Reader<'_> {
                 One::labelled(both.into_iter().filter(|(s, _)| fits(s)).collect())
             }
             (Form::Labelled, row) => {
-                let wanted = wanted(doc).ok_or_else(|| lacks(doc, "`label` that says whether its answer is wanted"))?;
+                let wanted = wanted(doc)
+                    .ok_or_else(|| lacks(doc, "`label` that says whether its answer is wanted"))?;
                 let sequence = match row {
                     Some(Row::Answer { prompt, answer: said }) => answer(prompt, said)?,
                     _ => {
                         let asked = doc.columns.get("prompt").and_then(text);
-                        let prompt: Vec<_> = asked.map(|text| Message::new("user", text)).into_iter().collect();
+                        let prompt: Vec<_> =
+                            asked.map(|text| Message::new("user", text)).into_iter().collect();
                         answer(&prompt, &[Message::new("assistant", doc.text.as_str())])?
                     }
                 };
                 One::labelled(Some((sequence, wanted)).into_iter().filter(|(s, _)| fits(s)).collect())
             }
-            (Form::Prompts, Some(Row::Prompt { prompt } | Row::Answer { prompt, .. } | Row::Preference { prompt, .. })) => {
+            (
+                Form::Prompts,
+                Some(Row::Prompt { prompt } | Row::Answer { prompt, .. } | Row::Preference { prompt, .. }),
+            ) => {
                 let ids = chat.prompt(prompt).map_err(here)?;
                 let sequence = Sequence { ids, counted: Vec::new() };
                 if fits(&sequence) { One::Prompt(sequence, prompt.clone()) } else { One::TooLong }
@@ -236,8 +250,7 @@ impl Reader<'_> {
 /// the assistant and the token that ends each, unless they are left out. The first header belongs to the prompt.
 fn counted(rendered: Rendered, answer: usize, loss_off: &[FormatTokens]) -> Sequence {
     let Rendered { ids, turns } = rendered;
-    let (headers, ends) =
-        (!loss_off.contains(&FormatTokens::Header), !loss_off.contains(&FormatTokens::End));
+    let (headers, ends) = (!loss_off.contains(&FormatTokens::Header), !loss_off.contains(&FormatTokens::End));
     let mut counted = Vec::new();
     for (number, turn) in turns.iter().skip(answer).filter(|turn| turn.role == "assistant").enumerate() {
         let from = if headers && number > 0 { turn.header.start } else { turn.content.start };

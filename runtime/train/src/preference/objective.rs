@@ -65,12 +65,18 @@ impl Prefer {
     /// Learning by pairs, of the data or sampled. Errors: a loss that is none over pairs.
     pub fn pairs(loss: &PreferLoss, reference: Reference, online: Option<Asked>) -> Result<Prefer> {
         let pairs = pair_loss(loss).map_err(TrainError::Settings)?;
-        let pairs = pairs.ok_or_else(|| TrainError::Settings(format!("`{}` learns from no pairs", loss.name())))?;
+        let pairs =
+            pairs.ok_or_else(|| TrainError::Settings(format!("`{}` learns from no pairs", loss.name())))?;
         Ok(Prefer::new(Rule::Pairs(pairs), reference, online))
     }
 
     /// Learning by single answers: whether each is wanted, and the examples in the order of their numbers.
-    pub fn labelled(settings: Kto, wanted: Vec<bool>, answers: Vec<Sequence>, reference: Reference) -> Prefer {
+    pub fn labelled(
+        settings: Kto,
+        wanted: Vec<bool>,
+        answers: Vec<Sequence>,
+        reference: Reference,
+    ) -> Prefer {
         Prefer::new(Rule::Single { settings, wanted, answers, point: 0.0 }, reference, None)
     }
 
@@ -123,8 +129,11 @@ impl Prefer {
     /// The reference point of KTO: the gain of answers that are put to the prompt of the next example of the batch.
     fn point(&self, model: &Model, batch: &Batch, answers: &[Sequence]) -> Result<f64> {
         let numbers: Vec<usize> = batch.placed.iter().flatten().map(|one| one.example).collect();
-        let mixed: Vec<Sequence> =
-            numbers.iter().zip(numbers.iter().cycle().skip(1)).map(|(a, b)| mismatched(&answers[*a], &answers[*b], model.spec().context)).collect();
+        let mixed: Vec<Sequence> = numbers
+            .iter()
+            .zip(numbers.iter().cycle().skip(1))
+            .map(|(a, b)| mismatched(&answers[*a], &answers[*b], model.spec().context))
+            .collect();
         let together = batch.micros.iter().map(|m| m.rows).max().unwrap_or(1).max(1);
         let mut sides = Vec::with_capacity(mixed.len());
         for group in mixed.chunks(together) {

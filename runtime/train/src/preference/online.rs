@@ -1,11 +1,13 @@
 //! Pairs that the policy samples by itself: of several answers to a prompt the one with the best reward and the one with the worst
 //! (F25).
 
+use std::path::Path;
+
 use llmp_data::row::Message;
 use llmp_nn::Model;
 
 use crate::budget::micro_rows;
-use crate::chat::Chat;
+use crate::chat::{Chat, template_of};
 use crate::error::Result;
 use crate::folder::Vocabulary;
 use crate::generate;
@@ -36,9 +38,13 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// A reward model with its tokenizer, whose own template writes the turns.
-    pub fn new(model: RewardModel, vocabulary: &Vocabulary) -> Result<Judge> {
-        Ok(Judge { model, chat: Chat::of(None, vocabulary)? })
+    /// A reward model in a folder with its tokenizer; turns are written as it was trained on them.
+    pub fn open(folder: &Path, vocabulary: &Vocabulary) -> Result<Judge> {
+        let template = template_of(folder, vocabulary.path())?;
+        Ok(Judge {
+            model: RewardModel::load(folder)?,
+            chat: Chat::of(template.as_deref(), vocabulary, None)?,
+        })
     }
 
     /// Rewards of answers, each behind its prompt.
@@ -76,7 +82,8 @@ impl Asked {
     /// on both sides, which teaches no preference.
     pub(super) fn answer(&self, model: &Model, batch: &Batch, step: u64) -> Result<(Batch, (f64, f64))> {
         let numbers: Vec<usize> = batch.placed.iter().flatten().map(|one| one.example).collect();
-        let prompts = numbers.iter().map(|n| self.chat.prompt(&self.prompts[*n])).collect::<Result<Vec<_>>>()?;
+        let prompts =
+            numbers.iter().map(|n| self.chat.prompt(&self.prompts[*n])).collect::<Result<Vec<_>>>()?;
         let sampling = generate::Sampling {
             temperature: self.sampling.temperature,
             max_tokens: self.sampling.max_tokens,
@@ -85,17 +92,21 @@ impl Asked {
             ..generate::Sampling::default()
         };
         let stops = Stops::at(self.chat.stops());
-        let seeds: Vec<u64> = (0u64..).zip(&numbers).map(|(at, _)| seed([self.sampling.stream, step, at])).collect();
+        let seeds: Vec<u64> =
+            (0u64..).zip(&numbers).map(|(at, _)| seed([self.sampling.stream, step, at])).collect();
         let said = answers(model, &prompts, self.sampling.n, &sampling, stops, &seeds)?;
         let (mut pairs, mut rewards) = (Vec::new(), (0.0, 0.0));
         for ((number, prompt), answers) in numbers.iter().zip(&prompts).zip(&said) {
-            let texts = answers.iter().map(|a| stops.text(&self.vocabulary, a)).collect::<Result<Vec<_>>>()?;
+            let texts =
+                answers.iter().map(|a| stops.text(&self.vocabulary, a)).collect::<Result<Vec<_>>>()?;
             let asked: Vec<(&[Message], &str)> =
                 texts.iter().map(|text| (self.prompts[*number].as_slice(), text.as_str())).collect();
             let scores = self.judge.score(&asked)?;
             // The first of equals.
-            let most = (0..scores.len()).reduce(|a, b| if scores[b] > scores[a] { b } else { a }).unwrap_or(0);
-            let least = (0..scores.len()).reduce(|a, b| if scores[b] < scores[a] { b } else { a }).unwrap_or(0);
+            let most =
+                (0..scores.len()).reduce(|a, b| if scores[b] > scores[a] { b } else { a }).unwrap_or(0);
+            let least =
+                (0..scores.len()).reduce(|a, b| if scores[b] < scores[a] { b } else { a }).unwrap_or(0);
             if scores[most] > scores[least] {
                 pairs.push([self.sequence(prompt, &answers[most]), self.sequence(prompt, &answers[least])]);
                 rewards.0 += f64::from(scores[most]);
@@ -103,7 +114,9 @@ impl Asked {
             }
         }
         let count = pairs.len().max(1) as f64;
-        if let (true, Some(prompt), Some([first, ..])) = (pairs.is_empty(), prompts.first(), said.first().map(Vec::as_slice)) {
+        if let (true, Some(prompt), Some([first, ..])) =
+            (pairs.is_empty(), prompts.first(), said.first().map(Vec::as_slice))
+        {
             pairs.push([self.sequence(prompt, first), self.sequence(prompt, first)]);
         }
         Ok((together(&pairs), (rewards.0 / count, rewards.1 / count)))

@@ -109,7 +109,9 @@ pub fn refer<'a>(
     let head = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({},), }}", logps.len());
     // The header with its length ends on a multiple of 64.
     let padded = (10 + head.len() + 1).next_multiple_of(64) - 10;
-    let write = |bytes: &[u8], file: &mut std::fs::File| file.write_all(bytes).map_err(TrainError::io("write", &path));
+    let write = |bytes: &[u8], file: &mut std::fs::File| {
+        file.write_all(bytes).map_err(TrainError::io("write", &path))
+    };
     write(b"\x93NUMPY\x01\x00", &mut file)?;
     write(&(padded as u16).to_le_bytes(), &mut file)?;
     write(format!("{head:<width$}\n", width = padded - 1).as_bytes(), &mut file)?;

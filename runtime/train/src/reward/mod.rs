@@ -57,7 +57,8 @@ impl RewardModel {
                 *longest = text.len().max(*longest);
                 at == 0 || *longest * (at + 1) <= TOGETHER
             };
-            let count = rest.iter().enumerate().take_while(|(at, text)| fits(text, *at, &mut longest)).count();
+            let count =
+                rest.iter().enumerate().take_while(|(at, text)| fits(text, *at, &mut longest)).count();
             let (group, tail) = rest.split_at(count);
             let (batch, at) = rows(group);
             all.extend(self.head.forward(&self.numbers, &self.model.states_at(&batch, &at)?)?);
@@ -71,8 +72,13 @@ impl RewardModel {
 fn rows(texts: &[&[u32]]) -> (MicroBatch, Vec<usize>) {
     let length = texts.iter().map(|text| text.len()).max().unwrap_or(0);
     let n = texts.len() * length;
-    let mut batch =
-        MicroBatch { rows: texts.len(), length, targets: vec![IGNORE; n], doc_start: vec![0; n], ..MicroBatch::default() };
+    let mut batch = MicroBatch {
+        rows: texts.len(),
+        length,
+        targets: vec![IGNORE; n],
+        doc_start: vec![0; n],
+        ..MicroBatch::default()
+    };
     let mut at = Vec::with_capacity(texts.len());
     for (row, text) in texts.iter().enumerate() {
         at.push(row * length + text.len() - 1);

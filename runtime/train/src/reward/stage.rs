@@ -40,9 +40,10 @@ impl Rewarding {
     /// Reads the arguments of a plan step. Errors: words that name the argument.
     pub fn from_args(args: &Record) -> std::result::Result<Rewarding, String> {
         let held_out = match args.get("held_out") {
-            Some(Value::Record(all)) => {
-                all.keys().map(|name| Ok((name.clone(), input(all, name)?))).collect::<std::result::Result<_, String>>()?
-            }
+            Some(Value::Record(all)) => all
+                .keys()
+                .map(|name| Ok((name.clone(), input(all, name)?)))
+                .collect::<std::result::Result<_, String>>()?,
             _ => Vec::new(),
         };
         Ok(Rewarding { data: data_parts(args, "data")?, held_out, loss: field(args, "loss")? })
@@ -65,8 +66,10 @@ pub struct Example {
 /// How a stage reads its records.
 #[derive(Debug)]
 pub struct Reader<'a> {
-    /// The tokenizer, whose own template writes the turns.
+    /// The tokenizer.
     pub vocabulary: &'a Vocabulary,
+    /// The chat template in Jinja; else that beside the tokenizer.
+    pub template: Option<&'a str>,
     /// What is learnt.
     pub loss: &'a RewardLoss,
     /// Most positions of a sequence.
@@ -101,7 +104,7 @@ impl Reader<'_> {
     /// asks for, one that the template cannot write; the stop flag.
     pub fn read(&self, folder: &Path, host: &Host<'_>) -> Result<Read> {
         let mut documents = llmp_data::engine::documents(folder)?;
-        let chat = Chat::of(None, self.vocabulary)?;
+        let chat = Chat::of(self.template, self.vocabulary, None)?;
         let mut read = Read::default();
         loop {
             let window = documents.by_ref().take(TOGETHER).collect::<Result<Vec<Document>, _>>()?;
@@ -139,7 +142,8 @@ impl Reader<'_> {
         if let Some(Cell::Text(word)) = doc.columns.get("strength") {
             strength = STRENGTHS.iter().position(|known| *known == &**word);
         }
-        let of_strength = || strength.ok_or_else(|| lacks("`strength`: significantly, better, slightly or negligibly"));
+        let of_strength =
+            || strength.ok_or_else(|| lacks("`strength`: significantly, better, slightly or negligibly"));
         let mut sequences = vec![render(chosen)?, render(rejected)?];
         match self.loss {
             RewardLoss::BradleyTerry(settings) => {
@@ -226,8 +230,7 @@ impl Judging {
         let head = RewardHead { width: sizes.width, grades };
         let shared = Rc::new(RefCell::new(Shared::default()));
         let before = adapter.as_ref().map_or(0, |a| a.params().iter().map(ParamInfo::count).sum());
-        let heads =
-            Heads { head, adapter, before, init: (seed, sizes.init_std), shared: Rc::clone(&shared) };
+        let heads = Heads { head, adapter, before, init: (seed, sizes.init_std), shared: Rc::clone(&shared) };
         let (told, seen) = (BTreeMap::new(), 0.0);
         (Judging { loss: loss.clone(), pairs, head, shared, told, seen }, heads)
     }
@@ -240,7 +243,8 @@ impl Judging {
         let mut loss;
         match &self.loss {
             RewardLoss::BradleyTerry(_) if pair.edited => {
-                let (value, [edited, chosen, rejected]) = ranked(reward(2), reward(0), reward(1), pair.margin);
+                let (value, [edited, chosen, rejected]) =
+                    ranked(reward(2), reward(0), reward(1), pair.margin);
                 loss = value;
                 (slopes[0][0], slopes[1][0], slopes[2][0]) = (chosen, rejected, edited);
             }

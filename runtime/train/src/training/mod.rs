@@ -287,7 +287,8 @@ fn step(
     let (teacher, truth) = objective.parts().unzip();
     let z_loss = (stage.z_loss != 0.0).then(|| stage.z_loss * squares / counted);
     let line = Line { step: state.done, tokens, loss, lr, norm, ..Line::default() };
-    Ok(Line { z_loss, teacher, truth, spike, ..line })
+    let objective = objective.told().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(Line { z_loss, teacher, truth, objective, spike, ..line })
 }
 
 /// Keeps gradients of this norm short.
@@ -362,8 +363,10 @@ fn publish(
     host.at("train: before result");
     let averaged = state.average.as_ref().map(|average| average.model(&state.model)).transpose()?;
     let weights = averaged.as_ref().unwrap_or(&state.model);
-    let finished = state.over.as_ref().map(|over| over.finish(weights)).transpose()?;
-    finished.as_ref().unwrap_or(weights).save(&temporary, &options)?;
+    match &state.over {
+        Some(over) => over.save(weights, &temporary, &options)?,
+        None => weights.save(&temporary, &options)?,
+    }
     state.over.as_ref().map_or(Ok(()), |over| over.leave(folder))?;
     for name in ["model.safetensors", "config.json"] {
         durable::sync_file(&temporary.join(name))?;

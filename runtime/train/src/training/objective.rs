@@ -1,5 +1,7 @@
 //! What a step minimises.
 
+use std::collections::BTreeMap;
+
 use llmp_nn::{Extras, Gpu, Grads, MicroBatch, Model};
 
 use super::examples::Placed;
@@ -52,6 +54,11 @@ pub trait Objective {
     /// log-likelihood of the true tokens.
     fn parts(&mut self) -> Option<(f64, f64)> {
         None
+    }
+
+    /// What else is worth telling of the last batch, by the name of a metric.
+    fn told(&mut self) -> BTreeMap<&'static str, f64> {
+        BTreeMap::new()
     }
 }
 
