@@ -58,6 +58,8 @@ pub mod release;
 #[cfg(feature = "kernels")]
 pub mod reward;
 #[cfg(feature = "kernels")]
+pub mod rl;
+#[cfg(feature = "kernels")]
 pub mod sample;
 #[cfg(feature = "kernels")]
 pub mod score;

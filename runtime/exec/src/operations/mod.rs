@@ -7,6 +7,7 @@ mod measuring;
 mod merging;
 mod models;
 mod preferences;
+mod rl;
 mod tokens;
 mod tuning;
 
@@ -138,6 +139,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "teach" => models::teach(work),
         "prune" => models::prune(work),
         "merge" => merging::merge(work),
+        "rl" => rl::rl(work),
         "pick" => measuring::pick(work),
         "compare" => compare::compare(work),
         "eval" => models::eval(work),

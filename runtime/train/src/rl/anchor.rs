@@ -1,7 +1,5 @@
 //! Models that a policy is held to: the one that it started from, another, or a moving average of itself.
 
-use std::collections::BTreeMap;
-
 use llmp_nn::{Cpu, MicroBatch, Model};
 
 use super::To;
@@ -12,7 +10,7 @@ use crate::kinds::rl::Anchor;
 const TAKES: f64 = 0.01;
 
 /// What a checkpoint calls the average.
-const AVERAGE: &str = "anchor";
+pub(super) const AVERAGE: &str = "anchor";
 
 impl From<Anchor> for To {
     fn from(anchor: Anchor) -> To {
@@ -33,11 +31,6 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
-    /// Whether something is held to a moving average.
-    pub(super) fn follows(&self) -> bool {
-        self.average.is_some()
-    }
-
     /// Takes a part of the policy into the average; at first all of it.
     pub(super) fn follow(&mut self, policy: &Model) {
         let Some(average) = &mut self.average else { return };
@@ -61,18 +54,5 @@ impl Anchors {
         // What is not there would be the policy itself: a log-ratio of 0.
         let fixed = self.fixed.iter().find(|(own, _)| *own == to).map_or(policy, |(_, model)| model);
         of(fixed)
-    }
-
-    /// What a checkpoint holds.
-    pub(super) fn buffers(&self) -> Vec<(&'static str, &[f32])> {
-        self.average.iter().map(|average| (AVERAGE, average.as_slice())).collect()
-    }
-
-    /// Takes back what a checkpoint held.
-    pub(super) fn restore(&mut self, saved: &mut BTreeMap<String, Vec<f32>>) -> Result<(), String> {
-        if let Some(average) = &mut self.average {
-            *average = saved.remove(AVERAGE).ok_or_else(|| format!("it has no `{AVERAGE}` of this stage"))?;
-        }
-        Ok(())
     }
 }

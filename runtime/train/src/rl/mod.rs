@@ -80,10 +80,12 @@ impl Learning {
     pub fn from_args(args: &Record) -> Result<Learning, String> {
         let reward = args.get("reward").unwrap_or(&Value::None);
         let terms = match reward {
-            Value::Call(call) if RewardSum::FAMILY.get(&call.name).is_some() => match call.args.get("terms") {
-                Some(Value::List(terms)) => terms.as_slice(),
-                _ => &[],
-            },
+            Value::Call(call) if RewardSum::FAMILY.get(&call.name).is_some() => {
+                match call.args.get("terms") {
+                    Some(Value::List(terms)) => terms.as_slice(),
+                    _ => &[],
+                }
+            }
             one => std::slice::from_ref(one),
         };
         let mut tokenizers = match args.get("judge_tokenizers") {

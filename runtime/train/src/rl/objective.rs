@@ -5,7 +5,7 @@ use std::path::Path;
 
 use llmp_nn::{Grads, Model};
 
-use super::anchor::Anchors;
+use super::anchor::{AVERAGE, Anchors};
 use super::prompts::Asked;
 use super::reward::{Opened, Said, anchors};
 use super::round::{self, Play, Round};
@@ -70,7 +70,8 @@ impl Rl {
         let mut groups: Vec<Group> = Vec::new();
         let mut open: Vec<usize> = (0..numbers.len()).collect();
         for attempt in 0.. {
-            let prompts: Vec<Vec<u32>> = open.iter().map(|at| self.prompts[numbers[*at]].ids.clone()).collect();
+            let prompts: Vec<Vec<u32>> =
+                open.iter().map(|at| self.prompts[numbers[*at]].ids.clone()).collect();
             let seeds: Vec<u64> =
                 open.iter().map(|at| seed([self.stream, number, *at as u64, attempt])).collect();
             let (sampling, stops) = (self.sampling(), Stops::at(self.chat.stops()));
@@ -121,7 +122,8 @@ impl Rl {
     fn round(&mut self, model: &Model, numbers: &[usize], number: u64) -> Result<Round> {
         let groups = self.play(model, numbers, number)?;
         let all = || groups.iter().flat_map(|group| group.answers.iter().map(move |answer| (group, answer)));
-        let batch = round::rows(all().map(|(group, answer)| (self.prompts[group.prompt].ids.as_slice(), answer)));
+        let batch =
+            round::rows(all().map(|(group, answer)| (self.prompts[group.prompt].ids.as_slice(), answer)));
         let count = all().count();
         let numbers_of = |numbers: Vec<Vec<f32>>| round::by_answer(&batch, &numbers, count);
         let own = batch.micros.iter().map(|micro| Ok(model.log_probs(micro)?)).collect::<Result<Vec<_>>>()?;
@@ -158,7 +160,8 @@ impl Rl {
             Advantage::Baseline(it) => {
                 let advantages = self.baseline.advantages(rewards, it.decay);
                 // What a checkpoint holds of it: two floats.
-                self.baseline.mean = self.baseline.mean.map(|mean| parts_of(mean).iter().map(|x| f64::from(*x)).sum());
+                self.baseline.mean =
+                    self.baseline.mean.map(|mean| parts_of(mean).iter().map(|x| f64::from(*x)).sum());
                 advantages
             }
         }
@@ -259,7 +262,9 @@ impl Objective for Rl {
 
     fn loss_and_grads(&mut self, model: &Model, micro: &Micro<'_>, grads: &mut Grads) -> Result<Sums> {
         if micro.gpu.is_some() {
-            return Err(TrainError::Settings("this version learns from rewards on the processor only".to_owned()));
+            return Err(TrainError::Settings(
+                "this version learns from rewards on the processor only".to_owned(),
+            ));
         }
         let Some(round) = &self.round else { return Ok(Sums::default()) };
         let batch = Answers { count: round.plays.len() as f64, tokens: round.batch.targets() as f64 };
@@ -268,7 +273,8 @@ impl Objective for Rl {
             let mut slopes = vec![0.0; now.len()];
             for one in micro.placed {
                 let place = round::answer(micro.batch, one);
-                if let Some(play) = round.plays.get(one.example).filter(|play| play.then.len() == place.len()) {
+                if let Some(play) = round.plays.get(one.example).filter(|play| play.then.len() == place.len())
+                {
                     loss += self.loss(play, &now[place.clone()], batch, &mut slopes[place]);
                 }
             }
@@ -287,14 +293,16 @@ impl Objective for Rl {
         done.is_multiple_of(self.settings.inner_steps())
     }
 
-    fn buffers(&self) -> Vec<(&'static str, Vec<f32>)> {
-        let anchors = self.anchors.buffers().into_iter().map(|(name, buffer)| (name, buffer.to_vec()));
-        let baseline = self.baseline.mean.map(|mean| (BASELINE, parts_of(mean).to_vec()));
-        anchors.chain(baseline).collect()
+    fn buffers(&self) -> BTreeMap<String, Vec<f32>> {
+        let average = self.anchors.average.iter().map(|average| (AVERAGE.to_owned(), average.clone()));
+        let baseline = self.baseline.mean.map(|mean| (BASELINE.to_owned(), parts_of(mean).to_vec()));
+        average.chain(baseline).collect()
     }
 
-    fn restore(&mut self, saved: &mut BTreeMap<String, Vec<f32>>) -> Result<(), String> {
-        self.anchors.restore(saved)?;
+    fn restore(&mut self, mut saved: BTreeMap<String, Vec<f32>>) -> Result<(), String> {
+        if let Some(average) = &mut self.anchors.average {
+            *average = saved.remove(AVERAGE).ok_or_else(|| format!("it has no `{AVERAGE}` of this stage"))?;
+        }
         self.baseline.mean = saved.remove(BASELINE).map(|parts| parts.iter().map(|x| f64::from(*x)).sum());
         Ok(())
     }

@@ -9,7 +9,6 @@ use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::kinds::rl::Ends;
 use crate::preference::Judge;
-use crate::reward::RewardModel;
 use crate::steps::Checker;
 
 /// A part of a reward that reads texts or lengths, with what it needs.
@@ -30,7 +29,7 @@ pub fn open<'a>(part: &Part, folder: &dyn Fn(usize) -> &'a Path) -> Result<Opene
     Ok(match part {
         Part::Judge { model, tokenizer, by } => {
             let vocabulary = Vocabulary::load(folder(*tokenizer))?;
-            Opened::Judge(Judge::new(RewardModel::load(folder(*model))?, &vocabulary)?, *by)
+            Opened::Judge(Judge::open(folder(*model), &vocabulary)?, *by)
         }
         Part::Verifier(verifier) => Opened::Checker(Checker::new(verifier).map_err(TrainError::Settings)?),
         Part::Ends(ends) => Opened::Ends(ends.clone()),
