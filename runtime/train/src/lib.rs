@@ -69,6 +69,8 @@ pub mod stored;
 pub mod training;
 #[cfg(feature = "kernels")]
 pub mod tuning;
+#[cfg(feature = "kernels")]
+pub mod writing;
 
 pub use error::TrainError;
 pub use host::{Host, Peak};

@@ -8,6 +8,7 @@ mod merging;
 mod models;
 mod preferences;
 mod rl;
+mod sampling;
 mod tokens;
 mod tuning;
 
@@ -152,6 +153,7 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "prefer" => preferences::prefer(work),
         "reward_model" => preferences::reward_model(work),
         "export" => documents::export(work),
+        op if llmp_train::steps::runs_model(op) => sampling::sampling(work),
         _ => documents::documents(work),
     }
 }
