@@ -42,6 +42,8 @@ pub mod generate;
 #[cfg(feature = "kernels")]
 pub mod mask;
 #[cfg(feature = "kernels")]
+pub mod merging;
+#[cfg(feature = "kernels")]
 pub mod needle;
 #[cfg(feature = "kernels")]
 mod on_policy;
@@ -56,6 +58,8 @@ pub mod release;
 #[cfg(feature = "kernels")]
 pub mod reward;
 #[cfg(feature = "kernels")]
+pub mod rl;
+#[cfg(feature = "kernels")]
 pub mod sample;
 #[cfg(feature = "kernels")]
 pub mod score;
@@ -65,6 +69,8 @@ pub mod stored;
 pub mod training;
 #[cfg(feature = "kernels")]
 pub mod tuning;
+#[cfg(feature = "kernels")]
+pub mod writing;
 
 pub use error::TrainError;
 pub use host::{Host, Peak};

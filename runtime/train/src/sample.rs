@@ -5,6 +5,7 @@
 //! and logits do not depend on the batch ([`llmp_nn::Decoder`]): so an answer is the same whatever stands beside it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use llmp_nn::decode::log_prob;
 use llmp_nn::{Decoder, Model};
@@ -127,7 +128,7 @@ pub fn answers(
     let mut all = vec![Vec::new(); prompts.len()];
     let mut left =
         prompts.iter().zip(seeds).map(|(prompt, seed)| Question { prompt: prompt.clone(), n, seed: *seed });
-    let how = How { sampling, stops, together: TOGETHER };
+    let how = How { sampling, stops, together: TOGETHER, stop: None };
     ask(model, how, &mut || Ok(left.next()), &mut |number, answers| {
         all[number as usize] = answers;
         Ok(())
@@ -144,6 +145,8 @@ pub struct How<'a> {
     pub stops: Stops<'a>,
     /// Most sequences that are written at a time: decides speed and memory, never what is written.
     pub together: usize,
+    /// Raised from outside to end with [`TrainError::Stopped`] before the next token.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 /// Answers questions as they come. `next` gives the next one; `heard` gets the number of a question, counted from 0, with its
@@ -169,6 +172,9 @@ pub fn ask(
         asked: 0,
     };
     loop {
+        if how.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err(TrainError::Stopped);
+        }
         for (number, answers) in batch.admit(next)? {
             heard(number, answers)?;
         }

@@ -31,7 +31,7 @@ fn together(together: usize, threads: usize) -> Vec<Vec<Answer>> {
     let stops = [11, 12, 13, 200, 201, 202];
     let mut all = vec![Vec::new(); prompts().len()];
     let sampling = sampling();
-    let how = How { sampling: &sampling, stops: Stops::at(&stops), together };
+    let how = How { sampling: &sampling, stops: Stops::at(&stops), together, stop: None };
     let mut left =
         prompts().into_iter().zip(0..).map(|(prompt, at)| Question { prompt, n: 3, seed: seed([9, at]) });
     pool.install(|| {

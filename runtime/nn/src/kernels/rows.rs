@@ -97,15 +97,16 @@ row_kernel! {
     }
 }
 
-/// The sum of the lanes, by halves.
+/// The sums of the lanes of several vectors, by halves.
 #[inline(always)]
-fn folded(mut lanes: [f32; LANES]) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for j in 0..half {
-            lanes[j] += lanes[j + half];
-        }
-    }
-    lanes[0]
+fn folded<const R: usize>(sums: [[f32; LANES]; R]) -> [f32; R] {
+    let quarters: [[f32; 4]; R] = std::array::from_fn(|r| {
+        let halves: [f32; 8] = std::array::from_fn(|j| sums[r][j] + sums[r][j + 8]);
+        std::array::from_fn(|j| halves[j] + halves[j + 4])
+    });
+    // Turned around, so that all vectors are summed at once.
+    let turned: [[f32; R]; 4] = std::array::from_fn(|j| std::array::from_fn(|r| quarters[r][j]));
+    std::array::from_fn(|r| (turned[0][r] + turned[2][r]) + (turned[1][r] + turned[3][r]))
 }
 
 /// Dot products of `W` rows of weights with `R` inputs; each has one order of sums, whatever W and R are.
@@ -131,12 +132,15 @@ fn inner_many<const FMA: bool, const W: usize, const R: usize>(
             }
         }
     }
-    std::array::from_fn(|o| {
-        std::array::from_fn(|r| {
-            let tail = w[o][whole..c].iter().zip(&x[r][whole..c]);
-            tail.fold(folded(sums[o][r]), |s, (w, x)| fma::<FMA>(*w, *x, s))
-        })
-    })
+    let mut out: [[f32; R]; W] = std::array::from_fn(|o| folded(sums[o]));
+    for at in whole..c {
+        for (w, out) in w.iter().zip(&mut out) {
+            for (x, out) in x.iter().zip(out) {
+                *out = fma::<FMA>(w[at], x[at], *out);
+            }
+        }
+    }
+    out
 }
 
 /// Products of `W` rows of weights with all inputs, as (W, n).

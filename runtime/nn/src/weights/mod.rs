@@ -1,5 +1,6 @@
 //! Models on disk: Hugging Face folders with `config.json` and safetensors, and GGUF files.
 
+mod combine;
 mod config;
 mod gguf;
 mod peft;
@@ -8,6 +9,7 @@ mod reward;
 mod slots;
 mod write;
 
+pub use combine::{Blend, combine};
 pub use config::{as_stored, read_config, write_config};
 pub use gguf::{GgufOptions, save_gguf};
 pub use peft::{as_written, load_adapter, save_adapter};

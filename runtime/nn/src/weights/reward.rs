@@ -57,7 +57,7 @@ pub fn save_reward(
     let mut slots = slots::folder(Family::of(&sizes), &sizes);
     slots.extend(tensors(head, flat.len()));
     flat.extend_from_slice(numbers);
-    write_tensors(dir, &slots, &flat, options)
+    write_tensors(dir, &slots, options, &mut |slot| Ok(slot.pack(&flat)))
 }
 
 /// Sizes and numbers of a reward model without an output head, its heads and their numbers.

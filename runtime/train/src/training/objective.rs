@@ -60,6 +60,21 @@ pub trait Objective {
     fn told(&mut self) -> BTreeMap<&'static str, f64> {
         BTreeMap::new()
     }
+
+    /// Whether a stage may be left after `done` steps: what several steps share is in no checkpoint.
+    fn whole(&self, _done: u64) -> bool {
+        true
+    }
+
+    /// What a checkpoint holds of it, by name.
+    fn buffers(&self) -> BTreeMap<String, Vec<f32>> {
+        BTreeMap::new()
+    }
+
+    /// Takes back what a checkpoint after the first step held. Errors: words that name what is missing.
+    fn restore(&mut self, _saved: BTreeMap<String, Vec<f32>>) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Cross-entropy of the next token, in nats.
