@@ -24,7 +24,7 @@
 /// `, check path` and `, lacks path` (functions `&Self -> Vec<Problem>`: what is wrong, and what this version cannot run).
 /// `@planned` before the name: declared, checked and planned, but `llmp run` refuses it before anything starts.
 /// A parameter with `@binary` before its name takes values that are usually powers of two, one with `@many` is a list that
-/// takes all further positional arguments. Defaults are literals of the language, as text.
+/// takes all further positional arguments, one with `@writes` names the models that write the text of the result. Defaults are literals of the language, as text.
 #[macro_export]
 macro_rules! def {
     (
@@ -55,6 +55,7 @@ macro_rules! def {
                         default: $crate::def!(@default $($default)?),
                         binary: $crate::def!(@flag $($flag)?),
                         many: $crate::def!(@many $($flag)?),
+                        writes: $crate::def!(@writes $($flag)?),
                     } ),* ],
                     flow: $crate::def!(@flow
                         [$(source $source)? $(rows $from $to)? $(whole $bfrom $bto)?
@@ -95,9 +96,15 @@ macro_rules! def {
     (@flag) => { false };
     (@flag binary) => { true };
     (@flag many) => { false };
+    (@flag writes) => { false };
     (@many) => { false };
     (@many binary) => { false };
     (@many many) => { true };
+    (@many writes) => { false };
+    (@writes) => { false };
+    (@writes binary) => { false };
+    (@writes many) => { false };
+    (@writes writes) => { true };
     (@flow [] [] [] [] [] [] []) => { None };
     (@flow [source $to:ident] [$($state:path)?] $($rest:tt)*) => {
         $crate::def!(@some &[], true, $crate::def!(@to $to [$($state)?]), $($rest)*) };

@@ -24,6 +24,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "std/evals/gemma2.llmp"
     "std/evals/llama3.llmp"
     "std/evals/qwen2.llmp"
+    "std/losses/pairs.llmp"
     "std/recipes/afm.llmp"
     "std/recipes/llama3.llmp"
     "std/recipes/practice.llmp"

@@ -21,6 +21,8 @@ pub struct Param {
     pub binary: bool,
     /// A list that takes all further positional arguments: `committee(a, b, c)`.
     pub many: bool,
+    /// The models that it names write the text of the result, which is synthetic.
+    pub writes: bool,
 }
 
 /// The state of data: what one record is.

@@ -1,7 +1,8 @@
 //! Tasks: steps of a plan that run together and store one result.
 //!
 //! Row-wise steps that follow each other run fused over one read. A task ends where its result is read more than
-//! once, in parts, or by something that is not row-wise.
+//! once, in parts, or by something that is not row-wise. A step that runs a model is a task of its own: what it wrote is not to
+//! be written again because a filter behind it changed.
 
 use std::collections::BTreeMap;
 
@@ -47,9 +48,13 @@ pub fn tasks<'p>(plan: &'p Plan, registry: &Registry) -> Vec<Task<'p>> {
     let row_wise = |step: &Step| {
         registry_flow(registry, step).is_some_and(|flow| flow.row_wise && !flow.is_source())
             && !llmp_data::steps::needs_all(&step.op, &step.args)
+            && !llmp_train::steps::runs_model(&step.op)
     };
-    // A step that gives parts writes several results, so its task ends there.
-    let ends = |step: &Step| registry_flow(registry, step).is_some_and(|flow| !flow.parts.is_empty());
+    // A step that gives parts writes several results, so its task ends there; one that runs a model is a task of its own.
+    let ends = |step: &Step| {
+        registry_flow(registry, step).is_some_and(|flow| !flow.parts.is_empty())
+            || llmp_train::steps::runs_model(&step.op)
+    };
     let documents = |step: &Step| step.op == CONCAT || registry_flow(registry, step).is_some();
     let mut tasks: Vec<Task<'p>> = Vec::new();
     let mut task_of: BTreeMap<&StepId, usize> = BTreeMap::new();

@@ -172,6 +172,21 @@ fn what_cannot_be_meant_is_said_with_both_sides() {
         "score()",
     );
     gives(
+        "source closed = jsonl(\"closed.jsonl\", as = Prompt, columns = { prompt = Text, answer_key = Text })\ndataset d = closed |> generate(tuned) |> verify(number(truth = \"anser_key\")) |> keep_if(.verified) |> as_chat()\nsft a { from = tuned, data = d, epochs = 1 }",
+        "LLMP0105",
+        "answer_key",
+    );
+    gives(
+        "source closed = jsonl(\"closed.jsonl\", as = Prompt, columns = { prompt = Text })\ndataset d = closed |> generate(tuned) |> verify(unit_tests()) |> as_chat()\nsft a { from = tuned, data = d, epochs = 1 }",
+        "LLMP0105",
+        "tests",
+    );
+    gives(
+        "dataset d = asks |> generate(m) |> as_chat()\nsft a { from = tuned, data = d, epochs = 1 }",
+        "LLMP0201",
+        "no weights yet",
+    );
+    gives(
         "dataset d = asks |> generate(tuned, n = 8, temperature = 0)\nsft a { from = tuned, data = d, epochs = 1 }",
         "LLMP0209",
         "one answer 8 times",

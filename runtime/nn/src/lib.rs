@@ -25,6 +25,8 @@ mod model;
 #[cfg(feature = "kernels")]
 mod peak;
 #[cfg(feature = "kernels")]
+pub mod reward;
+#[cfg(feature = "kernels")]
 pub mod weights;
 
 pub use batch::{IGNORE, LossSums, MicroBatch};
@@ -47,7 +49,7 @@ pub use kernels::{Kernels, Noise, Path, Precision, optim};
 #[cfg(feature = "kernels")]
 pub use lora::Lora;
 #[cfg(feature = "kernels")]
-pub use model::{Balance, Extras, Model, Redraw, Teaching, teach, upcycle};
+pub use model::{Balance, Extras, Model, Redraw, Teaching, Weigh, teach, upcycle};
 #[cfg(feature = "kernels")]
 pub use peak::{Rate, bandwidth, peak, rates, threads};
 #[cfg(feature = "kernels")]

@@ -27,6 +27,7 @@ impl Arg for Phase {
                 default: None,
                 binary: false,
                 many: false,
+                writes: false,
             },
             Param {
                 name: "context",
@@ -35,6 +36,7 @@ impl Arg for Phase {
                 default: Some("none"),
                 binary: true,
                 many: false,
+                writes: false,
             },
             Param {
                 name: "after",
@@ -43,6 +45,7 @@ impl Arg for Phase {
                 default: Some("0"),
                 binary: false,
                 many: false,
+                writes: false,
             },
         ];
         Ty::Record(&FIELDS)

@@ -87,7 +87,7 @@ pub fn generate(
 }
 
 impl Sampling {
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let problem = match self {
             Sampling { temperature, .. } if !temperature.is_finite() || *temperature < 0.0 => {
                 format!("the temperature is at least 0, not {temperature}")
@@ -103,35 +103,66 @@ impl Sampling {
 
     /// The next token: the first of the likeliest at temperature 0, else drawn.
     pub(crate) fn choose(&self, logits: &[f32], random: &mut ChaCha8Rng) -> u32 {
-        let mut order: Vec<u32> = (0..logits.len() as u32).collect();
         let logit = |id: u32| logits[id as usize];
-        let likelier = |a: &u32, b: &u32| logit(*b).total_cmp(&logit(*a)).then(a.cmp(b));
-        if self.temperature == 0.0 {
-            return order.into_iter().min_by(likelier).unwrap_or_default();
+        let ids = 0..logits.len() as u32;
+        let first = ids.clone().max_by(|a, b| logit(*a).total_cmp(&logit(*b)).then(b.cmp(a))).unwrap_or(0);
+        if self.temperature == 0.0 || logits.is_empty() {
+            return first;
         }
-        order.sort_unstable_by(likelier);
-        order.truncate(self.top_k.unwrap_or(order.len()));
-        let top = order.first().map_or(0.0, |id| f64::from(logit(*id)));
-        let mut weights: Vec<f64> =
-            order.iter().map(|id| ((f64::from(logit(*id)) - top) / self.temperature).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        if let Some(p) = self.top_p {
-            let mut sum = 0.0;
-            let reached = weights.iter().position(|w| {
-                sum += w;
-                sum >= p * total
-            });
-            weights.truncate(reached.map_or(weights.len(), |last| last + 1));
+        let top = f64::from(logit(first));
+        let weight = |id: u32| ((f64::from(logit(id)) - top) / self.temperature).exp();
+        let mut order = Order { logits, ids: ids.clone().collect(), sorted: 0 };
+        let mut most = self.top_k.unwrap_or(logits.len()).min(logits.len());
+        let mut total: f64 = if most < logits.len() {
+            (0..most).map(|rank| weight(order.at(rank))).sum()
+        } else {
+            ids.map(weight).sum()
+        };
+        if let Some(p) = self.top_p.filter(|p| *p < 1.0) {
+            let (mut sum, wanted) = (0.0, p * total);
+            for rank in 0..most {
+                sum += weight(order.at(rank));
+                if sum >= wanted {
+                    most = rank + 1;
+                    break;
+                }
+            }
+            total = sum;
         }
         let uniform = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let mut left = uniform * weights.iter().sum::<f64>();
-        for (id, weight) in order.iter().zip(&weights) {
-            left -= weight;
+        let mut left = uniform * total;
+        for rank in 0..most {
+            left -= weight(order.at(rank));
             if left < 0.0 {
-                return *id;
+                return order.at(rank);
             }
         }
-        order.get(weights.len().saturating_sub(1)).copied().unwrap_or_default()
+        order.at(most - 1)
+    }
+}
+
+/// Ids from the likeliest on, sorted as far as they are asked for: a draw looks at few of them.
+struct Order<'a> {
+    logits: &'a [f32],
+    ids: Vec<u32>,
+    sorted: usize,
+}
+
+impl Order<'_> {
+    fn at(&mut self, rank: usize) -> u32 {
+        while rank >= self.sorted {
+            let logit = |id: &u32| self.logits[*id as usize];
+            let likelier = |a: &u32, b: &u32| logit(b).total_cmp(&logit(a)).then(a.cmp(b));
+            let (from, more) = (self.sorted, (7 * self.sorted).max(64));
+            let rest = &mut self.ids[from..];
+            let next = more.min(rest.len());
+            if next < rest.len() {
+                rest.select_nth_unstable_by(next, likelier);
+            }
+            rest[..next].sort_unstable_by(likelier);
+            self.sorted += next;
+        }
+        self.ids[rank]
     }
 }
 
@@ -162,6 +193,54 @@ mod tests {
         assert_eq!(nucleus, [0.0, nucleus[1], 0.0, 0.0], "the likeliest token alone has 64%");
         let cold = shares(Sampling { temperature: 0.1, ..plain }, &logits);
         assert!(cold[1] > 0.99);
+    }
+
+    /// The definition: everything sorted.
+    fn sorted(sampling: &Sampling, logits: &[f32], random: &mut ChaCha8Rng) -> u32 {
+        let logit = |id: u32| f64::from(logits[id as usize]);
+        let mut order: Vec<u32> = (0..logits.len() as u32).collect();
+        order.sort_by(|a, b| logit(*b).total_cmp(&logit(*a)).then(a.cmp(b)));
+        order.truncate(sampling.top_k.unwrap_or(order.len()));
+        let top = logit(order[0]);
+        let mut weights: Vec<f64> =
+            order.iter().map(|id| ((logit(*id) - top) / sampling.temperature).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        let mut sum = 0.0;
+        let p = sampling.top_p.unwrap_or(1.0);
+        let last = weights.iter().position(|w| {
+            sum += w;
+            sum >= p * total
+        });
+        weights.truncate(last.map_or(weights.len(), |last| last + 1));
+        let uniform = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+        let mut left = uniform * weights.iter().sum::<f64>();
+        for (id, weight) in order.iter().zip(&weights) {
+            left -= weight;
+            if left < 0.0 {
+                return *id;
+            }
+        }
+        order[weights.len() - 1]
+    }
+
+    #[test]
+    fn a_draw_without_sorting_everything_is_the_same_draw() {
+        let logits: Vec<f32> =
+            (0..3000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 3e6).collect();
+        let plain = Sampling { temperature: 1.3, top_k: None, top_p: None, ..Sampling::default() };
+        for sampling in [
+            plain,
+            Sampling { top_p: Some(0.7), ..plain },
+            Sampling { top_p: Some(1.0), ..plain },
+            Sampling { top_k: Some(700), ..plain },
+            Sampling { top_k: Some(90), top_p: Some(0.99), temperature: 9.0, ..plain },
+        ] {
+            let (mut one, mut other) = (ChaCha8Rng::seed_from_u64(3), ChaCha8Rng::seed_from_u64(3));
+            for draw in 0..60 {
+                let wanted = sorted(&sampling, &logits, &mut other);
+                assert_eq!(sampling.choose(&logits, &mut one), wanted, "{sampling:?}, draw {draw}");
+            }
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod course;
 pub mod curve;
 pub mod gguf;
 pub mod kinds;
+pub mod losses;
 pub mod plot;
 pub mod require;
 pub mod scaling;
@@ -41,15 +42,25 @@ pub mod generate;
 #[cfg(feature = "kernels")]
 pub mod mask;
 #[cfg(feature = "kernels")]
+pub mod merging;
+#[cfg(feature = "kernels")]
 pub mod needle;
 #[cfg(feature = "kernels")]
 mod on_policy;
+#[cfg(feature = "kernels")]
+pub mod preference;
 #[cfg(feature = "kernels")]
 pub mod prune;
 #[cfg(feature = "kernels")]
 pub mod quantize;
 #[cfg(feature = "kernels")]
 pub mod release;
+#[cfg(feature = "kernels")]
+pub mod reward;
+#[cfg(feature = "kernels")]
+pub mod rl;
+#[cfg(feature = "kernels")]
+pub mod sample;
 #[cfg(feature = "kernels")]
 pub mod score;
 #[cfg(feature = "kernels")]
@@ -58,6 +69,8 @@ pub mod stored;
 pub mod training;
 #[cfg(feature = "kernels")]
 pub mod tuning;
+#[cfg(feature = "kernels")]
+pub mod writing;
 
 pub use error::TrainError;
 pub use host::{Host, Peak};

@@ -239,6 +239,15 @@ pub(crate) fn input(record: &Record, name: &str) -> Result<usize, String> {
     optional_input(record, name)?.ok_or_else(|| format!("`{name}` is missing"))
 }
 
+/// The index of a value that is an input of the step.
+pub(crate) fn input_of(name: &str, value: &Value) -> Result<usize, String> {
+    if let Value::Input(index) = value {
+        Ok(*index)
+    } else {
+        Err(format!("`{name}` is not an input: {value}"))
+    }
+}
+
 fn optional_input(record: &Record, name: &str) -> Result<Option<usize>, String> {
     match record.get(name) {
         Some(Value::Input(index)) => Ok(Some(*index)),

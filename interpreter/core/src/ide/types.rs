@@ -106,6 +106,7 @@ pub(crate) static COMMON: [Param; 2] = [
         default: Some("true"),
         binary: false,
         many: false,
+        writes: false,
     },
     Param {
         name: "rejects",
@@ -114,6 +115,7 @@ pub(crate) static COMMON: [Param; 2] = [
         default: Some("none"),
         binary: false,
         many: false,
+        writes: false,
     },
 ];
 

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use llmp_stdlib::hub::Named;
 use llmp_stdlib::source::{Rights, is_reader, tokens_in};
 use llmp_stdlib::{
-    Call, Dim, Estimate, Form, ItemRef, Quantity, Rational, Record, Signature, State, Ty, Value, Yields,
-    number,
+    Call, Dim, Estimate, Form, ItemRef, Quantity, Rational, Record, Signature, Value, Yields, number,
 };
 
 use super::{Data, Leaf, Lineage, Part, Portion};
@@ -156,16 +155,12 @@ impl Lineage<'_> {
 
     /// Text that a model of the program writes is one generation further than what that model was trained on.
     fn written(&self, signature: &Signature, args: &Record, data: &mut Data) {
-        let answers =
-            signature.flow.is_some_and(|f| f.gives(args, None) == Some(State::Answers) || f.is_source());
-        let writes = |ty: &Ty| matches!(ty, Ty::Item(yields) if yields.contains(&Yields::Model));
-        let by = signature.params.iter().filter(|p| writes(&p.ty)).filter_map(|p| args.get(p.name));
-        if !answers {
-            return;
+        let mut writers = Vec::new();
+        for param in signature.params.iter().filter(|param| param.writes) {
+            args.get(param.name).into_iter().for_each(|value| models_in(value, &mut writers));
         }
-        for value in by {
-            let Value::Item(model) = value else { continue };
-            let depth = self.generation(&model.item) + 1;
+        for model in writers {
+            let depth = self.generation(&model) + 1;
             data.leaves.iter_mut().for_each(|leaf| leaf.generation = leaf.generation.max(depth));
         }
     }
@@ -239,6 +234,16 @@ impl Lineage<'_> {
             }
         }
         portions
+    }
+}
+
+/// The models that a value names: one, or the members of a committee.
+fn models_in(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Item(item) => found.push(item.item.clone()),
+        Value::List(items) => items.iter().for_each(|v| models_in(v, found)),
+        Value::Call(call) => call.args.values().for_each(|v| models_in(v, found)),
+        _ => {}
     }
 }
 

@@ -314,6 +314,63 @@ impl Maker<'_> {
         })
     }
 
+    /// Arguments of a step on data, in which a model stands for its weights and its tokenizer: a step that runs it reads texts.
+    fn speakers(&mut self, args: Record) -> Result<Record, Problem> {
+        args.into_iter().map(|(name, value)| Ok((name, self.speaker(value)?))).collect()
+    }
+
+    fn speaker(&mut self, value: Value) -> Result<Value, Problem> {
+        let item = match value {
+            Value::Item(item) => item,
+            Value::List(items) => {
+                let items = items.into_iter().map(|item| self.speaker(item));
+                return items.collect::<Result<_, _>>().map(Value::List);
+            }
+            Value::Call(call) if self.gives_model(&call.name) => {
+                let first = if let Some(Value::List(models)) = call.args.get("models") {
+                    models.first()
+                } else {
+                    None
+                };
+                let Some(Value::Item(first)) = first else {
+                    let message = "a model is named by an item: write `model m = …` first";
+                    return Err(Problem::error("LLMP0703", "model", message));
+                };
+                let Output::Model { tokenizer, .. } = self.item(first)? else { return Err(silent()) };
+                let weights = self.inner(&call)?;
+                return Ok(speaker_value(weights, tokenizer));
+            }
+            Value::Call(call) => {
+                return Ok(Value::Call(Call { args: self.speakers(call.args)?, name: call.name }));
+            }
+            other => return Ok(other),
+        };
+        match self.program.items.get(&item.item).map(|item| item.kind.yields) {
+            Some(Yields::Model | Yields::Reward) => {}
+            _ => return Ok(Value::Item(item)),
+        }
+        match self.item(&item)? {
+            Output::Model { weights: Some(weights), tokenizer, .. } => Ok(speaker_value(weights, tokenizer)),
+            Output::Model { weights: None, .. } => {
+                let message = format!("`{}` describes a model; it has no weights yet", item.item);
+                Err(Problem::error("LLMP0201", "model", message).help("name the stage that trains it"))
+            }
+            Output::Nothing | Output::Port(_) | Output::Mix(_) => Ok(Value::Item(item)),
+        }
+    }
+
+    /// Whether a constructor stands for a model.
+    fn gives_model(&self, name: &str) -> bool {
+        let chooses = |(family, _): &(&llmp_stdlib::Family, &Signature)| family.yields == Some(Yields::Model);
+        let models = self.registry.all_kinds().filter(|kind| kind.yields == Yields::Model);
+        let opens = models.filter_map(|kind| match kind.form {
+            llmp_stdlib::Form::Either(llmp_stdlib::Ty::Family(family)) => Some(family),
+            _ => None,
+        });
+        self.registry.constructors(name).iter().any(chooses)
+            || opens.into_iter().any(|f| f.get(name).is_some())
+    }
+
     /// Whether a constructor stands for an item of its own: a source, a tokenizer.
     fn makes_item(&self, name: &str) -> bool {
         let source = |s: &Signature| s.flow.is_some_and(|f| f.is_source());
@@ -439,6 +496,13 @@ impl Maker<'_> {
     }
 }
 
+/// A model that reads and writes texts.
+fn speaker_value(weights: Port, tokenizer: Option<Port>) -> Value {
+    let tokenizer = tokenizer.map_or(Value::None, Value::Port);
+    let fields = [("weights", Value::Port(weights)), ("tokenizer", tokenizer)];
+    Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
 fn part_value(part: llmp_stdlib::Part) -> Value {
     let mut record = Record::new();
     let then = part.later();
@@ -509,6 +573,7 @@ impl Planner for Maker<'_> {
         let reader = meant.filter(|s| llmp_stdlib::source::is_reader(s));
         let attributes = reader.map(|signature| llmp_stdlib::source::take_attributes(signature, &mut args));
         let gained = meant.and_then(|s| s.flow).map(|flow| (flow.gains)(&args)).unwrap_or_default();
+        let args = if meant.is_some_and(|s| s.flow.is_some()) { self.speakers(args)? } else { args };
         let mut args = self.ports_in(args)?;
         // A port has no name: a column that is called after an item is named while the item still is.
         if let (Some((column, _)), Some(Value::None)) = (gained.first(), args.get("as")) {

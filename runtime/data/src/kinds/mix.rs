@@ -27,7 +27,7 @@ pub struct Change {
 impl Arg for Change {
     const TY: Ty = {
         const fn field(name: &'static str, doc: &'static str, ty: Ty) -> Param {
-            Param { name, doc, ty, default: None, binary: false, many: false }
+            Param { name, doc, ty, default: None, binary: false, many: false, writes: false }
         }
         static FIELDS: [Param; 2] = [
             field("after", "Tokens of the stage after which it holds.", Tokens::TY),

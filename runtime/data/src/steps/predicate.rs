@@ -251,6 +251,9 @@ impl Predicate {
     }
 
     fn call<'a>(&'a self, name: &str, args: &'a [Formula], doc: &'a Document) -> Known<'a> {
+        if let Some(value) = self.arithmetic(name, args, doc) {
+            return Ok(Value::Num(value?));
+        }
         let text = |k: usize| match args.get(k) {
             Some(arg) => self.text(arg, doc),
             None => Err("condition".to_string()),
@@ -284,6 +287,25 @@ impl Predicate {
                 }
             }
         }
+    }
+
+    /// Functions of numbers.
+    fn arithmetic(&self, name: &str, args: &[Formula], doc: &Document) -> Option<Result<f64, String>> {
+        let apply: fn(f64, f64) -> f64 = match name {
+            "exp" => |x, _| x.exp(),
+            "log" => |x, _| x.ln(),
+            "log_sigmoid" => |x, _| x.min(0.0) - (-x.abs()).exp().ln_1p(),
+            "max" => f64::max,
+            "min" => f64::min,
+            "sigmoid" => |x, _| 1.0 / (1.0 + (-x).exp()),
+            _ => return None,
+        };
+        let value = |arg: &Formula| self.number(arg, doc);
+        Some(match args {
+            [x] => value(x).map(|x| apply(x, x)),
+            [x, y] => value(x).and_then(|x| Ok(apply(x, value(y)?))),
+            _ => Err("condition".to_owned()),
+        })
     }
 
     fn truth(&self, formula: &Formula, doc: &Document) -> Result<bool, String> {
@@ -411,6 +433,14 @@ mod tests {
             call("matches", &[column("id"), text(r"a|a#\d")]),
             Formula::Not(Box::new(call("matches", &[column("text"), text("one")]))),
             call("contains", &[call("upper", &[column("text")]), text("THREE")]),
+            op(
+                call("log", &[call("exp", &[column("score")])]),
+                In,
+                Formula::Range(Box::new(num(64, 100)), Box::new(num(66, 100))),
+            ),
+            op(call("log_sigmoid", &[num(0, 1)]), Equal, call("log", &[call("sigmoid", &[num(0, 1)])])),
+            op(call("max", &[column("score"), num(2, 1)]), Equal, num(2, 1)),
+            op(call("min", &[column("score"), num(2, 1)]), Equal, column("score")),
             Formula::Not(Box::new(op(column("lang"), NotEqual, text("en")))),
         ];
         for formula in &true_ones {

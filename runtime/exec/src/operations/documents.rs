@@ -52,7 +52,11 @@ pub(super) fn documents(work: &Work<'_>) -> Result<Made, Failure> {
     for step in steps {
         names.push(Some(work.plan.name(&step.id)));
         let roots = Roots { inputs: inputs(work, step)?, ..work.options.roots.clone() };
-        match steps::build(&step.op, &step.args, &roots).map_err(|e| data_failure(e).at(&step.id))? {
+        let built = match steps::build(&step.op, &step.args, &roots) {
+            Ok(None) => llmp_train::steps::build(&step.op, &step.args, &roots),
+            built => built,
+        };
+        match built.map_err(|e| data_failure(e).at(&step.id))? {
             Some(Built::Map(map)) => segment.maps.push(stage(step, map, work)),
             Some(Built::Barrier(barrier)) => {
                 segment.barrier = Some(BarrierStage { barrier, rejects: rejects(step, work) });
@@ -97,13 +101,14 @@ fn stage(step: &Step, map: Arc<dyn Map>, work: &Work<'_>) -> Stage {
 }
 
 /// `rejects = "folder"` of a step.
-fn rejects(step: &Step, work: &Work<'_>) -> Option<std::path::PathBuf> {
+pub(super) fn rejects(step: &Step, work: &Work<'_>) -> Option<std::path::PathBuf> {
     match step.args.get("rejects") {
         Some(Value::Text(written)) => Some(work.options.roots.path(written)),
         _ => None,
     }
 }
 
+/// Runs a segment, and tells how it goes and what became of the documents.
 fn run(work: &Work<'_>, segment: &Segment, names: &[Option<String>]) -> Result<Summary, Failure> {
     let bytes: u64 = match &segment.input {
         Input::Source(sources) => sources.iter().flat_map(|(_, files)| files).map(|f| f.bytes).sum(),
@@ -120,6 +125,12 @@ fn run(work: &Work<'_>, segment: &Segment, names: &[Option<String>]) -> Result<S
         (work.emit)(Event::Progress { step: work.name(), done });
     };
     let summary = engine::run(segment, &work.context(&progress)).map_err(data_failure)?;
+    tell(work, &summary, names);
+    Ok(summary)
+}
+
+/// Says what became of the documents of a segment.
+pub(super) fn tell(work: &Work<'_>, summary: &Summary, names: &[Option<String>]) {
     for bad in &summary.bad {
         (work.emit)(Event::BadRecord {
             step: work.name(),
@@ -128,13 +139,12 @@ fn run(work: &Work<'_>, segment: &Segment, names: &[Option<String>]) -> Result<S
             what: bad.what.clone(),
         });
     }
-    for funnel in funnels(&summary, names) {
+    for funnel in funnels(summary, names) {
         (work.emit)(Event::Funnel { funnel });
     }
-    Ok(summary)
 }
 
-fn content(stored: &Stored, path: &str) -> Content {
+pub(super) fn content(stored: &Stored, path: &str) -> Content {
     let counts = [("documents".to_owned(), stored.documents), ("bytes".to_owned(), stored.bytes)].into();
     Content { hash: stored.hash.clone(), path: path.to_owned(), counts }
 }
@@ -154,7 +164,7 @@ fn funnels(summary: &Summary, names: &[Option<String>]) -> Vec<Funnel> {
         .collect()
 }
 
-fn made(parts: BTreeMap<String, Content>, summary: &Summary, names: &[Option<String>]) -> Made {
+pub(super) fn made(parts: BTreeMap<String, Content>, summary: &Summary, names: &[Option<String>]) -> Made {
     let first = summary.bad.iter().take(100).map(ToString::to_string).collect();
     Made {
         parts,

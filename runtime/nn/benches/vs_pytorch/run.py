@@ -1,6 +1,7 @@
 """Our training step beside PyTorch's, in turn and in one run: ratios of tokens per second, peak memory, loss curves.
 
     venv/bin/python runtime/nn/benches/vs_pytorch/run.py [--models small medium] [--precisions f32 bf16]
+    venv/bin/python runtime/nn/benches/vs_pytorch/run.py --against candle burn     (in f32, from benches/rivals)
 
 Both start from the same weights and read the same batches of a real text. Eager and torch.compile are tried first;
 the faster one is the twin. Every round lets each side take the same number of steps; sides change the order of turns.
@@ -46,6 +47,14 @@ def build():
     return next(m["executable"] for m in found if m.get("target", {}).get("name") == "vs_pytorch" and m["executable"])
 
 
+def build_rival(name):
+    """The path of another Rust framework's side."""
+    folder = HERE.parent / "rivals"
+    command = ["cargo", "build", "--release", "--bin", name]
+    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "RUSTFLAGS": "-C target-cpu=native"})
+    return folder / "target/release" / name
+
+
 class Side:
     """A process that runs steps when it is told to, and sleeps otherwise."""
 
@@ -89,13 +98,10 @@ def allocator(preload):
     return {**quiet, "MALLOC_TRIM_THRESHOLD_": "-1", "MALLOC_MMAP_THRESHOLD_": "4294967296"}, "glibc, memory kept"
 
 
-def compare(model, precision, ours_path, folder, arguments):
-    ids = folder / "tokens.bin"
+def pytorch(common, model, arguments):
+    """The faster form of the twin: its process, its name, seconds of each form."""
     environment, name = allocator(arguments.preload)
     threads = str(arguments.threads)
-    weights = folder / f"{model}-{precision}"
-    common = ["--precision", precision, "--tokens", str(ids), "--folder", str(weights)]
-    ours = Side([ours_path, "--model", model, *common], {"RAYON_NUM_THREADS": threads})
     twin = [sys.executable, str(HERE / "twin.py"), *common, "--rows", str(ROWS[model]), "--threads", threads]
     candidates = {}
     for form in [[], ["--compile"]]:
@@ -105,6 +111,21 @@ def compare(model, precision, ours_path, folder, arguments):
         side.close()
     best = min(candidates, key=candidates.get)
     theirs = Side(twin + ([best] if best != "eager" else []), environment)
+    return theirs, f"PyTorch {theirs.hello['torch']} ({name}): " + ", ".join(f"{k} {v:.3f} s" for k, v in candidates.items())
+
+
+def compare(model, precision, rival, ours_path, folder, arguments):
+    ids = folder / "tokens.bin"
+    threads = str(arguments.threads)
+    weights = folder / f"{model}-{precision}"
+    common = ["--precision", precision, "--tokens", str(ids), "--folder", str(weights)]
+    ours = Side([ours_path, "--model", model, *common], {"RAYON_NUM_THREADS": threads})
+    if rival == "pytorch":
+        theirs, words = pytorch(common, model, arguments)
+    else:
+        environment = {"RAYON_NUM_THREADS": threads, **allocator(arguments.preload)[0]}
+        theirs = Side([str(build_rival(rival)), *common, "--rows", str(ROWS[model])], environment)
+        words = theirs.hello["name"]
     # First steps compile and warm caches; they count for the curves only.
     ours.run(2), theirs.run(2)
     ratios, times = [], ([], [])
@@ -121,12 +142,12 @@ def compare(model, precision, ours_path, folder, arguments):
     hello, count = ours.hello, len(ours.losses)
     fastest, median = min(times[0]), statistics.median(times[0])
     print(f"{model} {precision}, {count} steps of {hello['tokens']:.0f} tokens, {threads} threads; load {os.getloadavg()[0]:.1f}")
-    print(f"  PyTorch {theirs.hello['torch']} ({name}): " + ", ".join(f"{k} {v:.3f} s" for k, v in candidates.items()))
-    print(f"  seconds a step, best and median: ours {fastest:.3f} {median:.3f}, PyTorch {min(times[1]):.3f} {statistics.median(times[1]):.3f}")
+    print(f"  {words}")
+    print(f"  seconds a step, best and median: ours {fastest:.3f} {median:.3f}, {rival} {min(times[1]):.3f} {statistics.median(times[1]):.3f}")
     print(f"  ratio of tokens/s over {arguments.rounds} rounds: min {min(ratios):.3f}, median {statistics.median(ratios):.3f}  {[round(r, 3) for r in ratios]}")
     share = [hello["flops"] / s / hello["peak"] for s in (fastest, median)]
     print(f"  {hello['flops'] / fastest / 1e9:.0f} GF/s at best; {share[0]:.0%} of the measured product rate {hello['peak'] / 1e9:.0f} GF/s, {share[1]:.0%} at the median")
-    print(f"  peak memory: ours {ours.peak():.0f} MB, PyTorch {theirs.peak():.0f} MB ({theirs.peak() / ours.peak():.2f} times)")
+    print(f"  peak memory: ours {ours.peak():.0f} MB, {rival} {theirs.peak():.0f} MB ({theirs.peak() / ours.peak():.2f} times)")
     print(f"  losses: first {ours.losses[0]:.4f} {theirs.losses[0]:.4f}, last {ours.losses[-1]:.4f} {theirs.losses[-1]:.4f}, largest difference {apart:.4f} nats", flush=True)
     ours.close(), theirs.close()
     return {"model": model, "precision": precision, "ratios": ratios, "apart": apart}
@@ -136,6 +157,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=["small", "medium"], choices=list(ROWS))
     parser.add_argument("--precisions", nargs="+", default=["f32", "bf16"], choices=["f32", "bf16"])
+    parser.add_argument("--against", nargs="+", default=["pytorch"], choices=["pytorch", "candle", "burn"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, help="steps of all rounds together; 200 for small, 50 for medium")
@@ -148,7 +170,10 @@ def main():
         tokens(folder / "tokens.bin")
         for model in arguments.models:
             for precision in arguments.precisions:
-                compare(model, precision, ours, folder, arguments)
+                for rival in arguments.against:
+                    # The others are not made for training in 16 bits on a CPU.
+                    if rival == "pytorch" or precision == "f32":
+                        compare(model, precision, rival, ours, folder, arguments)
 
 
 if __name__ == "__main__":

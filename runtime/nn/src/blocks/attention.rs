@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::{Linear, Norm, Pass, Weights, tensors};
 use crate::Architecture;
-use crate::kernels::{Gains, Kernels, Positions, Res, T1, T2};
+use crate::kernels::{Gains, Kernels, Positions, Res, T1, T2, attention, rope, twice};
 use crate::kinds::QkPlace;
 use crate::spec::{Order, Reach};
 
@@ -47,6 +47,18 @@ impl<D: Kernels> Attention<D> {
         let mut y = self.qkv.forward(path, x)?;
         if !self.norm_after {
             y = self.head_norm(pass, y)?;
+        }
+        if let Some(chunks) = &positions.chunks {
+            let (own, rest) = twice(y);
+            let (next, far) = twice(rest);
+            let [at_own, at_next, at_far] = &*chunks.places;
+            let turn = |y: T2<D, T>, at| {
+                // A copy of its own: dfdx gives a tensor the gradient of the last slice where slices overlap.
+                let y = rope::composed(y.try_mul(1.0)?, at)?;
+                if self.norm_after { self.head_norm(pass, y) } else { Ok(y) }
+            };
+            let turned = [turn(own, at_own)?, turn(next, at_next)?, turn(far, at_far)?];
+            return self.output.forward(path, attention::chunked(turned, chunks, positions)?);
         }
         if self.turns {
             y = path.rope(y, positions)?;

@@ -13,9 +13,11 @@ use crate::batch::check_ids;
 use crate::blocks::{Block, FeedForward, Ffn, Linear, Norm};
 use crate::kernels::activation::cpu::activate_row;
 use crate::kernels::norm::cpu::norm_row;
-use crate::kernels::rows::{add_scaled, add_to, cap_row, dot, rope_row, softmax_row};
+use crate::kernels::rows::{
+    add_scaled, add_to, cap_row, logsumexp_row, mix_rows, rope_row, score_rows, softmax_row,
+};
 use crate::kernels::view;
-use crate::spec::Reach;
+use crate::spec::{ChunkForm, Reach};
 use crate::{Model, NnError};
 use project::project;
 
@@ -70,6 +72,37 @@ impl<'m> Decoder<'m> {
         }
     }
 
+    /// Makes the first `length` tokens of a sequence those of another one: what several of them begin with is computed once.
+    pub fn copy(&mut self, from: usize, to: usize, length: usize) {
+        if let Ok([source, target]) = self.caches.get_disjoint_mut([from, to]) {
+            target.length = length.min(source.length);
+            let cut = target.length * self.model.spec.kv_width();
+            for ((k, v), (its_k, its_v)) in target.layers.iter_mut().zip(&source.layers) {
+                for (own, its) in [(k, its_k), (v, its_v)] {
+                    own.clear();
+                    own.extend_from_slice(&its[..cut]);
+                }
+            }
+        } else if from == to {
+            self.truncate(to, length);
+        }
+    }
+
+    /// Feeds tokens to several different sequences, together and without logits.
+    pub fn fill(&mut self, items: &[(usize, &[u32])]) -> Result<(), NnError> {
+        const OP: &str = "fill";
+        let mut feeds = Vec::new();
+        for (at, &(sequence, ids)) in items.iter().enumerate() {
+            different(OP, sequence, items[..at].iter().map(|item| item.0))?;
+            check_ids(OP, ids, ids.len(), self.model.spec.vocab, false)?;
+            feeds.extend(self.feeds(OP, sequence, ids)?);
+        }
+        for block in feeds.chunks(BLOCK) {
+            self.advance(block);
+        }
+        Ok(())
+    }
+
     /// Feeds tokens to sequence 0; returns the logits after the last one.
     pub fn prefill(&mut self, ids: &[u32]) -> Result<Vec<f32>, NnError> {
         self.prefill_at(0, ids)
@@ -103,9 +136,7 @@ impl<'m> Decoder<'m> {
         const OP: &str = "decode step";
         let mut feeds = Vec::with_capacity(items.len());
         for (at, &(sequence, id)) in items.iter().enumerate() {
-            if items[..at].iter().any(|&(other, _)| other == sequence) {
-                return Err(NnError::Input { op: OP, reason: format!("sequence {sequence} is given twice") });
-            }
+            different(OP, sequence, items[..at].iter().map(|item| item.0))?;
             check_ids(OP, &[id], 1, self.model.spec.vocab, false)?;
             feeds.extend(self.feeds(OP, sequence, &[id])?);
         }
@@ -179,8 +210,19 @@ impl<'m> Decoder<'m> {
         let (d, w) = (spec.head_dim, spec.qkv_width());
         let (hd, kd) = (spec.query_width(), spec.kv_width());
         let mut qkv = linear(&block.attention.qkv, y);
-        for (x, feed) in qkv.chunks_exact_mut(w).zip(feeds) {
-            self.place(block, feed, &mut x[..hd + kd]);
+        let chunks = self.chunks(block);
+        // Queries among the keys of the chunk before theirs, and of all others.
+        let mut others = vec![0.0; if chunks.is_some() { feeds.len() * 2 * hd } else { 0 }];
+        for (i, (x, feed)) in qkv.chunks_exact_mut(w).zip(feeds).enumerate() {
+            if let Some(form) = chunks {
+                let (next, far) = others[i * 2 * hd..(i + 1) * 2 * hd].split_at_mut(hd);
+                next.copy_from_slice(&x[..hd]);
+                far.copy_from_slice(&x[..hd]);
+                self.place(block, form.next(feed.position), next);
+                self.place(block, form.far(feed.position), far);
+            }
+            let at = chunks.map_or(feed.position, |form| form.own(feed.position));
+            self.place(block, at, &mut x[..hd + kd]);
             let (keys, values) = &mut self.caches[feed.sequence].layers[layer];
             keys.extend_from_slice(&x[hd..hd + kd]);
             values.extend_from_slice(&x[hd + kd..]);
@@ -189,35 +231,46 @@ impl<'m> Decoder<'m> {
         let group = spec.heads / spec.kv_heads;
         let window = if let Reach::Window(window) = spec.reach(layer) { window } else { usize::MAX };
         let caches = &self.caches;
-        out.par_chunks_mut(hd).zip(qkv.par_chunks(w)).zip(feeds).for_each(|((out, x), feed)| {
-            let (keys, values) = &caches[feed.sequence].layers[layer];
-            let from = (feed.position + 1).saturating_sub(window);
-            let (keys, values) = (&keys[from * kd..], &values[from * kd..]);
-            let mut weights = vec![0.0; feed.position + 1 - from];
-            for (head, (out, q)) in out.chunks_exact_mut(d).zip(x.chunks_exact(d)).enumerate() {
-                let at = head / group * d;
-                for (weight, k) in weights.iter_mut().zip(keys.chunks_exact(kd)) {
-                    *weight = dot(q, &k[at..at + d]);
+        out.par_chunks_mut(hd).zip(qkv.par_chunks(w)).zip(feeds).enumerate().for_each(
+            |(i, ((out, x), feed))| {
+                let others = others.get(i * 2 * hd..(i + 1) * 2 * hd).unwrap_or_default();
+                let (keys, values) = &caches[feed.sequence].layers[layer];
+                let from = (feed.position + 1).saturating_sub(window);
+                let (keys, values) = (&keys[from * kd..], &values[from * kd..]);
+                let mut weights = vec![0.0; feed.position + 1 - from];
+                let starts = chunks.map_or([0; 2], |form| form.starts(feed.position));
+                let [next, own] = starts.map(|start| start.saturating_sub(from));
+                for (head, out) in out.chunks_exact_mut(d).enumerate() {
+                    let at = head / group * d;
+                    score_rows(&x[head * d..][..d], &keys[own * kd + at..], kd, &mut weights[own..]);
+                    if own > 0 {
+                        let (before, far) = (&others[head * d..][..d], &others[hd + head * d..][..d]);
+                        score_rows(before, &keys[next * kd + at..], kd, &mut weights[next..own]);
+                        score_rows(far, &keys[at..], kd, &mut weights[..next]);
+                    }
+                    let mut scale = spec.scale();
+                    if let Some(cap) = spec.attention_cap {
+                        cap_row(&mut weights, scale, cap as f32);
+                        scale = 1.0;
+                    }
+                    let all = weights.len();
+                    softmax_row(&mut weights, 0, all, scale);
+                    mix_rows(&weights, &values[at..], kd, out);
                 }
-                let mut scale = spec.scale();
-                if let Some(cap) = spec.attention_cap {
-                    cap_row(&mut weights, scale, cap as f32);
-                    scale = 1.0;
-                }
-                let all = weights.len();
-                softmax_row(&mut weights, 0, all, scale);
-                for (&weight, v) in weights.iter().zip(values.chunks_exact(kd)) {
-                    add_scaled(out, &v[at..at + d], weight);
-                }
-            }
-        });
+            },
+        );
         linear(&block.attention.output, &out)
     }
 
+    /// How the attention of a block is cut into chunks.
+    fn chunks(&self, block: &Block<Cpu>) -> Option<ChunkForm> {
+        self.model.spec.chunks().filter(|_| block.attention.turns)
+    }
+
     /// Norms and turn of the queries and keys of one token.
-    fn place(&self, block: &Block<Cpu>, feed: &Feed, x: &mut [f32]) {
+    fn place(&self, block: &Block<Cpu>, position: usize, x: &mut [f32]) {
         let (d, attention) = (self.model.spec.head_dim, &block.attention);
-        let (cos, sin) = self.model.rope.at(feed.position);
+        let (cos, sin) = self.model.rope.at(position);
         let heads = self.model.spec.heads;
         for (head, x) in x.chunks_exact_mut(d).enumerate() {
             let norm = if head < heads { &attention.q_norm } else { &attention.k_norm };
@@ -240,6 +293,21 @@ impl<'m> Decoder<'m> {
         }
         logits
     }
+}
+
+/// Natural log of the probability that logits give to a token.
+pub fn log_prob(logits: &[f32], id: u32) -> f32 {
+    logits.get(id as usize).map_or(f32::NEG_INFINITY, |logit| logit - logsumexp_row(logits))
+}
+
+/// An error for a sequence that was given before.
+fn different(
+    op: &'static str,
+    sequence: usize,
+    mut before: impl Iterator<Item = usize>,
+) -> Result<(), NnError> {
+    let reason = || format!("sequence {sequence} is given twice");
+    if before.any(|other| other == sequence) { Err(NnError::Input { op, reason: reason() }) } else { Ok(()) }
 }
 
 /// Tokens of a prompt that run together.

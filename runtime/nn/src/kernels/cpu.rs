@@ -96,6 +96,16 @@ impl Kernels for Cpu {
         head::cpu::head_loss(x_nc, w_vc, targets, normaliser, form, precision)
     }
 
+    fn log_probs<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_vc: &T2<Self>,
+        targets: &[u32],
+        cap: Option<f32>,
+        precision: Precision,
+    ) -> Res<T1<Self, T>, Self> {
+        head::log_probs::log_probs(x_nc, w_vc, targets, cap, precision)
+    }
+
     fn distill_loss<T: Tape<f32, Self> + Merge<T>>(
         x_nc: T2<Self, T>,
         w_vc: &T2<Self>,

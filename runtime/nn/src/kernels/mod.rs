@@ -158,6 +158,18 @@ pub trait Kernels: Device<f32> {
         head::composed(x_nc, w_vc, targets, normaliser, form)
     }
 
+    /// Output head and the log-probability of every target, 0 where it is [`crate::IGNORE`]; what a loss makes of them is
+    /// the caller's. The composed definition knows 32 bits only.
+    fn log_probs<T: Tape<f32, Self> + Merge<T>>(
+        x_nc: T2<Self, T>,
+        w_vc: &T2<Self>,
+        targets: &[u32],
+        cap: Option<f32>,
+        _: Precision,
+    ) -> Res<T1<Self, T>, Self> {
+        head::log_probs(x_nc, w_vc, targets, cap)
+    }
+
     /// Output head and distillation: what the lesson asks for over `normaliser`, and the sums themselves. Positions whose
     /// truth is [`crate::IGNORE`] do not count.
     fn distill_loss<T: Tape<f32, Self> + Merge<T>>(

@@ -176,6 +176,20 @@ impl Path {
         }
     }
 
+    pub(crate) fn log_probs<D: Kernels, T: Tape<f32, D> + Merge<T>>(
+        self,
+        x: T2<D, T>,
+        w: &T2<D>,
+        targets: &[u32],
+        cap: Option<f32>,
+    ) -> Res<T1<D, T>, D> {
+        match self {
+            Self::Fused => D::log_probs(x, w, targets, cap, Precision::F32),
+            Self::Bf16 => D::log_probs(x, w, targets, cap, Precision::Bf16),
+            Self::Composed => head::log_probs(x, w, targets, cap),
+        }
+    }
+
     pub(crate) fn distill_loss<D: Kernels, T: Tape<f32, D> + Merge<T>>(
         self,
         x: T2<D, T>,

@@ -97,40 +97,102 @@ row_kernel! {
     }
 }
 
-/// Dot products of one vector with `R` others; each has the order of sums of [`inner`], whatever R is.
+/// The sums of the lanes of several vectors, by halves.
 #[inline(always)]
-fn inner_many<const FMA: bool, const R: usize>(w: &[f32], x: &[f32]) -> [f32; R] {
-    let c = w.len();
-    let mut lanes = [[0.0f32; LANES]; R];
-    let whole = c / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        let w = &w[start..start + LANES];
-        for (r, lanes) in lanes.iter_mut().enumerate() {
-            let x = &x[r * c + start..][..LANES];
-            for j in 0..LANES {
-                lanes[j] = fma::<FMA>(w[j], x[j], lanes[j]);
+fn folded<const R: usize>(sums: [[f32; LANES]; R]) -> [f32; R] {
+    let quarters: [[f32; 4]; R] = std::array::from_fn(|r| {
+        let halves: [f32; 8] = std::array::from_fn(|j| sums[r][j] + sums[r][j + 8]);
+        std::array::from_fn(|j| halves[j] + halves[j + 4])
+    });
+    // Turned around, so that all vectors are summed at once.
+    let turned: [[f32; R]; 4] = std::array::from_fn(|j| std::array::from_fn(|r| quarters[r][j]));
+    std::array::from_fn(|r| (turned[0][r] + turned[2][r]) + (turned[1][r] + turned[3][r]))
+}
+
+/// Dot products of `W` rows of weights with `R` inputs; each has one order of sums, whatever W and R are.
+#[inline(always)]
+fn inner_many<const FMA: bool, const W: usize, const R: usize>(
+    w: [&[f32]; W],
+    x: [&[f32]; R],
+    c: usize,
+) -> [[f32; R]; W] {
+    let mut sums = [[[0.0f32; LANES]; R]; W];
+    let (blocks, whole) = (c / LANES, c / LANES * LANES);
+    let ws: [&[[f32; LANES]]; W] = std::array::from_fn(|o| &w[o].as_chunks().0[..blocks]);
+    let xs: [&[[f32; LANES]]; R] = std::array::from_fn(|r| &x[r].as_chunks().0[..blocks]);
+    for block in 0..blocks {
+        // Copies, so that they lie in registers.
+        let w: [_; W] = std::array::from_fn(|o| ws[o][block]);
+        let x: [_; R] = std::array::from_fn(|r| xs[r][block]);
+        for (w, sums) in w.iter().zip(&mut sums) {
+            for (x, sums) in x.iter().zip(sums) {
+                for j in 0..LANES {
+                    sums[j] = fma::<FMA>(w[j], x[j], sums[j]);
+                }
             }
         }
     }
-    std::array::from_fn(|r| {
-        let tail = w[whole..].iter().zip(&x[r * c + whole..][..c - whole]);
-        tail.fold(lanes[r].iter().sum(), |s, (w, x)| fma::<FMA>(*w, *x, s))
-    })
+    let mut out: [[f32; R]; W] = std::array::from_fn(|o| folded(sums[o]));
+    for at in whole..c {
+        for (w, out) in w.iter().zip(&mut out) {
+            for (x, out) in x.iter().zip(out) {
+                *out = fma::<FMA>(w[at], x[at], *out);
+            }
+        }
+    }
+    out
+}
+
+/// Products of `W` rows of weights with all inputs, as (W, n).
+#[inline(always)]
+fn project_some<const FMA: bool, const W: usize>(w: &[f32], x: &[f32], c: usize, out: &mut [f32]) {
+    let n = x.len() / c;
+    let w: [&[f32]; W] = std::array::from_fn(|o| &w[o * c..][..c]);
+    let mut at = 0;
+    while at + 4 <= n {
+        let x: [&[f32]; 4] = std::array::from_fn(|r| &x[(at + r) * c..][..c]);
+        for (out, sums) in out.chunks_exact_mut(n).zip(inner_many::<FMA, W, 4>(w, x, c)) {
+            out[at..at + 4].copy_from_slice(&sums);
+        }
+        at += 4;
+    }
+    for at in at..n {
+        let sums = inner_many::<FMA, W, 1>(w, [&x[at * c..][..c]], c);
+        out.chunks_exact_mut(n).zip(sums).for_each(|(out, [sum])| out[at] = sum);
+    }
 }
 
 row_kernel! {
     /// Products of weight rows (o, c) with inputs (n, c), as (o, n).
     fn project_rows(w: &[f32], x: &[f32], c: usize, out: &mut [f32]) {
         let n = x.len() / c;
-        for (w, out) in w.chunks_exact(c).zip(out.chunks_exact_mut(n)) {
-            let mut fours = x.chunks_exact(4 * c);
-            let mut outs = out.chunks_exact_mut(4);
-            for (x, out) in fours.by_ref().zip(outs.by_ref()) {
-                out.copy_from_slice(&inner_many::<FMA, 4>(w, x));
-            }
-            for (x, out) in fours.remainder().chunks_exact(c).zip(outs.into_remainder()) {
-                *out = inner_many::<FMA, 1>(w, x)[0];
-            }
+        let mut fours = w.chunks_exact(4 * c);
+        let mut outs = out.chunks_exact_mut(4 * n);
+        for (w, out) in fours.by_ref().zip(outs.by_ref()) {
+            project_some::<FMA, 4>(w, x, c, out);
+        }
+        for (w, out) in fours.remainder().chunks_exact(c).zip(outs.into_remainder().chunks_exact_mut(n)) {
+            project_some::<FMA, 1>(w, x, c, out);
+        }
+    }
+}
+
+row_kernel! {
+    /// Products of a query with rows that lie `stride` apart.
+    fn score_rows(q: &[f32], keys: &[f32], stride: usize, out: &mut [f32]) {
+        let c = q.len();
+        for (out, k) in out.iter_mut().zip(keys.chunks(stride)) {
+            let [[score]] = inner_many::<FMA, 1, 1>([q], [&k[..c]], c);
+            *out = score;
+        }
+    }
+}
+
+row_kernel! {
+    /// `out += sum of weights times rows` that lie `stride` apart.
+    fn mix_rows(weights: &[f32], values: &[f32], stride: usize, out: &mut [f32]) {
+        for (weight, v) in weights.iter().zip(values.chunks(stride)) {
+            for (o, v) in out.iter_mut().zip(v) { *o = fma::<FMA>(*v, *weight, *o) }
         }
     }
 }

@@ -238,11 +238,6 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
         return Vec::new();
     }
     let mut problems = Vec::new();
-    if let Some(Position::Rope(rope)) = view.read("position")
-        && rope.chunks.is_some()
-    {
-        problems.push(unavailable("position.chunks", "attention in chunks"));
-    }
     if view.read::<Experts>("experts").is_some() && view.read::<bool>("bias") == Some(true) {
         problems.push(unavailable("bias", "a mixture of experts with biases"));
     }

@@ -162,7 +162,10 @@ llmp_stdlib::family! {
 }
 
 llmp_stdlib::def! {
-    /// Dual chunk attention: offsets are folded into the trained length, without training (An et al. 2024).
+    /// Dual chunk attention: offsets are folded into the trained length, without training (An et al. 2024; Qwen 2, section 3.2).
+    ///
+    /// Texts up to the trained length read as without it. A Qwen 2 folder states it as vLLM does
+    /// (`dual_chunk_attention_config`); transformers does not know it and reads such a model up to the trained length.
     DualChunk = "dual_chunk", rev 1 {
         /// Positions that the model was trained on.
         @binary trained: usize,

@@ -177,9 +177,9 @@ fn zero_is_out_of_range() {
 
 #[test]
 fn what_this_version_cannot_do_is_said_before_a_run_and_only_then() {
-    let asked = [("position", "rope(chunks = dual_chunk(trained = 32Ki))", "position.chunks")];
+    let asked = [("experts", "moe(experts = 8, active = 2, hidden = 64)", "bias")];
     for (member, text, place) in asked {
-        let members = members(&[(member, text)]);
+        let members = members(&[(member, text), ("bias", "true")]);
         assert_eq!(with_view(&members, |view| (kind().check)(view)), Vec::new(), "{member} = {text}");
         let found = with_view(&members, |view| (kind().lacks)(view));
         assert_eq!(found.len(), 1, "{member} = {text}: {found:?}");

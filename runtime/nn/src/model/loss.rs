@@ -80,10 +80,10 @@ impl<D: Kernels> Model<D> {
             return Ok((LossSums::default(), 0.0));
         }
         let form = self.head_form(extras.z_loss);
-        let step = self.taped(batch, grads.flat_mut(), extras, |x| {
-            self.path.head_loss(x, self.head_weight(), &batch.targets, normaliser, form)
-        });
-        step.map_err(device_error(OP))
+        self.taped(OP, batch, grads.flat_mut(), extras, |x| {
+            let loss = self.path.head_loss(x, self.head_weight(), &batch.targets, normaliser, form);
+            loss.map_err(device_error(OP))
+        })
     }
 
     /// What every training step asks of its arguments.
@@ -169,17 +169,31 @@ impl<D: Kernels> Model<D> {
         HeadForm { cap: self.logit_cap(), z_loss }
     }
 
-    /// A fresh gradient map per micro-batch (a reused one keeps every temporary); parameters move out of it.
+    /// One forward pass to what `head` makes of the residual stream, and one backward pass from its loss. The second number is
+    /// the part of the loss that balances experts.
     pub(super) fn taped<S>(
         &self,
+        op: &'static str,
         batch: &MicroBatch,
         flat: &mut [f32],
         extras: Extras<'_>,
-        head: impl FnOnce(Taped<D>) -> Res<(T0<D, OwnedTape<f32, D>>, S), D>,
-    ) -> Res<(S, f64), D> {
+        head: impl FnOnce(Taped<D>) -> Result<(T0<D, OwnedTape<f32, D>>, S), NnError>,
+    ) -> Result<(S, f64), NnError> {
         let notes = Notes::new(extras.balance.map_or_else(Vec::new, |b| b.pull.clone()));
-        let x = self.hidden(self.embedding.clone().leaky_traced(), batch, extras.noise, &notes)?;
-        let (mut loss, sums) = head(x)?;
+        let table = self.embedding.clone().leaky_traced();
+        let x = self.hidden(table, batch, extras.noise, &notes).map_err(device_error(op))?;
+        let (loss, sums) = head(x)?;
+        let balanced = self.backward(loss, &notes, flat).map_err(device_error(op))?;
+        Ok((sums, balanced))
+    }
+
+    /// A fresh gradient map per micro-batch (a reused one keeps every temporary); parameters move out of it.
+    fn backward(
+        &self,
+        mut loss: T0<D, OwnedTape<f32, D>>,
+        notes: &Notes<D, OwnedTape<f32, D>>,
+        flat: &mut [f32],
+    ) -> Res<f64, D> {
         let mut balanced = 0.0;
         if let Some(balance) = notes.balance() {
             balanced = balance.as_vec().first().map_or(0.0, |b| f64::from(*b));
@@ -199,6 +213,6 @@ impl<D: Kernels> Model<D> {
             }
             rest = tail;
         }
-        Ok((sums, balanced))
+        Ok(balanced)
     }
 }

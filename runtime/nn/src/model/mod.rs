@@ -7,11 +7,13 @@ mod recompute;
 mod score;
 mod teach;
 mod upcycle;
+mod weigh;
 
 pub(crate) use init::Normal;
 pub use loss::{Balance, Extras};
 pub use teach::{Teaching, teach};
 pub use upcycle::{Redraw, upcycle};
+pub use weigh::Weigh;
 
 use dfdx::prelude::*;
 

@@ -55,17 +55,12 @@ impl<D: Kernels> Model<D> {
             return Ok(DistillSums::default());
         }
         let step = |lesson: &Lesson<'_, D>, grads: &mut Grads| {
-            let step = self.taped(batch, grads.flat_mut(), extras, |x| {
-                self.path.distill_loss(
-                    x,
-                    self.head_weight(),
-                    &batch.targets,
-                    lesson,
-                    normaliser,
-                    self.head_form(extras.z_loss),
-                )
+            let step = self.taped(OP, batch, grads.flat_mut(), extras, |x| {
+                let (w, form) = (self.head_weight(), self.head_form(extras.z_loss));
+                let loss = self.path.distill_loss(x, w, &batch.targets, lesson, normaliser, form);
+                loss.map_err(device_error(OP))
             });
-            step.map(|(sums, _)| sums).map_err(device_error(OP))
+            step.map(|(sums, _)| sums)
         };
         match teaching {
             Teaching::Tokens { targets, teacher, truth } => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::parts::{Activation, ExpertForm, FeedForward, NormForm, Order, Reach, Rotary, Stretch};
+use super::parts::{Activation, ChunkForm, ExpertForm, FeedForward, NormForm, Order, Reach, Rotary, Stretch};
 use super::tensors::{Part, Role, Tensor};
 use super::{LARGEST, MOST_LAYERS};
 use crate::kinds::{NormPlace, QkPlace};
@@ -311,11 +311,15 @@ impl Architecture {
         }
     }
 
+    /// How attention is cut into chunks, where texts can be longer than the trained length.
+    pub(crate) fn chunks(&self) -> Option<ChunkForm> {
+        let Order::Rotary(rotary) = &self.order else { return None };
+        rotary.chunks.filter(|form| self.context > form.trained)
+    }
+
     /// Words for what this runtime cannot run; empty when it can.
     pub fn lacks(&self) -> Vec<&'static str> {
-        let chunks = matches!(&self.order, Order::Rotary(rotary) if rotary.chunks.is_some());
-        let lacks =
-            [(self.experts.is_some() && self.bias, "experts with biases"), (chunks, "attention in chunks")];
+        let lacks = [(self.experts.is_some() && self.bias, "experts with biases")];
         lacks.into_iter().filter(|(on, _)| *on).map(|(_, words)| words).collect()
     }
 }

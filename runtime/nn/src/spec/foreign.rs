@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Architecture, Order, Reach, Rotary};
+use super::{Architecture, Order, Reach};
 use crate::kinds::NormPlace;
 
 /// A model family of Hugging Face's transformers.
@@ -137,7 +137,8 @@ impl Family {
         let windows: BTreeSet<usize> =
             a.pattern.iter().filter_map(|r| if let Reach::Window(n) = r { Some(*n) } else { None }).collect();
         let (gemma, gpt2) = (self == Family::Gemma2, self == Family::Gpt2);
-        let rotary = matches!(a.order, Order::Rotary(Rotary { chunks: None, .. }));
+        let chunked = matches!(self, Family::Qwen2 | Family::Qwen2Moe);
+        let rotary = matches!(a.order, Order::Rotary(it) if chunked || it.chunks.is_none());
         let place = if gemma { NormPlace::Sandwich } else { NormPlace::Pre };
         let norm = a.norm.rms != gpt2 && a.norm.bias == gpt2 && a.norm.offset == gemma;
         let (bias, qkv_bias) = match self {

@@ -128,6 +128,47 @@ pub struct ChunkForm {
     pub chunk: usize,
 }
 
+impl ChunkForm {
+    /// Up to this length the places of the chunks give what plain positions give. A norm after the turn sees places
+    /// themselves, not only their distances.
+    pub(crate) fn alike(&self, spec: &super::Architecture) -> usize {
+        let sees = spec.qk_norm.is_some() && spec.qk_norm_place == crate::kinds::QkPlace::After;
+        if sees { self.chunk } else { self.trained }
+    }
+
+    /// Place of a key, and of a query among the keys of its own chunk.
+    pub(crate) fn own(&self, at: usize) -> usize {
+        at % self.chunk
+    }
+
+    /// Place of a query among the keys of the chunk before its own.
+    pub(crate) fn next(&self, at: usize) -> usize {
+        (self.chunk + at % self.chunk).min(self.trained - 1)
+    }
+
+    /// Place of a query among the keys of all chunks before those.
+    pub(crate) fn far(&self, _at: usize) -> usize {
+        self.trained - 1
+    }
+
+    /// Where the chunk before a query's own begins, and its own.
+    pub(crate) fn starts(&self, query: usize) -> [usize; 2] {
+        let own = query / self.chunk * self.chunk;
+        [own.saturating_sub(self.chunk), own]
+    }
+
+    /// The distance by which the score of a query and a key before it is turned.
+    pub fn offset(&self, query: usize, key: usize) -> usize {
+        let place = [self.own(query), self.next(query), self.far(query)][self.apart(query, key)];
+        place - self.own(key)
+    }
+
+    /// Which of the three places of a query counts for a key before it: 0 own, 1 next, 2 far.
+    pub(crate) fn apart(&self, query: usize, key: usize) -> usize {
+        (query / self.chunk - key / self.chunk).min(2)
+    }
+}
+
 /// How far the attention of a block reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

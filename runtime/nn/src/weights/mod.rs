@@ -1,16 +1,20 @@
 //! Models on disk: Hugging Face folders with `config.json` and safetensors, and GGUF files.
 
+mod combine;
 mod config;
 mod gguf;
 mod peft;
 mod read;
+mod reward;
 mod slots;
 mod write;
 
+pub use combine::{Blend, combine};
 pub use config::{as_stored, read_config, write_config};
 pub use gguf::{GgufOptions, save_gguf};
 pub use peft::{as_written, load_adapter, save_adapter};
 pub use read::load;
+pub use reward::{is_reward, load_reward, save_reward};
 pub use write::{SaveOptions, StorageType, save};
 
 use std::path::Path;

@@ -103,6 +103,11 @@ fn slots(sizes: &Architecture, name: impl Fn(&str) -> String, form: impl Fn(&str
 }
 
 impl Slot {
+    /// A tensor that is stored as it is.
+    pub(super) fn plain(name: String, shape: Vec<usize>, place: Range<usize>) -> Slot {
+        Slot { name, shape, places: vec![place], form: Form::Plain }
+    }
+
     /// How many numbers it holds.
     pub(crate) fn count(&self) -> usize {
         self.shape.iter().product()
@@ -110,10 +115,14 @@ impl Slot {
 
     /// The numbers as the file has them, from all numbers of the model.
     pub(crate) fn pack<'a>(&self, flat: &'a [f32]) -> Cow<'a, [f32]> {
-        let ours = match self.places.as_slice() {
+        self.stored(match self.places.as_slice() {
             [place] => Cow::Borrowed(&flat[place.clone()]),
             places => places.iter().flat_map(|place| &flat[place.clone()]).copied().collect(),
-        };
+        })
+    }
+
+    /// The numbers as the file has them, from those of its parameters end to end.
+    pub(crate) fn stored<'a>(&self, ours: Cow<'a, [f32]>) -> Cow<'a, [f32]> {
         match self.form {
             Form::Plain => ours,
             Form::Transposed => transposed(&ours, self.shape[1], self.shape[0]).into(),
@@ -122,20 +131,30 @@ impl Slot {
         }
     }
 
-    /// Puts the numbers of the file at their places among all numbers of the model.
-    pub(crate) fn unpack(&self, stored: Vec<f32>, flat: &mut [f32]) {
-        let ours = match self.form {
+    /// The numbers of its parameters end to end, from those of the file.
+    pub(crate) fn ours(&self, stored: Vec<f32>) -> Vec<f32> {
+        match self.form {
             Form::Plain => stored,
             Form::Transposed => transposed(&stored, self.shape[0], self.shape[1]),
             Form::Paired(head) => paired(&stored, head, self.row(), true),
             Form::PlusOne => stored.iter().map(|x| x - 1.0).collect(),
-        };
+        }
+    }
+
+    /// Puts the numbers of the file at their places among all numbers of the model.
+    pub(crate) fn unpack(&self, stored: Vec<f32>, flat: &mut [f32]) {
+        let ours = self.ours(stored);
         let mut rest = ours.as_slice();
         for place in &self.places {
             let (these, tail) = rest.split_at(place.len());
             flat[place.clone()].copy_from_slice(these);
             rest = tail;
         }
+    }
+
+    /// Whether the numbers of each of its parameters lie in the file as they are, one parameter after the other.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.form == Form::Plain
     }
 
     /// Numbers of a row: one for a bias.

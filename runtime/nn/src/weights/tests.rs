@@ -8,7 +8,9 @@ use crate::Architecture;
 use crate::gguf::Storage;
 use crate::kinds::NormPlace;
 use crate::spec::tests::tiny;
-use crate::spec::{Activation, ExpertForm, Family, FeedForward, NormForm, Order, Reach, Rotary, Stretch};
+use crate::spec::{
+    Activation, ChunkForm, ExpertForm, Family, FeedForward, NormForm, Order, Reach, Rotary, Stretch,
+};
 
 fn stretched(stretch: Stretch) -> Order {
     Order::Rotary(Rotary { base: 500_000.0, stretch, chunks: None })
@@ -59,6 +61,8 @@ fn all() -> Vec<(Option<Family>, Architecture)> {
         balance: 0.01,
     };
     let windows = vec![Reach::Window(5), Reach::Global];
+    let chunks = Some(ChunkForm { trained: 32, chunk: 24 });
+    let chunked = Order::Rotary(Rotary { base: 500_000.0, stretch: Stretch::None, chunks });
     vec![
         (Some(Family::Llama), plain.clone()),
         (Some(Family::Llama), Architecture { tied: false, order: stretched(llama3), ..plain.clone() }),
@@ -71,6 +75,7 @@ fn all() -> Vec<(Option<Family>, Architecture)> {
             Architecture { pattern: vec![Reach::Window(9)], tied: false, ..plain.clone() },
         ),
         (Some(Family::Qwen2), Architecture { qkv_bias: true, order: stretched(yarn), ..plain.clone() }),
+        (Some(Family::Qwen2), Architecture { qkv_bias: true, order: chunked, ..plain.clone() }),
         (Some(Family::Qwen2), Architecture { qkv_bias: true, pattern: windows, layers: 4, ..plain.clone() }),
         (Some(Family::Qwen2Moe), Architecture { qkv_bias: true, experts: Some(experts), ..plain.clone() }),
         (Some(Family::Gemma2), gemma2()),
@@ -166,7 +171,46 @@ fn names_of_gpt2_without_its_body_and_stacked_experts_are_read() {
         let (back, values) = load(dir.path()).expect("reads");
         assert_eq!(back, sizes);
         assert!(values == flat);
+        combined(&[dir.path(), dir.path()], &sizes, &flat);
     }
+}
+
+/// Folders of one model, combined number by number, are that model.
+fn combined(from: &[&Path], sizes: &Architecture, flat: &[f32]) {
+    let out = tempfile::tempdir().expect("a folder");
+    let options = SaveOptions { shard: Some(5_000), ..SaveOptions::default() };
+    let mut names = Vec::new();
+    let mut second = |name: &str, values: &[Vec<f32>]| -> Result<Vec<f32>, crate::NnError> {
+        assert_eq!(values[0], values[1], "{name}");
+        names.push(name.to_owned());
+        Ok(values[1].clone())
+    };
+    combine(from, out.path(), &options, &mut second).expect("writes");
+    let (back, values) = load(out.path()).expect("reads");
+    assert_eq!(&back, sizes);
+    assert!(values == flat, "numbers differ");
+    let tensors = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), tensors, "each tensor is made once");
+}
+
+#[test]
+fn folders_of_every_family_are_combined_whatever_files_they_have() {
+    for (_, sizes) in all() {
+        let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let flat = numbers(&sizes);
+        save(one.path(), &sizes, &flat, &SaveOptions::default()).expect("writes");
+        save(two.path(), &sizes, &flat, &SaveOptions { shard: Some(5_000), ..SaveOptions::default() })
+            .expect("writes");
+        combined(&[one.path(), two.path()], &sizes, &flat);
+    }
+    let (dir, sizes) = (tempfile::tempdir().expect("a folder"), tiny());
+    save(dir.path(), &sizes, &numbers(&sizes), &SaveOptions::default()).expect("writes");
+    let out = tempfile::tempdir().expect("a folder");
+    let short = &mut |_: &str, _: &[Vec<f32>]| Ok::<_, crate::NnError>(vec![0.0]);
+    let said = combine(&[dir.path()], out.path(), &SaveOptions::default(), short).expect_err("too short");
+    assert!(said.to_string().contains("what is made of"), "{said}");
 }
 
 fn edited(sizes: &Architecture, edit: impl FnOnce(&mut Value)) -> Result<Architecture, String> {

@@ -13,11 +13,12 @@ llmp_stdlib::def! {
     /// ```llmp
     /// merge soup = linear([seed_1, seed_2, seed_3])
     /// ```
-    @planned Merge = "merge", rev 1 {}
+    Merge = "merge", rev 1 {}
 }
 
 llmp_stdlib::def! {
-    /// Task vectors with most entries dropped at random and the rest scaled up (Yu et al. 2023).
+    /// The base plus what each model changed, most entries of it dropped at random and the rest scaled up by
+    /// `1 / (1 - drop)`, so that their mean stays (Yu et al. 2023).
     Dare = "dare", rev 1, check check_dare {
         /// The models.
         models: Vec<ModelRef>,
@@ -25,13 +26,22 @@ llmp_stdlib::def! {
         base: ModelRef,
         /// Share of the entries that is dropped.
         drop: f64 = "90%",
-        /// Weight of each task vector; empty: all alike.
+        /// Weight of each change; empty: their mean.
         weights: Vec<f64> = "[]",
+        /// Seed of what is dropped.
+        seed: u64 = "0",
     }
 }
 
 fn check_dare(it: &Dare) -> Vec<Problem> {
-    share("drop", it.drop).into_iter().chain(weights(&it.models, &it.weights)).collect()
+    let all = (it.drop >= 1.0).then(|| {
+        Problem::error(
+            "LLMP0209",
+            "drop",
+            "`drop` lies from 0% to below 100%: something of each change must stay",
+        )
+    });
+    all.or_else(|| share("drop", it.drop)).into_iter().chain(weights(&it.models, &it.weights)).collect()
 }
 
 llmp_stdlib::def! {
@@ -45,11 +55,15 @@ llmp_stdlib::def! {
 }
 
 fn check_mean(it: &Mean) -> Vec<Problem> {
-    weights(&it.models, &it.weights)
+    let nothing = !it.weights.is_empty() && it.weights.iter().sum::<f64>().abs() < 1e-8;
+    let message = "the weights sum to 0: nothing can be divided by them";
+    let nothing = nothing.then(|| Problem::error("LLMP0209", "weights", message));
+    weights(&it.models, &it.weights).into_iter().chain(nothing).collect()
 }
 
 llmp_stdlib::def! {
-    /// Along the arc between two models, parameter by parameter (Shoemake 1985). With `base` the arc is that of their task vectors.
+    /// Along the arc between two models, tensor by tensor (Shoemake 1985). With `base` the arc is that of what they changed
+    /// of it. Tensors of two models whose cosine is above 0.9995 are joined by a straight line, as in mergekit.
     Slerp = "slerp", rev 1, check check_slerp {
         /// One model.
         a: ModelRef,
@@ -83,7 +97,8 @@ fn check_task(it: &TaskArithmetic) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Task vectors cut to their largest entries; where signs differ, the heavier side wins (Yadav et al. 2023).
+    /// What each model changed, cut to its largest entries, tensor by tensor; where signs differ, the heavier side wins and
+    /// the mean is that of its models alone (Yadav et al. 2023).
     Ties = "ties", rev 1, check check_ties {
         /// The models.
         models: Vec<ModelRef>,
@@ -91,7 +106,7 @@ llmp_stdlib::def! {
         base: ModelRef,
         /// Share of the entries that is kept.
         density: f64 = "20%",
-        /// Weight of each task vector; empty: all alike.
+        /// Weight of each change; empty: all alike.
         weights: Vec<f64> = "[]",
     }
 }
@@ -107,7 +122,7 @@ llmp_stdlib::def! {
         models: Vec<ModelRef>,
         /// The model that all of them were trained from.
         base: ModelRef,
-        /// How far along the arc.
+        /// How far along the arc from the first to the second; more than two models have equal parts.
         slerp: f64 = "50%",
         /// How far from the base to the merged model; all of the way in the last round.
         toward: f64 = "30%",
@@ -115,7 +130,12 @@ llmp_stdlib::def! {
 }
 
 fn check_warp(it: &Warp) -> Vec<Problem> {
-    [share("slerp", it.slerp), share("toward", it.toward), many(&it.models)].into_iter().flatten().collect()
+    let unequal = it.models.len() > 2 && it.slerp != 0.5;
+    let message = format!("{} models have equal parts: `slerp` is that of two", it.models.len());
+    let unequal =
+        unequal.then(|| Problem::error("LLMP0209", "slerp", message).fix("leave it at 50%", "slerp", "50%"));
+    let shares = [share("slerp", it.slerp), share("toward", it.toward), many(&it.models), unequal];
+    shares.into_iter().flatten().collect()
 }
 
 llmp_stdlib::family! {
@@ -170,8 +190,9 @@ fn named(call: &Call) -> Vec<(String, &ItemRef)> {
 
 fn check(view: &View<'_>) -> Vec<Problem> {
     let Some(Value::Call(call)) = view.value else { return Vec::new() };
-    let mut problems = Vec::new();
-    let views = named(call).into_iter().filter_map(|(at, item)| Some((at, view.program.view(&item.item)?)));
+    let seen = |(at, item): (String, &ItemRef)| Some((at, view.program.view(&item.item)?));
+    let views: Vec<_> = named(call).into_iter().filter_map(seen).collect();
+    let mut problems: Vec<Problem> = half_adapted(&views).into_iter().collect();
     let mut first: Option<(String, View<'_>)> = None;
     for (at, model) in views {
         if model.kind.signature.name == "model" && model.value.is_none() {
@@ -186,6 +207,24 @@ fn check(view: &View<'_>) -> Vec<Problem> {
         problems.extend(differ((there, one), (&at, &model)));
     }
     problems
+}
+
+/// An adapter beside a model whose weights were all trained. The model that an adapter was trained on may stand beside it.
+fn half_adapted(views: &[(String, View<'_>)]) -> Option<Problem> {
+    let merged = || views.iter().filter(|(at, _)| at != "base");
+    let adapts = |view: &View<'_>| view.get("adapter").is_some();
+    let (there, adapter) = merged().find(|(_, view)| adapts(view))?;
+    let below = chain::ancestry(adapter);
+    let whole = |view: &View<'_>| !adapts(view) && view.kind.signature.name != Merge::SIGNATURE.name;
+    let (at, other) =
+        merged().find(|(_, view)| whole(view) && below.iter().all(|beneath| beneath.name != view.name))?;
+    let message = format!(
+        "`{}` trained an adapter on frozen weights, `{}` all of its weights",
+        adapter.name, other.name
+    );
+    Some(Problem::error("LLMP0508", at, message).label(at, "all weights").label(there, "an adapter").help(
+        "merge adapters of one model with one another or with that model, and whole models with whole ones",
+    ))
 }
 
 fn differ((there, one): (&str, &View<'_>), (at, other): (&str, &View<'_>)) -> Option<Problem> {
@@ -221,7 +260,17 @@ fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Probl
     let Output::Model { spec, tokenizer, .. } = planner.item(first)? else {
         return Err(Problem::error("LLMP0201", "", "this is not a model"));
     };
-    let args = [("method".to_owned(), super::ported(value, "", planner)?)].into();
+    let mut tokenizers = Vec::new();
+    let items = if let Value::Call(call) = value { named(call) } else { Vec::new() };
+    for (_, item) in items {
+        if let Output::Model { tokenizer: Some(tokenizer), .. } = planner.item(item)?
+            && !tokenizers.contains(&Value::Port(tokenizer.clone()))
+        {
+            tokenizers.push(Value::Port(tokenizer));
+        }
+    }
+    let method = super::ported(value, "", planner)?;
+    let args = [("method".to_owned(), method), ("tokenizers".to_owned(), Value::List(tokenizers))].into();
     let weights = planner.step(Merge::SIGNATURE.name, Merge::SIGNATURE.rev, args);
     Ok(Output::Model { spec, tokenizer, weights: Some(weights) })
 }

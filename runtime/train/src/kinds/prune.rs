@@ -27,6 +27,7 @@ impl Arg for Keep {
             default: None,
             binary: false,
             many: false,
+            writes: false,
         }];
         Ty::Record(&FIELDS)
     };

@@ -38,6 +38,7 @@ impl Arg for Piece {
                 default: None,
                 binary: false,
                 many: false,
+                writes: false,
             },
             Param {
                 name: "to",
@@ -46,6 +47,7 @@ impl Arg for Piece {
                 default: Some("none"),
                 binary: false,
                 many: false,
+                writes: false,
             },
             Param {
                 name: "shape",
@@ -54,6 +56,7 @@ impl Arg for Piece {
                 default: Some("line"),
                 binary: false,
                 many: false,
+                writes: false,
             },
         ];
         Ty::Record(&FIELDS)

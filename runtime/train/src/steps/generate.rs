@@ -9,7 +9,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset answers = asks |> generate(committee(best, tuned, aligned), n = 8)
     /// ```
-    @planned Members = "committee", rev 1, check members {
+    Members = "committee", rev 1, check members {
         /// The models, each of which gives `n` answers.
         @many models: Vec<ModelRef>,
     }
@@ -52,7 +52,11 @@ impl Arg for Models {
 }
 
 llmp_stdlib::def! {
-    /// Answers prompts with a model: `n` answers each, one record an answer, with the prompt's columns and `.by`.
+    /// Answers prompts with a model: `n` answers each, one record an answer, with the prompt's columns, `.by` (which model), `.ended` (it
+    /// ended by itself, not at `max_tokens`) and `.logp` (natural log of its probability).
+    ///
+    /// Prompts are written by the chat template of the model's tokenizer. An answer depends on the model, the prompt, its id and these
+    /// arguments alone, not on what is computed beside it. Reasons: `prompt too long` (for the model's context), `no prompt`.
     ///
     /// Llama 3.1 samples 10 to 30 answers a prompt from its latest model, temperature 0.6 in the last round, and adds system prompts that
     /// steer style and format in later rounds (section 4.2.2).
@@ -60,9 +64,9 @@ llmp_stdlib::def! {
     /// ```llmp
     /// dataset sampled = asks |> generate(tuned, n = 20, temperature = 0.7, max_tokens = 2Ki)
     /// ```
-    @planned Generate = "generate", rev 1, rows Prompt -> Answers, adds [by: Text], check sampling {
+    Generate = "generate", rev 1, rows Prompt -> Answers, adds [by: Text, ended: Bool, logp: Num], check sampling {
         /// The model, or a committee of several.
-        model: Models,
+        @writes model: Models,
         /// Answers for each prompt (of each model).
         n: u64 = "1",
         /// Sampling temperature; 0 takes the likeliest token.
@@ -71,8 +75,10 @@ llmp_stdlib::def! {
         top_p: f64 = "1.0",
         /// Longest answer, in tokens.
         @binary max_tokens: u64 = "1024",
-        /// A system prompt before each prompt.
+        /// A system prompt before each prompt, in place of one that is there.
         system: Option<String> = "none",
+        /// Texts that end an answer, besides the end of a turn.
+        stop: Vec<String> = "[]",
         /// Seed of the samples.
         seed: u64 = "1",
     }
@@ -94,6 +100,13 @@ fn sampling(it: &Generate) -> Vec<Problem> {
     }
     if it.top_p <= 0.0 || it.top_p > 1.0 {
         problems.push(Problem::error("LLMP0209", "top_p", "generate: `top_p` lies above 0% and up to 100%"));
+    }
+    if it.stop.iter().any(String::is_empty) {
+        problems.push(Problem::error(
+            "LLMP0209",
+            "stop",
+            "generate: an empty text ends every answer at once",
+        ));
     }
     if it.temperature == 0.0 && it.n > 1 {
         let message = format!("{} answers at temperature 0 are one answer {} times", it.n, it.n);

@@ -15,10 +15,8 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     qkv: T2<D, T>,
     positions: &Positions<D>,
 ) -> Res<T2<D, T>, D> {
-    let device = qkv.device().clone();
-    let mask = positions.mask(&device)?;
     let geometry = positions.geometry;
-    let Geometry { rows: b, length: t, heads: h, kv_heads: k, head_dim: d, scale, cap } = geometry;
+    let Geometry { rows: b, length: t, heads: h, kv_heads: k, head_dim: d, .. } = geometry;
     let g = geometry.group();
 
     let (qkv, rest) = twice(qkv);
@@ -29,11 +27,30 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
 
     let q = q_bhtd.try_reshape_like(&(b, k, g * t, d))?;
     let scores = q.try_matmul(k_bktd.try_permute::<_, Axes4<0, 1, 3, 2>>()?)?;
-    let scores = match cap {
-        Some(cap) => scores.try_mul(scale / cap)?.try_tanh()?.try_mul(cap)?,
-        None => scores.try_mul(scale)?,
-    };
-    let scores = scores.try_reshape_like(&(b, k, g, t, t))?;
+    values(scaled(scores, &geometry)?.try_reshape_like(&(b, k, g, t, t))?, v_bktd, positions)
+}
+
+/// Scores, scaled and capped.
+pub(super) fn scaled<D: Device<f32>, T: Tape<f32, D>>(
+    scores: T4<D, T>,
+    geometry: &Geometry,
+) -> Res<T4<D, T>, D> {
+    let scale = geometry.scale;
+    match geometry.cap {
+        Some(cap) => scores.try_mul(scale / cap)?.try_tanh()?.try_mul(cap),
+        None => scores.try_mul(scale),
+    }
+}
+
+/// Values weighed by the masked softmax of scores (b, k, g, t, t): the merged (b t, h d).
+pub(super) fn values<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
+    scores: Tensor<(usize, usize, usize, usize, usize), f32, D, T>,
+    v_bktd: T4<D, T>,
+    positions: &Positions<D>,
+) -> Res<T2<D, T>, D> {
+    let (b, k, g, t, _) = *scores.shape();
+    let (h, d) = (k * g, positions.geometry.head_dim);
+    let mask = positions.mask(&scores.device().clone())?;
     let mask = mask.clone().try_broadcast_like::<_, Axes2<1, 2>>(scores.shape())?;
     let weights = scores.try_add(mask)?.try_softmax::<Axis<4>>()?;
     let y = weights.try_reshape_like(&(b, k, g * t, t))?.try_matmul(v_bktd)?;
@@ -41,7 +58,7 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     y_bthd.try_reshape_like(&(b * t, h * d))
 }
 
-fn heads<D: Device<f32>, T: Tape<f32, D>>(
+pub(super) fn heads<D: Device<f32>, T: Tape<f32, D>>(
     x: T2<D, T>,
     b: usize,
     t: usize,

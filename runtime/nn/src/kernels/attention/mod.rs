@@ -1,10 +1,12 @@
 //! Causal attention inside documents and windows, with or without a cap on scores.
 
+mod chunked;
 mod composed;
 pub(crate) mod cpu;
 #[cfg(any(feature = "cuda", test))]
 pub(crate) mod cuda;
 
+pub(crate) use chunked::{Chunks, chunked};
 pub use composed::composed;
 
 use dfdx::prelude::*;
@@ -55,6 +57,8 @@ pub struct Positions<D: Device<f32>> {
     pub(crate) rope: RopeTables,
     /// For each position the first one, in its row, that it attends to: of its document, inside the window.
     pub(crate) from: Arc<[u32]>,
+    /// The places of rows that are longer than the trained length.
+    pub(crate) chunks: Option<Chunks<D>>,
     turns: OnceCell<Turns<D>>,
     mask: OnceCell<MaskTensor<D>>,
 }
@@ -80,7 +84,17 @@ impl<D: Device<f32>> Positions<D> {
         let window = if let Reach::Window(window) = reach { window } else { batch.length };
         let nearest = |at: usize| (at % batch.length + 1).saturating_sub(window) as u32;
         let from = batch.doc_start.iter().enumerate().map(|(at, &start)| start.max(nearest(at))).collect();
-        Self { geometry, rope: rope.clone(), from, turns: OnceCell::new(), mask: OnceCell::new() }
+        let form = spec
+            .chunks()
+            .filter(|form| reach != Reach::GlobalWithoutOrder && batch.length > form.alike(spec));
+        let chunks = form.map(|form| Chunks::new(form, rope, geometry));
+        Self { from, chunks, ..Self::at_places(geometry, rope.clone()) }
+    }
+
+    /// Positions with these angles, of which nothing else is asked.
+    fn at_places(geometry: Geometry, rope: RopeTables) -> Self {
+        let (turns, mask) = (OnceCell::new(), OnceCell::new());
+        Self { geometry, rope, from: [].into(), chunks: None, turns, mask }
     }
 
     /// Tables of the composed rotary positions, made on first use.

@@ -83,13 +83,7 @@ impl<'a> Chunks<'a> {
                     row.fill(0.0);
                     return (0.0, 0.0);
                 }
-                let (target, z) = (target as usize, form.z_loss);
-                let Some(cap) = form.cap else { return cross_entropy_row(row, target, scale, z) };
-                cap_row(row, 1.0, cap);
-                let capped = row.to_vec();
-                let loss = cross_entropy_row(row, target, scale, z);
-                uncap_grad_row(row, &capped, cap);
-                loss
+                entropy(row, target, scale, form)
             })
             .collect();
         if let Some(back) = &self.back {
@@ -104,4 +98,15 @@ impl<'a> Chunks<'a> {
         let z_sum = if form.z_loss == 0.0 { 0.0 } else { squares.sum() };
         LossSums { nll_sum, targets: counted, z_sum }
     }
+}
+
+/// Turns the logits of a row into the gradient of `scale` times its loss; gives its negative log-likelihood and the logsumexp.
+pub(super) fn entropy(row: &mut [f32], target: u32, scale: f32, form: HeadForm) -> (f32, f32) {
+    let (target, z) = (target as usize, form.z_loss);
+    let Some(cap) = form.cap else { return cross_entropy_row(row, target, scale, z) };
+    cap_row(row, 1.0, cap);
+    let capped = row.to_vec();
+    let loss = cross_entropy_row(row, target, scale, z);
+    uncap_grad_row(row, &capped, cap);
+    loss
 }

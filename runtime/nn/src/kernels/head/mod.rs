@@ -3,8 +3,9 @@
 pub(crate) mod cpu;
 #[cfg(any(feature = "cuda", test))]
 pub(crate) mod cuda;
+pub(crate) mod log_probs;
 
-use super::{Res, T0, T2, linear};
+use super::{Res, T0, T1, T2, linear};
 use crate::{IGNORE, LossSums};
 use dfdx::prelude::*;
 
@@ -29,7 +30,7 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
 ) -> Res<(T0<D, T>, LossSums), D> {
     let device = x_nc.device().clone();
     let n = targets.len();
-    let index: Vec<usize> = targets.iter().map(|&t| if t == IGNORE { 0 } else { t as usize }).collect();
+    let index = places(targets);
     let weight: Vec<f32> =
         targets.iter().map(|&t| if t == IGNORE { 0.0 } else { (-1.0 / normaliser) as f32 }).collect();
     let logits = capped(linear::composed(x_nc, w_vc)?, form.cap)?;
@@ -49,6 +50,27 @@ pub fn composed<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
     }
     let (penalty, z_sum) = z_loss(again, targets, normaliser, form.z_loss)?;
     Ok((loss.try_add(penalty)?, LossSums { z_sum, ..sums }))
+}
+
+/// The definition of the log-probability of every target: whole logits, bent to stay within the cap, log-softmax, the
+/// target's entry; 0 where it is [`IGNORE`].
+pub fn log_probs<D: Device<f32>, T: Tape<f32, D>>(
+    x_nc: T2<D, T>,
+    w_vc: &T2<D>,
+    targets: &[u32],
+    cap: Option<f32>,
+) -> Res<T1<D, T>, D> {
+    let device = x_nc.device().clone();
+    let n = targets.len();
+    let counts: Vec<f32> = targets.iter().map(|&t| f32::from(u8::from(t != IGNORE))).collect();
+    let logprobs = capped(linear::composed(x_nc, w_vc)?, cap)?.try_log_softmax::<Axis<1>>()?;
+    let chosen = logprobs.try_select::<(usize,), _>(device.try_tensor_from_vec(places(targets), (n,))?)?;
+    chosen.try_mul(device.try_tensor_from_vec(counts, (n,))?)
+}
+
+/// Where the targets stand among the logits; those that do not count point anywhere.
+fn places(targets: &[u32]) -> Vec<usize> {
+    targets.iter().map(|&t| if t == IGNORE { 0 } else { t as usize }).collect()
 }
 
 /// Logits bent to stay within the cap.

@@ -31,6 +31,14 @@ impl RopeTables {
         Self { half, cos: cos.into(), sin: sin.into() }
     }
 
+    /// The tables of tokens that stand at these positions.
+    pub(crate) fn gather(&self, positions: impl Iterator<Item = usize> + Clone) -> Self {
+        let table = |of: &[f32]| {
+            positions.clone().flat_map(|at| of[at * self.half..][..self.half].to_vec()).collect()
+        };
+        Self { half: self.half, cos: table(&self.cos), sin: table(&self.sin) }
+    }
+
     /// The entries of one position.
     pub(crate) fn at(&self, position: usize) -> (&[f32], &[f32]) {
         let range = position * self.half..(position + 1) * self.half;

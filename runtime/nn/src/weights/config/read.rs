@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::Config;
 use crate::kinds::NormPlace;
 use crate::spec::{
-    Activation, Architecture, ExpertForm, Family, FeedForward, NormForm, Order, Reach, Rotary, Stretch,
+    Activation, Architecture, ChunkForm, ExpertForm, Family, FeedForward, NormForm, Order, Reach, Rotary,
+    Stretch,
 };
 
 type Read<T> = Result<T, String>;
@@ -230,7 +231,23 @@ fn rotary(c: &Config<'_>) -> Read<Rotary> {
         rotary.stretch = stretch(&inner, map, longest).map_err(|words| format!("`{key}`: {words}"))?;
         inner.refuse_unknown().map_err(|words| format!("`{key}`: {words}"))?;
     }
+    rotary.chunks = chunks(c).map_err(|words| format!("`{CHUNKS}`: {words}"))?;
     Ok(rotary)
+}
+
+const CHUNKS: &str = "dual_chunk_attention_config";
+
+/// Dual chunk attention under the names of vLLM.
+fn chunks(c: &Config<'_>) -> Read<Option<ChunkForm>> {
+    let Some(value) = c.get(CHUNKS) else { return Ok(None) };
+    let Value::Object(map) = value else { return Err(format!("{value} is not an object")) };
+    let inner = Config { map, asked: Default::default() };
+    let (trained, near) = (inner.size("chunk_size", None)?, inner.size("local_size", None)?);
+    inner.must_be("original_max_position_embeddings", trained)?;
+    inner.refuse_unknown()?;
+    let chunk = trained.checked_sub(near).filter(|chunk| *chunk > 0);
+    let chunk = chunk.ok_or_else(|| format!("`local_size` {near} leaves nothing of a chunk of {trained}"))?;
+    Ok(Some(ChunkForm { trained, chunk }))
 }
 
 fn stretch(c: &Config<'_>, map: &Map<String, Value>, longest: usize) -> Read<Stretch> {

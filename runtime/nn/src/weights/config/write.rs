@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::spec::{Activation, Architecture, Family, Order, Reach, Rotary, Stretch};
+use crate::spec::{Activation, Architecture, ChunkForm, Family, Order, Reach, Rotary, Stretch};
 
 /// What a folder of the family says about the architecture, which the family can hold.
 pub(super) fn members(family: Family, a: &Architecture) -> Map<String, Value> {
@@ -53,6 +53,11 @@ fn base(a: &Architecture) -> Map<String, Value> {
         let mut parameters = object(stretch);
         parameters.insert("rope_theta".into(), rotary.base.into());
         all.insert("rope_parameters".into(), parameters.into());
+        if let Some(ChunkForm { trained, chunk }) = rotary.chunks {
+            // The names of vLLM, which runs it; transformers reads up to the trained length without it.
+            let form = json!({ "chunk_size": trained, "local_size": trained - chunk });
+            all.insert("dual_chunk_attention_config".into(), form);
+        }
     }
     all
 }

@@ -65,6 +65,7 @@ pub(super) fn family(a: &Architecture) -> Result<Family, String> {
             }) if fast != 32.0 || slow != 1.0 || (attention - 0.1 * factor.ln() - 1.0).abs() > 1e-6 => {
                 "settings of yarn of its own"
             }
+            Order::Rotary(Rotary { chunks: Some(_), .. }) => "attention in chunks",
             Order::Rotary(_) | Order::Table | Order::None => return Ok(family),
         },
     };
