@@ -96,3 +96,40 @@ fn a_change_of_the_last_round_runs_that_round_alone() {
     let further = ran(&project.run());
     assert_eq!(further, ["post[4].left", "post[4].right", "post[4].policies", "last", "out"]);
 }
+
+const PICK: &str = "
+pretrain worse { from = run, data = clean, tokens = 4k, batch = 8 sequences, schedule = constant(1) }
+pretrain on { from = pick(worse, run, by = bits_per_byte(clean.heldout)), data = clean, tokens = 1k, batch = 8 sequences }
+eval memory { model = on, suites = [needle(length = 64, depths = 2)], require = .needle >= 0 }
+release out { model = on }
+";
+
+#[test]
+fn the_better_model_is_picked_and_gone_on_from() {
+    let project = Project::new();
+    // Needle texts need more room than the suites' model has.
+    let wide = PROGRAM.replace("context   = 64", "context   = 256").replace("vocab = 512", "vocab = 700");
+    let program = |rest: &str| wide.replace("release out { model = run }", rest);
+    project.write("main.llmp", program(&PICK.replace("length = 64", "length = 200..256")));
+    let events = project.run();
+    let figure = |name: &str| {
+        let metric = |e: &&Value| e["event"] == "metric" && e["name"] == name;
+        events.iter().find(metric).unwrap()["value"].as_f64().unwrap()
+    };
+    assert!(figure("worse.bits_per_byte") > figure("run.bits_per_byte") + 0.1);
+    assert!((0.0..=1.0).contains(&metric(&project, "memory", "needle")));
+    // What went on from the choice went on from the better one.
+    let named = |from: &str| {
+        let program = PICK.replace("pick(worse, run, by = bits_per_byte(clean.heldout))", from);
+        program.replace("length = 64", "length = 200..256")
+    };
+    let weights = || std::fs::read(project.path("release/out/model.safetensors")).unwrap();
+    let picked = weights();
+    project.write("main.llmp", program(&named("run")));
+    assert!(ran(&project.run()).iter().any(|s| s == "on" || s == "out"));
+    assert!(weights() == picked, "another model was picked");
+
+    project.write("main.llmp", program(&PICK.replace("length = 64", "length = 2Ki")));
+    let output = project.llmp(&["run", "main.llmp"]);
+    assert!(text(&output.stderr).contains("context 256"), "{}", text(&output.stderr));
+}

@@ -25,6 +25,8 @@ mod model;
 #[cfg(feature = "kernels")]
 mod peak;
 #[cfg(feature = "kernels")]
+pub mod reward;
+#[cfg(feature = "kernels")]
 pub mod weights;
 
 pub use batch::{IGNORE, LossSums, MicroBatch};

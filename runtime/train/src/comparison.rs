@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::plot;
 use crate::scaling::{self, Fitted, Law, Point};
+use crate::suites::less_is_better;
 
 /// One run: an arm with one seed, and what was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,11 +95,6 @@ pub struct Comparison {
     /// For each metric of which less is better: the law that is fitted to the means of the arms.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub laws: BTreeMap<String, Fitted>,
-}
-
-/// Whether less of a metric is better.
-fn less_is_better(metric: &str) -> bool {
-    metric.starts_with("bits_per_byte") || metric.starts_with("perplexity")
 }
 
 /// Whether all runs used as much of what is held. Batches are whole sequences: a hundredth is no difference.

@@ -48,11 +48,17 @@ pub mod needle;
 #[cfg(feature = "kernels")]
 mod on_policy;
 #[cfg(feature = "kernels")]
+pub mod preference;
+#[cfg(feature = "kernels")]
 pub mod prune;
 #[cfg(feature = "kernels")]
 pub mod quantize;
 #[cfg(feature = "kernels")]
 pub mod release;
+#[cfg(feature = "kernels")]
+pub mod reward;
+#[cfg(feature = "kernels")]
+pub mod rl;
 #[cfg(feature = "kernels")]
 pub mod sample;
 #[cfg(feature = "kernels")]

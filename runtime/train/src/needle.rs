@@ -12,8 +12,14 @@ use crate::host::Host;
 /// Places of the fact, from the beginning of the text to its end.
 pub const DEPTHS: u64 = 10;
 
-/// What the question repeats of the fact.
-const LEAD: &str = "The number of the red locker is";
+/// Facts that one text may hide: each is about a locker of its own colour.
+pub const COLOURS: [&str; 16] = [
+    "red", "blue", "green", "yellow", "black", "white", "orange", "purple", "brown", "grey", "pink",
+    "golden", "silver", "violet", "copper", "ivory",
+];
+
+/// What stands around the facts of a suite, again and again.
+const FILLER: &str = "The river runs past the mill. A boy walks home along the road. Birds sit on the wall and the day is long. ";
 
 /// Tokens that an answer may have more than the number that is asked for.
 const SLACK: usize = 2;
@@ -50,6 +56,49 @@ pub fn haystack(shard: &TokenShard, length: usize) -> Result<Vec<u32>> {
         return Err(TrainError::Settings("the documents hold no text to hide a fact in".to_owned()));
     }
     Ok(hay.iter().copied().cycle().take(length).collect())
+}
+
+/// How many facts, and at how many places of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hiding {
+    /// Facts in one text, at most as many as [`COLOURS`].
+    pub needles: u64,
+    /// Places of a fact, from the beginning to the end.
+    pub depths: u64,
+    /// Draws the numbers.
+    pub seed: u64,
+}
+
+/// The suite: facts in texts of the lengths of a range, in doublings, and of its longest. Errors: a length beyond the model's
+/// context, or too short for the facts; the stop flag.
+pub fn suite(
+    model: &Model,
+    vocabulary: &Vocabulary,
+    lengths: (u64, u64),
+    hiding: Hiding,
+    host: &Host<'_>,
+) -> Result<Found> {
+    let (low, high) = lengths;
+    let context = model.spec().context;
+    if high > context as u64 {
+        let message = format!("the needle test has texts of {high} tokens, the model's context {context}");
+        return Err(TrainError::Settings(message));
+    }
+    let filler = vocabulary.encode_plain(FILLER)?;
+    let haystack: Vec<u32> = filler.iter().copied().cycle().take(high as usize).collect();
+    let doublings =
+        std::iter::successors(Some(low), |length| length.checked_mul(2)).take_while(|n| *n < high);
+    let mut all = Found { found: 0, hidden: 0 };
+    for length in doublings.chain([high]) {
+        let found = ask_of(vocabulary, &haystack, length as usize, hiding, &mut |prompt, most| match host
+            .stopped()
+        {
+            true => Err(TrainError::Stopped),
+            false => likeliest(model, prompt, most),
+        })?;
+        all = Found { found: all.found + found.found, hidden: all.hidden + found.hidden };
+    }
+    Ok(all)
 }
 
 /// One question: a prompt and the number that answers it.
@@ -89,37 +138,80 @@ pub fn ask_with(
     seed: u64,
     answer: Answer<'_>,
 ) -> Result<Found> {
-    let mut found = 0;
-    for depth in 0..DEPTHS {
-        let question = question(vocabulary, haystack, context, (seed, depth))?;
-        let said = vocabulary.decode(&answer(&question.prompt, question.most)?)?;
-        found += u64::from(said.trim_start().starts_with(&question.number));
-    }
-    Ok(Found { found, hidden: DEPTHS })
+    ask_of(vocabulary, haystack, context, Hiding { needles: 1, depths: DEPTHS, seed }, answer)
 }
 
+/// Asks for every fact of every text.
+fn ask_of(
+    vocabulary: &Vocabulary,
+    haystack: &[u32],
+    context: usize,
+    hiding: Hiding,
+    answer: Answer<'_>,
+) -> Result<Found> {
+    let mut found = 0;
+    for depth in 0..hiding.depths {
+        for asked in 0..hiding.needles {
+            let question = question(vocabulary, haystack, context, hiding, (depth, asked))?;
+            let said = vocabulary.decode(&answer(&question.prompt, question.most)?)?;
+            found += u64::from(said.trim_start().starts_with(&question.number));
+        }
+    }
+    Ok(Found { found, hidden: hiding.depths * hiding.needles })
+}
+
+/// What a question repeats of its fact.
+fn lead(needle: u64) -> String {
+    format!("The number of the {} locker is", COLOURS[needle as usize % COLOURS.len()])
+}
+
+/// The text with its first fact at place `depth` and the others as far apart, and the question for one of them.
 fn question(
     vocabulary: &Vocabulary,
     haystack: &[u32],
     context: usize,
-    (seed, depth): (u64, u64),
+    hiding: Hiding,
+    (depth, asked): (u64, u64),
 ) -> Result<Question> {
-    let number = ChaCha8Rng::seed_from_u64(seed ^ depth).random_range(10_000..100_000u32).to_string();
-    let fact = format!(" {LEAD} {number}. Keep it in mind: the red locker has the number {number}. ");
-    let fact = vocabulary.encode_plain(&fact)?;
-    let asked = vocabulary.encode_plain(&format!(" What is the number of the red locker? {LEAD}"))?;
-    let most = vocabulary.encode_plain(&format!(" {number}"))?.len() + SLACK;
+    let Hiding { needles, depths, seed } = hiding;
+    let number = |needle: u64| {
+        let mut random = ChaCha8Rng::seed_from_u64(seed ^ depth ^ (needle << 32));
+        random.random_range(10_000..100_000u32).to_string()
+    };
+    let fact = |needle: u64| {
+        let (lead, number) = (lead(needle), number(needle));
+        let colour = COLOURS[needle as usize % COLOURS.len()];
+        let text =
+            format!(" {lead} {number}. Keep it in mind: the {colour} locker has the number {number}. ");
+        vocabulary.encode_plain(&text)
+    };
+    let facts = (0..needles).map(fact).collect::<Result<Vec<_>>>()?;
+    let colour = COLOURS[asked as usize % COLOURS.len()];
+    let ask = format!(" What is the number of the {colour} locker? {}", lead(asked));
+    let ask = vocabulary.encode_plain(&ask)?;
+    let most = vocabulary.encode_plain(&format!(" {}", number(asked)))?.len() + SLACK;
     let start = vocabulary.start().map(|(_, id)| id);
-    let taken = usize::from(start.is_some()) + fact.len() + asked.len() + most;
+    let told: usize = facts.iter().map(Vec::len).sum();
+    let taken = usize::from(start.is_some()) + told + ask.len() + most;
     let Some(rest) = context.checked_sub(taken).filter(|rest| *rest <= haystack.len()) else {
         let message =
             format!("the needle test takes {taken} tokens of this tokenizer, the context has {context}");
         return Err(TrainError::Settings(message));
     };
-    let cut = (rest as u64 * depth / (DEPTHS - 1)) as usize;
-    let parts = [&haystack[..cut], &fact, &haystack[cut..rest], &asked];
-    let prompt = start.into_iter().chain(parts.into_iter().flatten().copied()).collect();
-    Ok(Question { prompt, number, most })
+    let place = |needle: u64| (depth + needle * depths / needles) % depths;
+    let cut = |needle: u64| (rest as u64 * place(needle) / (depths - 1).max(1)) as usize;
+    let mut order: Vec<u64> = (0..needles).collect();
+    order.sort_by_key(|needle| cut(*needle));
+    let mut prompt: Vec<u32> = start.into_iter().collect();
+    let mut from = 0;
+    for needle in order {
+        prompt.extend(&haystack[from..cut(needle)]);
+        prompt.extend(&facts[needle as usize]);
+        from = cut(needle);
+    }
+    prompt.extend(&haystack[from..rest]);
+    prompt.extend(ask);
+    Ok(Question { prompt, number: number(asked), most })
 }
 
 /// The likeliest tokens after a prompt.

@@ -64,6 +64,12 @@ impl Stage {
         }
     }
 
+    /// The same where every example is a pair, which counts as two sequences of a batch.
+    pub fn of_pairs(self) -> Stage {
+        let rows = rows(self.batch.as_ref(), self.course_context()).div_ceil(2);
+        Stage { batch: Some(Batch::Fixed(BatchSize::Sequences(rows))), ..self }
+    }
+
     /// The stage of a step of post-training, whose model has these sizes. Errors: words that name the argument.
     pub fn of_tuning(args: &Record, sizes: &Architecture) -> Result<Stage, String> {
         let read = |name: &str| args.contains_key(name) && args.get(name) != Some(&Value::None);

@@ -3,6 +3,7 @@
 mod amount;
 pub mod arguments;
 mod as_chat;
+mod as_continuation;
 mod as_docs;
 mod as_labelled;
 mod as_preference;
@@ -53,7 +54,7 @@ mod sample;
 mod score_math;
 mod score_perplexity;
 mod score_token_kl;
-mod sentences;
+pub(crate) mod sentences;
 mod shuffle;
 mod sort;
 mod split;
@@ -88,6 +89,7 @@ use crate::{
 
 pub use amount::Documents;
 pub use as_chat::AsChat;
+pub use as_continuation::AsContinuation;
 pub use as_docs::AsDocs;
 pub use as_labelled::AsLabelled;
 pub use as_preference::AsPreference;
@@ -141,6 +143,7 @@ pub use word_list::{Builtin, WordList};
 /// Every step, sorted by name.
 pub const ALL: &[Entry] = &[
     Entry::of::<AsChat>(),
+    Entry::of::<AsContinuation>(),
     Entry::of::<AsDocs>(),
     Entry::of::<AsLabelled>(),
     Entry::of::<AsPreference>(),

@@ -46,6 +46,24 @@ pub(super) fn sentences(text: &str, enough: u64) -> u64 {
     (found + u64::from(open)).max(1)
 }
 
+/// The sentences of a text with one space between words, in order; what follows the last end is one too.
+///
+/// Ends are those of [`sentences`]; marks in the middle of a word do not cut it.
+pub(crate) fn cut(text: &str) -> Vec<String> {
+    let (mut all, mut open) = (Vec::new(), String::new());
+    for word in words(text) {
+        if !open.is_empty() {
+            open.push(' ');
+        }
+        open.push_str(word);
+        if ends(word.trim_end_matches(CLOSING)) {
+            all.push(std::mem::take(&mut open));
+        }
+    }
+    all.extend(Some(open).filter(|open| !open.is_empty()));
+    all
+}
+
 /// Whether a word without its closing marks ends a sentence.
 fn ends(core: &str) -> bool {
     let Some(last) = core.chars().next_back() else { return false };
@@ -90,5 +108,8 @@ mod tests {
             assert_eq!(sentences(text, u64::MAX), expected, "{text}");
         }
         assert_eq!(sentences("Ab cd. Ef gh. Ij kl. Mn op.", 2), 2);
+        let found = cut("\nMr. Starbuck\nrose.  “Well?” he said. And");
+        assert_eq!(found, ["Mr. Starbuck rose.", "“Well?”", "he said.", "And"]);
+        assert!(cut(" \n").is_empty());
     }
 }

@@ -3,8 +3,11 @@
 mod classifiers;
 mod compare;
 mod documents;
+mod measuring;
 mod merging;
 mod models;
+mod preferences;
+mod rl;
 mod sampling;
 mod tokens;
 mod tuning;
@@ -137,6 +140,8 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "teach" => models::teach(work),
         "prune" => models::prune(work),
         "merge" => merging::merge(work),
+        "rl" => rl::rl(work),
+        "pick" => measuring::pick(work),
         "compare" => compare::compare(work),
         "eval" => models::eval(work),
         "release" => models::release(work),
@@ -144,6 +149,9 @@ pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
         "quantize" => models::quantize(work),
         "upcycle" => models::upcycle(work),
         "sft" => tuning::sft(work),
+        "refer" => preferences::refer(work),
+        "prefer" => preferences::prefer(work),
+        "reward_model" => preferences::reward_model(work),
         "export" => documents::export(work),
         op if llmp_train::steps::runs_model(op) => sampling::sampling(work),
         _ => documents::documents(work),

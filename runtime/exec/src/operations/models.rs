@@ -27,8 +27,9 @@ mod with_kernels {
     use llmp_train::stage::Stage;
     use llmp_train::stored::{self, Teach};
     use llmp_train::training::{self, HeldOut, Inputs, NextToken, Objective, Overlay};
-    use llmp_train::{Host, TrainError, evaluate, folder::ModelFolder, release as releasing};
+    use llmp_train::{Host, TrainError, folder::ModelFolder, release as releasing};
 
+    use super::super::measuring;
     use super::{Failure, Made, Work};
     use crate::store::durable;
 
@@ -72,7 +73,7 @@ mod with_kernels {
     }
 
     /// Tokens of a token shard that a part of the plan holds.
-    fn count(work: &Work<'_>, input: usize, what: &str) -> u64 {
+    pub(crate) fn count(work: &Work<'_>, input: usize, what: &str) -> u64 {
         let port = &work.step().inputs[input];
         let part = port.part.as_deref().unwrap_or("");
         let counts = work.results.get(&port.step).and_then(|r| r.manifest.parts.get(part)).map(|c| &c.counts);
@@ -134,7 +135,7 @@ mod with_kernels {
     }
 
     /// The tokens of an input.
-    fn shard(work: &Work<'_>, input: usize) -> Result<TokenShard, Failure> {
+    pub(crate) fn shard(work: &Work<'_>, input: usize) -> Result<TokenShard, Failure> {
         TokenShard::open(&work.stored(work.step(), input)?).map_err(super::super::data_failure)
     }
 
@@ -311,17 +312,13 @@ mod with_kernels {
     pub(crate) fn eval(work: &Work<'_>) -> Result<Made, Failure> {
         let evaluation = arguments(work, Evaluation::from_args(&work.step().args))?;
         let (model, tokenizer) = model(work, evaluation.model, evaluation.tokenizer)?;
-        let documents: u64 = evaluation.suites.iter().map(|s| count(work, s.documents, "documents")).sum();
+        let documents: u64 = evaluation.suites.iter().map(|suite| measuring::documents(work, suite)).sum();
         work.started((documents > 0).then_some(documents), "documents");
         let folder = ModelFolder::with_tokenizer(&model, &tokenizer).map_err(train_failure)?;
         let mut metrics = BTreeMap::new();
         for (index, suite) in evaluation.suites.iter().enumerate() {
-            let shard = TokenShard::open(&work.stored(work.step(), suite.tokens)?)
-                .map_err(super::super::data_failure)?;
-            let bytes = count(work, suite.tokens, "bytes");
-            let measure =
-                with_host(work, |host| evaluate::bits_per_byte(&folder.model, &shard, bytes, host))?;
-            llmp_train::suites::note(&mut metrics, index, &suite.suite, &measure.metrics());
+            let measured = measuring::measure(work, &folder, suite)?;
+            llmp_train::suites::note(&mut metrics, index, suite.name(), &measured);
         }
         for (name, value) in &metrics {
             (work.emit)(Event::Metric { step: work.name(), name: name.clone(), value: *value });

@@ -41,13 +41,29 @@ mod with_kernels {
         pub(crate) template: Option<String>,
     }
 
+    /// What decides how the data of a step become tokens.
+    pub(crate) struct Ground {
+        /// Sizes of the model that it goes on from.
+        pub(crate) sizes: Architecture,
+        /// The tokenizer.
+        pub(crate) vocabulary: Vocabulary,
+        /// The chat template in Jinja.
+        pub(crate) template: Option<String>,
+    }
+
     /// Reads what all stages of post-training have.
     pub(crate) fn begin(work: &Work<'_>) -> Result<Begun, Failure> {
+        let Ground { sizes, vocabulary, template } = ground(work)?;
+        let stage = arguments(work, Stage::of_tuning(&work.step().args, &sizes))?;
+        Ok(Begun { stage, sizes, vocabulary, template })
+    }
+
+    /// Opens the tokenizer of a step and finds its template.
+    pub(crate) fn ground(work: &Work<'_>) -> Result<Ground, Failure> {
         let args = &work.step().args;
-        let from = work.input(args.get("from").unwrap_or(&Value::None))?;
+        let input = |name: &str| work.input(args.get(name).unwrap_or(&Value::None));
+        let (from, tokenizer) = (input("from")?, input("tokenizer")?);
         let (sizes, _) = llmp_nn::weights::read_config(&from).map_err(|e| train_failure(e.into()))?;
-        let stage = arguments(work, Stage::of_tuning(args, &sizes))?;
-        let tokenizer = work.stored(work.step(), stage.tokenizer)?;
         let vocabulary = Vocabulary::load(&tokenizer).map_err(train_failure)?;
         let written: Option<Template> = match args.get("template") {
             None => None,
@@ -57,7 +73,7 @@ mod with_kernels {
             Some(template) => Some(template.jinja()),
             None => chat::template_of(&from, &tokenizer).map_err(train_failure)?,
         };
-        Ok(Begun { stage, sizes, vocabulary, template })
+        Ok(Ground { sizes, vocabulary, template })
     }
 
     /// Trains a stage on examples, under an adapter where its step names one.
@@ -67,11 +83,26 @@ mod with_kernels {
         objective: &mut dyn Objective,
         examples: Examples,
     ) -> Result<Made, Failure> {
-        let Begun { stage, sizes, vocabulary, template } = begun;
+        let overlay = adapter(work, begun)?.map(|adapter| Box::new(adapter) as Box<dyn Overlay>);
+        tune_under(work, begun, objective, examples, overlay)
+    }
+
+    /// The adapter that the step names.
+    pub(crate) fn adapter(work: &Work<'_>, begun: &Begun) -> Result<Option<Adapter>, Failure> {
         let adapter: Option<post::Adapter> = arguments(work, field(&work.step().args, "adapter"))?;
-        let seed = stage.stream("adapter");
-        let adapter = adapter.map(|adapter| Adapter::of(&adapter, sizes, seed)).transpose();
-        let overlay = adapter.map_err(train_failure)?.map(|adapter| Box::new(adapter) as Box<dyn Overlay>);
+        let seed = begun.stage.stream("adapter");
+        adapter.map(|adapter| Adapter::of(&adapter, &begun.sizes, seed)).transpose().map_err(train_failure)
+    }
+
+    /// Trains a stage on examples under an overlay.
+    pub(crate) fn tune_under(
+        work: &Work<'_>,
+        begun: &Begun,
+        objective: &mut dyn Objective,
+        examples: Examples,
+        overlay: Option<Box<dyn Overlay>>,
+    ) -> Result<Made, Failure> {
+        let Begun { stage, vocabulary, template, .. } = begun;
         let from = stage.from.map(|input| work.stored(work.step(), input)).transpose()?;
         let out = work.folder.join("model");
         std::fs::create_dir_all(&out).map_err(|e| Failure::io("create", &out, &e))?;

@@ -60,7 +60,7 @@ impl Normal {
         ((self.random.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
-    pub(super) fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }

@@ -5,6 +5,7 @@ mod config;
 mod gguf;
 mod peft;
 mod read;
+mod reward;
 mod slots;
 mod write;
 
@@ -13,6 +14,7 @@ pub use config::{as_stored, read_config, write_config};
 pub use gguf::{GgufOptions, save_gguf};
 pub use peft::{as_written, load_adapter, save_adapter};
 pub use read::load;
+pub use reward::{is_reward, load_reward, save_reward};
 pub use write::{SaveOptions, StorageType, save};
 
 use std::path::Path;

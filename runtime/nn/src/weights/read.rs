@@ -39,12 +39,20 @@ pub fn load(path: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
 
 /// The model of a folder and all its numbers in canonical order.
 fn read_folder(dir: &Path) -> Result<(Architecture, Vec<f32>), NnError> {
-    let mut folder = Folder::open(dir)?;
-    let mut flat = vec![0.0; folder.slots.iter().map(Slot::count).sum()];
-    for (slot, (shard, name)) in folder.slots.iter().zip(&folder.places) {
-        slot.unpack(folder.weights.shards[*shard].read(name, 0..slot.count())?, &mut flat);
-    }
-    Ok((folder.sizes, flat))
+    let (sizes, flat, _) = read_with(dir, false, |_, _| Vec::new())?;
+    Ok((sizes, flat))
+}
+
+/// The model of a folder, without an output head if `headless`, all its numbers in canonical order, and those of tensors
+/// beside it.
+pub(super) fn read_with(
+    dir: &Path,
+    headless: bool,
+    beside: impl FnOnce(&Architecture, &Weights) -> Vec<Slot>,
+) -> Result<(Architecture, Vec<f32>, Vec<f32>), NnError> {
+    let mut folder = Folder::with(dir, headless, beside)?;
+    let (flat, more) = (folder.numbers(0..folder.own)?, folder.numbers(folder.own..folder.slots.len())?);
+    Ok((folder.sizes, flat, more))
 }
 
 /// A Hugging Face folder in which every tensor is there with its shape; no number has been read.
@@ -52,6 +60,8 @@ pub(super) struct Folder {
     pub(super) dir: PathBuf,
     pub(super) sizes: Architecture,
     slots: Vec<Slot>,
+    /// How many of them are the model's own; the others stand beside it.
+    own: usize,
     /// The file and the name there of each slot.
     places: Vec<(usize, String)>,
     weights: Weights,
@@ -59,28 +69,50 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn open(dir: &Path) -> Result<Self, NnError> {
-        let (sizes, family) = read_config(dir)?;
+        Self::with(dir, false, |_, _| Vec::new())
+    }
+
+    fn with(
+        dir: &Path,
+        headless: bool,
+        beside: impl FnOnce(&Architecture, &Weights) -> Vec<Slot>,
+    ) -> Result<Self, NnError> {
+        let (mut sizes, family) = read_config(dir)?;
+        sizes.tied |= headless;
         let weights = Weights::open(dir)?;
-        let slots = match family {
+        let mut slots = match family {
             Some(family) if weights.place.keys().any(|name| name.ends_with(".experts.gate_up_proj")) => {
                 slots::stacked(family, &sizes)
             }
             family => slots::folder(family, &sizes),
         };
+        let own = slots.len();
+        slots.extend(beside(&sizes, &weights));
         weights.refuse_unknown(&sizes, family, &slots)?;
         let places = slots.iter().map(|slot| weights.find(slot, family)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { dir: dir.to_owned(), sizes, slots, places, weights })
+        Ok(Self { dir: dir.to_owned(), sizes, slots, own, places, weights })
+    }
+
+    /// All numbers of some slots.
+    fn numbers(&mut self, these: Range<usize>) -> Result<Vec<f32>, NnError> {
+        let (slots, places) = (&self.slots[these.clone()], &self.places[these]);
+        let mut flat = vec![0.0; slots.iter().map(Slot::count).sum()];
+        for (slot, (shard, name)) in slots.iter().zip(places) {
+            slot.unpack(self.weights.shards[*shard].read(name, 0..slot.count())?, &mut flat);
+        }
+        Ok(flat)
     }
 
     /// The numbers of one parameter, which stands at `place` among all numbers of the model.
     pub(super) fn parameter(&mut self, place: &Range<usize>) -> Result<Vec<f32>, NnError> {
         let holds = |slot: &Slot| slot.places.iter().position(|own| own == place);
-        let found = self.slots.iter().zip(&self.places).find_map(|(slot, at)| Some((slot, holds(slot)?, at)));
-        let Some((slot, index, (shard, name))) = found else {
+        let mut all = self.slots[..self.own].iter().zip(&self.places);
+        let Some((slot, index, (shard, name))) = all.find_map(|(slot, at)| Some((slot, holds(slot)?, at)))
+        else {
             return Err(file_error(&self.dir, format!("no tensor holds the numbers {place:?}")));
         };
         let shard = &mut self.weights.shards[*shard];
-        if !slot.plain() {
+        if !slot.is_plain() {
             return Ok(slot.ours(shard.read(name, 0..slot.count())?));
         }
         let before: usize = slot.places[..index].iter().map(Range::len).sum();
@@ -98,7 +130,7 @@ struct Shard {
 }
 
 /// All files of a folder and which of them holds each tensor.
-struct Weights {
+pub(super) struct Weights {
     dir: PathBuf,
     shards: Vec<Shard>,
     place: BTreeMap<String, usize>,
@@ -201,6 +233,11 @@ impl Weights {
             weights.shards.push(shard);
         }
         Ok(weights)
+    }
+
+    /// Whether a tensor of that name is there.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.place.contains_key(name)
     }
 
     /// The shard and the name of a tensor, checked. Published GPT-2 files leave out the name of the body.

@@ -103,6 +103,11 @@ fn slots(sizes: &Architecture, name: impl Fn(&str) -> String, form: impl Fn(&str
 }
 
 impl Slot {
+    /// A tensor that is stored as it is.
+    pub(super) fn plain(name: String, shape: Vec<usize>, place: Range<usize>) -> Slot {
+        Slot { name, shape, places: vec![place], form: Form::Plain }
+    }
+
     /// How many numbers it holds.
     pub(crate) fn count(&self) -> usize {
         self.shape.iter().product()
@@ -148,7 +153,7 @@ impl Slot {
     }
 
     /// Whether the numbers of each of its parameters lie in the file as they are, one parameter after the other.
-    pub(crate) fn plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.form == Form::Plain
     }
 

@@ -31,7 +31,7 @@ impl StorageType {
         if self == StorageType::F32 { 4 } else { 2 }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             StorageType::F32 => "float32",
             StorageType::Bf16 => "bfloat16",
@@ -78,8 +78,17 @@ pub(super) fn save_each<E: From<NnError>>(
 ) -> Result<(), E> {
     std::fs::create_dir_all(dir).map_err(io_error(dir))?;
     write_config(dir, sizes, options.dtype.name(), &options.extra)?;
-    let slots = slots::folder(Family::of(sizes), sizes);
-    let shards = shards(&slots, options.dtype.bytes() as u64, options.shard.unwrap_or(u64::MAX));
+    write_tensors(dir, &slots::folder(Family::of(sizes), sizes), options, numbers)
+}
+
+/// Writes tensors to `model.safetensors`, or to shards with their index.
+pub(super) fn write_tensors<E: From<NnError>>(
+    dir: &Path,
+    slots: &[Slot],
+    options: &SaveOptions,
+    numbers: Numbers<'_, '_, E>,
+) -> Result<(), E> {
+    let shards = shards(slots, options.dtype.bytes() as u64, options.shard.unwrap_or(u64::MAX));
     let count = shards.len();
     let file = |at: usize| match count {
         1 => "model.safetensors".to_owned(),

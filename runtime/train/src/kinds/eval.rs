@@ -1,5 +1,7 @@
 //! `eval name { … }`: measures a trained model.
 
+use std::collections::BTreeMap;
+
 use llmp_stdlib::{
     Arg, Form, Formula, Kind, Output, Planner, Port, Problem, Record, Settings, Value, View, Yields,
 };
@@ -109,8 +111,8 @@ pub struct Evaluation {
     pub model: usize,
     /// Index of the input that is the tokenizer.
     pub tokenizer: usize,
-    /// One entry for each suite: its name, and the input that is its token shard.
-    pub suites: Vec<Measured>,
+    /// One entry for each suite.
+    pub suites: Vec<Asked>,
     /// Texts to write.
     pub samples: usize,
     /// What the metrics must fulfil.
@@ -118,6 +120,46 @@ pub struct Evaluation {
 }
 
 /// One suite of an evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// On held-out documents.
+    Text(Measured),
+    /// Any other, whose data and models are inputs of the step.
+    Suite {
+        /// Its name.
+        name: String,
+        /// The suite.
+        suite: Box<Suite>,
+        /// Indices of the inputs that are the tokenizers of its models, by parameter.
+        tokenizers: BTreeMap<String, usize>,
+    },
+}
+
+impl Asked {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Asked::Text(measured) => &measured.suite,
+            Asked::Suite { name, .. } => name,
+        }
+    }
+
+    /// Reads one entry of the arguments. Errors: words that name what is missing.
+    pub fn read(value: &Value) -> Result<Asked, String> {
+        let Value::Record(record) = value else { return Err("a suite is not a record".to_owned()) };
+        let Some(settings) = record.get("settings") else { return Measured::read(value).map(Asked::Text) };
+        let tokenizers = match record.get("tokenizers") {
+            Some(Value::Record(all)) => {
+                all.keys().map(|name| Ok((name.clone(), input(all, name)?))).collect::<Result<_, String>>()?
+            }
+            _ => BTreeMap::new(),
+        };
+        let name = if let Value::Call(call) = settings { call.name.clone() } else { String::new() };
+        Ok(Asked::Suite { name, suite: Box::new(Suite::read(settings)?), tokenizers })
+    }
+}
+
+/// Held-out documents that a model is measured on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     /// Name of the suite.
@@ -151,7 +193,7 @@ impl Evaluation {
         Ok(Evaluation {
             model: input(args, "model")?,
             tokenizer: input(args, "tokenizer")?,
-            suites: suites.iter().map(Measured::read).collect::<Result<_, _>>()?,
+            suites: suites.iter().map(Asked::read).collect::<Result<_, _>>()?,
             samples: field(args, "samples")?,
             require: args.get("require").map(Formula::read).transpose()?,
         })
@@ -192,6 +234,32 @@ pub(super) fn arguments(
     Ok(args.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
+/// A suite whose data and models are steps of the plan.
+fn wired(value: &Value, member: &str, planner: &mut dyn Planner) -> Result<Value, Problem> {
+    let Value::Call(call) = value else { return Err(Problem::error("LLMP0201", member, "this is no suite")) };
+    let (mut call, mut tokenizers) = (call.clone(), Record::new());
+    for (name, value) in &mut call.args {
+        let output = match &*value {
+            Value::Item(item) => planner.item(item)?,
+            Value::Pipe(..) => planner.data(value)?,
+            _ => continue,
+        };
+        *value = match output {
+            Output::Port(port) => Value::Port(port),
+            Output::Model { weights: Some(weights), tokenizer, .. } => {
+                tokenizers.extend(tokenizer.map(|port| (name.clone(), Value::Port(port))));
+                Value::Port(weights)
+            }
+            _ => {
+                let message = format!("`{name}` of `{}` has no weights", call.name);
+                return Err(Problem::error("LLMP0201", member, message));
+            }
+        };
+    }
+    let fields = [("settings", Value::Call(call)), ("tokenizers", Value::Record(tokenizers))];
+    Ok(Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into()))
+}
+
 /// Suites of the member `member` with the steps that give their documents and tokens.
 pub(super) fn measured(
     member: &str,
@@ -205,9 +273,8 @@ pub(super) fn measured(
             match Suite::read(value).map_err(|words| Problem::error("LLMP0201", member, words))? {
                 Suite::BitsPerByte(suite) => (suites::BitsPerByte::SIGNATURE.name, suite.data),
                 Suite::Perplexity(suite) => (suites::Perplexity::SIGNATURE.name, suite.data),
-                // The runtime of later versions takes the suite as it is written.
                 _ => {
-                    measured.push(value.clone());
+                    measured.push(wired(value, member, planner)?);
                     continue;
                 }
             };

@@ -23,7 +23,7 @@ use llmp_stdlib::{ItemRef, Output, Planner, Problem, Settings, Value, View};
 
 pub use compare::{Compared, Comparing};
 pub use distill::Distill;
-pub use eval::{Eval, Evaluation, Measured};
+pub use eval::{Asked, Eval, Evaluation, Measured};
 pub use merge::Merge;
 pub use pretrain::Pretrain;
 pub use prune::Prune;
@@ -66,7 +66,16 @@ fn model(view: &View<'_>, member: &str, planner: &mut dyn Planner) -> Result<Out
             let Output::Model { spec, tokenizer, .. } = planner.item(first)? else {
                 return Err(Problem::error("LLMP0201", member, "these are not models"));
             };
-            let weights = planner.call(call, &[])?;
+            let tokenizer_of = || Problem::error("LLMP0703", member, "the models have no tokenizer");
+            let read = tokenizer.clone().ok_or_else(tokenizer_of)?;
+            let by = call.args.get("by").cloned().into_iter().collect::<Vec<_>>();
+            let models = ported(&call.args["models"], member, planner)?;
+            let by = eval::measured(member, &by, &read, planner)?;
+            let args = [("models", models), ("tokenizer", Value::Port(read)), ("by", by)];
+            let args = args.map(|(name, value)| (name.to_owned(), value)).into();
+            let signature = crate::steps::Pick::SIGNATURE;
+            let weights = planner.step(signature.name, signature.rev, args);
+            planner.name(&weights, format!("{}.{}", view.name, signature.name));
             Ok(Output::Model { spec, tokenizer, weights: Some(weights) })
         }
         Some(_) => {

@@ -43,7 +43,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// loss = bradley_terry(margin = off, edited = true)
     /// ```
-    @planned BradleyTerry = "bradley_terry", rev 1 {
+    BradleyTerry = "bradley_terry", rev 1 {
         /// What the chosen answer must be ahead.
         margin: Margin = "off",
         /// Rank an edited answer above the chosen one, where a record has one.
@@ -55,12 +55,14 @@ llmp_stdlib::def! {
     /// Soft labels by the strength of the preference, with grades of each answer (F22d; AFM, section 4.2.1).
     ///
     /// `-p log σ(r_chosen - r_rejected) - (1 - p) log σ(r_rejected - r_chosen)` plus `weight` times the cross-entropies of the
-    /// grades (following instructions, conciseness, truthfulness, harmlessness, three classes each).
+    /// grades (following instructions, conciseness, truthfulness, harmlessness, three classes each). The strength is the column
+    /// `.strength`: `significantly`, `better`, `slightly`, `negligibly`. Grades are numbers from 0 to 2 in columns such as
+    /// `chosen_following` and `rejected_truthfulness` (`concision`, `harmlessness`); where one is missing, it does not count.
     ///
     /// ```llmp
     /// loss = soft_labels(grades = 4)
     /// ```
-    @planned SoftLabels = "soft_labels", rev 1, check levels {
+    SoftLabels = "soft_labels", rev 1, check levels {
         /// Heads that learn the grades.
         grades: u64 = "4",
         /// Probability that the chosen answer is better, for each strength, the strongest first.
@@ -89,12 +91,17 @@ llmp_stdlib::def! {
     /// Learns a number for an answer from preferences: a language model with a scalar head on its last token.
     ///
     /// Without a length it passes once over the data: a second pass overfits. Qwen 2, Gemma 2 and Llama 3.1 start from the base
-    /// or tuned checkpoint; Gemma 2's is ten times larger than its policy.
+    /// or tuned checkpoint; Gemma 2's is ten times larger than its policy. Turns are written by the template of the model or of its
+    /// tokenizer. Records with an answer that does not fit into a sequence are left out and counted.
+    ///
+    /// The folder is one of transformers: `AutoModelForSequenceClassification` with one label gives equal scores; padded batches
+    /// need a `pad_token_id` that no answer ends with. Where `data` ends with `split(heldout = …)`, the held-out pairs are judged:
+    /// accuracy with its standard error, and how well the odds that the rewards give agree with it (expected calibration error).
     ///
     /// ```llmp
     /// reward_model judge { from = base, data = pairs, loss = bradley_terry(edited = true) }
     /// ```
-    @planned RewardModel = "reward_model", rev 1 {
+    RewardModel = "reward_model", rev 1 {
         /// The model to go on from.
         from: ModelRef,
         /// Pairs of answers.
@@ -134,6 +141,7 @@ llmp_stdlib::def! {
 pub(super) static KIND: Kind = Kind {
     groups: &[Group { members: &["epochs", "steps"], required: false }],
     check,
+    lacks,
     cost: post::cost,
     ..Kind::new(RewardModel::SIGNATURE, Form::Block, Yields::Reward, elaborate)
 };
@@ -150,7 +158,19 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     problems
 }
 
+fn lacks(view: &View<'_>) -> Vec<Problem> {
+    let mut problems = post::lacks_of_adapter(view);
+    if matches!(view.read("publish"), Some(Publish::Averaged(_))) && view.get("adapter").is_none() {
+        let message = "this version does not average the heads of a reward model";
+        problems.push(Problem::error("LLMP0703", "publish", message).fix("take the last", "publish", "last"));
+    }
+    problems
+}
+
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     let data = post::parts(view, "data", planner)?;
-    post::stage(view, planner, &[("data", data)], &[])
+    let held_out = post::held_out(view, planner)?;
+    let mut extra = vec![("data", data), ("held_out", held_out)];
+    extra.extend(post::once(view));
+    post::stage(view, planner, &extra, &[])
 }

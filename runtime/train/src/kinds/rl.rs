@@ -42,7 +42,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// reward = sum([judge, kl(weight = -0.05, to = from)])
     /// ```
-    @planned Kl = "kl", rev 1, check pulls {
+    Kl = "kl", rev 1, check pulls {
         /// Its weight; negative.
         weight: f64 = "-0.05",
         /// The model that the policy is held to.
@@ -61,7 +61,7 @@ fn pulls(it: &Kl) -> Vec<Problem> {
 
 llmp_stdlib::def! {
     /// A reward times a number.
-    @planned Scaled = "scaled", rev 1 {
+    Scaled = "scaled", rev 1 {
         /// The reward model.
         of: RewardRef,
         /// The number.
@@ -71,7 +71,7 @@ llmp_stdlib::def! {
 
 llmp_stdlib::def! {
     /// A reward for answers that end before the limit, and a penalty for those that do not (DAPO, Tulu 3).
-    @planned Ends = "ends", rev 1 {
+    Ends = "ends", rev 1 {
         /// Added where an answer does not end.
         missing: f64 = "-1",
         /// Tokens before the limit over which the penalty rises; 0: at once.
@@ -103,7 +103,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// reward = sum([judge, kl(weight = -0.05, to = tuned)])
     /// ```
-    @planned Sum = "sum", rev 1, check some {
+    Sum = "sum", rev 1, check some {
         /// The rewards.
         terms: Vec<RewardPart>,
     }
@@ -135,7 +135,7 @@ impl Arg for Reward {
 
 llmp_stdlib::def! {
     /// Each answer against the mean of the others to its prompt (F30; RLOO, AFM's MDLOO).
-    @planned LeaveOneOut = "leave_one_out", rev 1, check several_left {
+    LeaveOneOut = "leave_one_out", rev 1, check several_left {
         /// Answers for each prompt.
         samples: u64 = "8",
     }
@@ -162,13 +162,13 @@ llmp_stdlib::choices! {
 }
 
 llmp_stdlib::def! {
-    /// Each answer against its group (F33; GRPO).
-    @planned Group = "group", rev 1, check several_group {
+    /// Each answer against its group (F33; GRPO). The deviation is the unbiased one plus 1e-4, as in TRL.
+    Group = "group", rev 1, check several_group {
         /// Answers for each prompt.
         samples: u64 = "16",
         /// How advantages are scaled.
         scale: Scale = "std",
-        /// Sample again where all answers of a group have one reward (DAPO).
+        /// Sample again, up to three times, where all answers of a group have one reward (after DAPO).
         resample: bool = "false",
     }
 }
@@ -178,8 +178,8 @@ fn several_group(it: &Group) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Each answer against a running mean of all rewards (F29).
-    @planned Baseline = "baseline", rev 1 {
+    /// Each answer against a running mean of all rewards (F29); those of the first round against their own mean.
+    Baseline = "baseline", rev 1 {
         /// What the mean keeps at each step.
         decay: f64 = "0.9",
         /// Answers for each prompt.
@@ -194,32 +194,58 @@ llmp_stdlib::family! {
 
 llmp_stdlib::def! {
     /// The plain policy gradient (F29; REINFORCE, Gemma).
-    @planned PolicyGradient = "policy_gradient", rev 1 {}
+    PolicyGradient = "policy_gradient", rev 1 {}
+}
+
+llmp_stdlib::choices! {
+    /// How the losses of tokens become that of a round.
+    Mean = "mean" {
+        /// The mean over answers of the mean over their tokens (GRPO as published).
+        Answer = "answer",
+        /// One mean over all tokens (DAPO).
+        Token = "token",
+        /// The sum over all tokens by answers times `max_tokens` (Dr. GRPO).
+        Longest = "longest",
+    }
 }
 
 llmp_stdlib::def! {
-    /// Ratios clipped on both sides (F32, F33; PPO, GRPO; DAPO: 0.2 and 0.28).
-    @planned Clipped = "clipped", rev 1, check clip {
+    /// Ratios of tokens clipped on both sides (F32, F33; PPO, GRPO; DAPO: 0.2 and 0.28).
+    Clipped = "clipped", rev 1, check clip {
         /// How far a ratio may fall.
         low: f64 = "0.2",
         /// How far it may rise.
         high: f64 = "0.2",
         /// Gradient steps on one set of samples.
         inner_steps: u64 = "1",
+        /// How the losses of tokens become that of a round.
+        mean: Mean = "answer",
+        /// Weight of a penalty in the loss for leaving the model that the stage starts from (GRPO, the estimator k3); a term `kl` in the
+        /// reward does the same by the advantages.
+        kl: f64 = "0",
     }
 }
 
 fn clip(it: &Clipped) -> Vec<Problem> {
     let wrong = !(0.0..1.0).contains(&it.low) || it.high <= 0.0;
     let message = "clipped: `low` lies from 0 to below 1, `high` above 0";
-    wrong.then(|| Problem::error("LLMP0209", "low", message)).into_iter().collect()
+    let mut problems: Vec<Problem> =
+        wrong.then(|| Problem::error("LLMP0209", "low", message)).into_iter().collect();
+    if it.inner_steps == 0 {
+        problems.push(Problem::error("LLMP0209", "inner_steps", "clipped takes at least one step"));
+    }
+    if it.kl < 0.0 {
+        let message = "a negative penalty rewards the policy for leaving the model that it starts from";
+        problems.push(Problem::error("LLMP0209", "kl", message));
+    }
+    problems
 }
 
 llmp_stdlib::def! {
     /// Mirror descent: several steps with a penalty on the distance to the policy that sampled (F31; AFM's MDLOO).
     ///
     /// The penalty is against the previous policy: it bounds one step and does not hold the policy near where it started.
-    @planned MirrorDescent = "mirror_descent", rev 1, check mirror {
+    MirrorDescent = "mirror_descent", rev 1, check mirror {
         /// Gradient steps on one set of samples.
         inner_steps: u64 = "16",
         /// Weight of the distance (not published; recipes use 0.05).
@@ -246,6 +272,10 @@ llmp_stdlib::family! {
 llmp_stdlib::def! {
     /// Learns from rewards of its own answers.
     ///
+    /// In every round the policy answers the prompts of a batch, the answers are rewarded, and one or several gradient steps are taken on
+    /// them; lengths of the schedule count gradient steps. `metrics.jsonl` holds the mean reward, its standard deviation, the log-ratio to the
+    /// model of the first `kl` term, tokens of an answer, the share that ended, and an estimate of the entropy of a token.
+    ///
     /// AFM: leave-one-out advantages with mirror descent (MDLOO, section 4.2.2). Gemma 2: policy gradient with a KL term against a
     /// moving average. Verifiers as rewards (Tulu 3's RLVR) stand where a reward model does.
     ///
@@ -259,7 +289,7 @@ llmp_stdlib::def! {
     ///   steps     = 2000
     /// }
     /// ```
-    @planned Rl = "rl", rev 1 {
+    Rl = "rl", rev 1 {
         /// The model to go on from.
         from: ModelRef,
         /// Prompts that it answers.
@@ -276,7 +306,7 @@ llmp_stdlib::def! {
         batch: Option<BatchSize> = "none",
         /// Longest answer, in tokens.
         @binary max_tokens: u64 = "1024",
-        /// Sampling temperature.
+        /// Sampling temperature. Log-probabilities are those at temperature 1.
         temperature: f64 = "1.0",
         /// How the turns are written; without it the tokenizer's own template.
         template: Option<Template> = "none",
@@ -300,8 +330,11 @@ llmp_stdlib::def! {
 }
 
 /// The kind.
-pub(super) static KIND: Kind =
-    Kind { check, ..Kind::new(Rl::SIGNATURE, Form::Block, Yields::Model, elaborate) };
+pub(super) static KIND: Kind = Kind {
+    check,
+    lacks: post::lacks_of_adapter,
+    ..Kind::new(Rl::SIGNATURE, Form::Block, Yields::Model, elaborate)
+};
 
 /// The parts of a reward, each with its path.
 fn terms<'a>(view: &View<'a>) -> Vec<(String, &'a Value)> {
@@ -372,5 +405,21 @@ pub(super) fn other_tokenizer(view: &View<'_>, path: &str, judge: &View<'_>) -> 
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     let prompts = post::parts(view, "prompts", planner)?;
-    post::stage(view, planner, &[("prompts", prompts)], &[])
+    let mut tokenizers = Vec::new();
+    for (path, value) in terms(view) {
+        let judge = match value {
+            Value::Call(call) => call.args.get("of"),
+            one => Some(one),
+        };
+        let Some(Value::Item(judge)) = judge else { continue };
+        let Output::Model { tokenizer: Some(tokenizer), .. } = planner.item(judge)? else {
+            let message = format!("`{}` is no reward model with a tokenizer", judge.item);
+            return Err(Problem::error("LLMP0201", &path, message));
+        };
+        tokenizers.push(Value::Port(tokenizer));
+    }
+    let reward = view.members.get("reward").cloned().unwrap_or(Value::None);
+    let reward = super::ported(&reward, "reward", planner)?;
+    let own = [("prompts", prompts), ("reward", reward), ("judge_tokenizers", Value::List(tokenizers))];
+    post::stage(view, planner, &own, &[])
 }

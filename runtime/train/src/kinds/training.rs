@@ -16,7 +16,7 @@ use crate::course::{Batch, Context, Course};
 use crate::optimizers::Optimizer;
 use crate::settings::{Accumulate, Epochs, Flops, Publish, Recompute, Steps};
 use crate::stage;
-use crate::suites::BitsPerByte;
+use crate::suites::{BitsPerByte, Perplexity};
 
 /// The longest sequences of a stage that names them.
 pub(super) fn longest(view: &View<'_>) -> Option<u64> {
@@ -368,6 +368,17 @@ pub(super) fn lacks(view: &View<'_>) -> Vec<Problem> {
         let message = "this version does not grow a context beside a ramp of batches";
         let help = "give the phases of the ramp a `context` each, or one `batch`";
         problems.push(Problem::error("LLMP0703", "context", message).help(help));
+    }
+    if let Some(Value::List(suites)) = view.get("measure") {
+        let runs = [BitsPerByte::SIGNATURE.name, Perplexity::SIGNATURE.name];
+        let other = suites.iter().find_map(|suite| match suite {
+            Value::Call(call) if !runs.contains(&call.name.as_str()) => Some(&call.name),
+            _ => None,
+        });
+        problems.extend(other.map(|name| {
+            let message = format!("a stage of this version does not measure `{name}` while it runs");
+            Problem::error("LLMP0703", "measure", message).help("measure it behind the stage, with `eval`")
+        }));
     }
     problems
 }

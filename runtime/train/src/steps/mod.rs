@@ -12,7 +12,7 @@ use llmp_data::{DataError, Result};
 use llmp_stdlib::{Record, Settings, Signature};
 
 pub use answers::{BestWorstPair, KeepBest, MajorityVote, Score};
-pub use choose::{Choosing, Pick};
+pub use choose::{Choosing, Pick, Picking};
 pub use generate::{Committee, Generate, Members, Models};
 pub(crate) use verify::numbers;
 pub use verify::{Checker, Exact, Json, Matching, Number, UnitTests, Verdict, Verifier, Verify};

@@ -36,10 +36,15 @@ llmp_stdlib::def! {
 }
 
 llmp_stdlib::def! {
-    /// Facts hidden in a long text. Metric `.needle`: share of facts found, over lengths and places.
+    /// Facts hidden in a long text of plain sentences that repeat, and asked for at its end. Metric `.needle`: share of facts
+    /// found, over lengths and places.
+    ///
+    /// ```llmp
+    /// eval memory { model = run, suites = [needle(length = 128..256)] }
+    /// ```
     ///
     /// Llama 3.1 lengthens its context only when all are found (section 3.4.2); Qwen 2 measures 8K to 128K.
-    @planned Needle = "needle", rev 1, check needle {
+    Needle = "needle", rev 1, check needle {
         /// Length of the text in tokens, or a range that is covered in doublings.
         length: Lengths,
         /// Facts in one text.
@@ -48,6 +53,9 @@ llmp_stdlib::def! {
         depths: u64 = "10",
     }
 }
+
+/// Facts that one text hides.
+const MOST: u64 = 16;
 
 fn needle(it: &Needle) -> Vec<Problem> {
     let Lengths { low, high } = it.length;
@@ -62,6 +70,10 @@ fn needle(it: &Needle) -> Vec<Problem> {
             "needles",
             "needle: at least one fact at one place is hidden",
         ));
+    }
+    if it.needles > MOST {
+        let message = format!("needle: a text hides at most {MOST} facts, not {}", it.needles);
+        problems.push(Problem::error("LLMP0209", "needles", message));
     }
     problems
 }

@@ -25,6 +25,11 @@ pub fn metrics(suite: &str) -> Vec<&str> {
     }
 }
 
+/// Whether less of a metric is better.
+pub fn less_is_better(metric: &str) -> bool {
+    metric.starts_with("bits_per_byte") || metric.starts_with("perplexity")
+}
+
 /// Notes down what the suite at `index` of a list measured, under the names of its metrics. A name that is there already
 /// gets the index behind it.
 pub fn note(
@@ -50,7 +55,7 @@ mod tests {
         assert!(members.windows(2).all(|pair| pair[0].name < pair[1].name));
         assert!(members.iter().all(|suite| suite.doc.trim().len() > 20));
         let run: Vec<&str> = members.iter().filter(|s| !s.planned).map(|s| s.name).collect();
-        assert_eq!(run, ["bits_per_byte", "perplexity"]);
+        assert_eq!(run, ["bits_per_byte", "needle", "perplexity"]);
         assert_eq!(metrics("bits_per_byte"), ["bits_per_byte", "perplexity"]);
         assert_eq!(metrics("mmlu"), ["mmlu"]);
     }

@@ -61,6 +61,8 @@ pub(super) struct Loaded {
     pub(super) weights: Vec<f32>,
     /// What the optimizer keeps, by name.
     pub(super) buffers: BTreeMap<String, Vec<f32>>,
+    /// What the objective keeps, by name.
+    pub(super) objective: BTreeMap<String, Vec<f32>>,
 }
 
 /// The checkpoints of a stage.
@@ -105,7 +107,8 @@ impl Checkpoints {
         let averages = state.average.iter().flat_map(|average| average.buffers());
         let kept = kept.chain(averages).chain([(WEIGHTS, weights.as_slice())]);
         let over = state.over.iter().flat_map(|over| over.buffers());
-        let all = kept.map(|(name, numbers)| (name.to_owned(), numbers)).chain(over);
+        let own = state.objective.iter().map(|(name, numbers)| (format!("{OBJECTIVE}{name}"), &**numbers));
+        let all = kept.map(|(name, numbers)| (name.to_owned(), numbers)).chain(over).chain(own);
         let tensors = all.map(|(name, numbers)| (name, Flat::new(numbers)));
         let path = temporary.join(TENSORS);
         safetensors::serialize_to_file(tensors, None, &path).map_err(|e| bad(&path, e))?;
@@ -150,13 +153,16 @@ impl Checkpoints {
         let file = path.join(TENSORS);
         let bytes = fs::read(&file).map_err(TrainError::io("read", &file))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(&file, e))?;
-        let mut buffers = BTreeMap::new();
+        let (mut buffers, mut objective) = (BTreeMap::new(), BTreeMap::new());
         for (name, tensor) in tensors.tensors() {
             if tensor.dtype() != Dtype::F32 {
                 return Err(bad(&file, format!("`{name}` holds {:?}, not F32", tensor.dtype())));
             }
             let numbers = tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            buffers.insert(name, numbers.collect::<Vec<f32>>());
+            match name.strip_prefix(OBJECTIVE) {
+                Some(own) => objective.insert(own.to_owned(), numbers.collect()),
+                None => buffers.insert(name, numbers.collect::<Vec<f32>>()),
+            };
         }
         let weights = buffers.remove(WEIGHTS).unwrap_or_default();
         let wanted = place.model.parameters();
@@ -164,7 +170,7 @@ impl Checkpoints {
             let reason = format!("`{WEIGHTS}` holds {} numbers, the model has {wanted}", weights.len());
             return Err(bad(&file, reason));
         }
-        Ok(Loaded { path, place, weights, buffers })
+        Ok(Loaded { path, place, weights, buffers, objective })
     }
 
     /// Removes all of them: the stage is finished.
@@ -206,6 +212,8 @@ impl Checkpoints {
 }
 
 const WEIGHTS: &str = "weights";
+/// What buffers of the objective begin with.
+const OBJECTIVE: &str = "objective.";
 const TENSORS: &str = "state.safetensors";
 const PLACE: &str = "state.json";
 

@@ -52,6 +52,18 @@ pub enum Layout {
     Rows,
     /// Rows are made by the objective, which gets the numbers of the examples. A batch counts examples.
     Prompts,
+    /// The same, every batch for so many steps.
+    Rounds(u64),
+}
+
+impl Layout {
+    fn of_prompts(self) -> bool {
+        matches!(self, Layout::Prompts | Layout::Rounds(_))
+    }
+
+    fn repeat(self) -> u64 {
+        if let Layout::Rounds(steps) = self { steps.max(1) } else { 1 }
+    }
 }
 
 /// The examples of one source.
@@ -175,6 +187,11 @@ impl Drawn {
         self.ends.len() as u64
     }
 
+    /// Steps in a row that get the same batch.
+    pub(crate) fn repeat(&self) -> u64 {
+        self.examples.layout.repeat()
+    }
+
     fn example(&self, number: usize) -> &Example {
         let source = self.firsts.partition_point(|first| *first <= number) - 1;
         &self.examples.sources[source].examples[number - self.firsts[source]]
@@ -193,7 +210,7 @@ impl Drawn {
 
     /// Tokens of the first `done` batches, without padding.
     pub(crate) fn tokens_after(&self, course: &Course, done: u64) -> u64 {
-        let rows = Self::rows_after(course, done).min(self.tokens.len());
+        let rows = Self::rows_after(course, done.div_ceil(self.repeat())).min(self.tokens.len());
         rows.checked_sub(1).map_or(0, |last| self.tokens[last])
     }
 
@@ -215,12 +232,13 @@ impl Drawn {
 
     /// The batch of the step that follows `done` steps.
     pub(crate) fn batch(&self, stage: &Stage, course: &Course, done: u64) -> Result<Batch> {
-        let (from, to) = (Self::rows_after(course, done), Self::rows_after(course, done + 1));
+        let round = done / self.repeat();
+        let (from, to) = (Self::rows_after(course, round), Self::rows_after(course, round + 1));
         let mut units = self.units(from, to);
         if units.is_empty() {
             return Err(TrainError::Settings("a step after the last".to_owned()));
         }
-        if self.examples.layout == Layout::Prompts {
+        if self.examples.layout.of_prompts() {
             let place = |(row, unit): (usize, &&[usize])| Placed { example: unit[0], part: 0, row, at: 0..0 };
             return Ok(Batch {
                 micros: Vec::new(),
@@ -229,7 +247,7 @@ impl Drawn {
         }
         let length = |unit: &&[usize]| match self.examples.layout {
             Layout::Packed => unit.iter().map(|number| size(self.example(*number))).sum(),
-            Layout::Rows | Layout::Prompts => {
+            Layout::Rows | Layout::Prompts | Layout::Rounds(_) => {
                 self.example(unit[0]).iter().map(Sequence::positions).max().unwrap_or(0)
             }
         };
@@ -252,7 +270,7 @@ impl Drawn {
                     .iter()
                     .map(|unit| unit.iter().map(|n| (*n, 0, &self.example(*n)[0])).collect())
                     .collect(),
-                Layout::Rows | Layout::Prompts => {
+                Layout::Rows | Layout::Prompts | Layout::Rounds(_) => {
                     let parts = |n: usize| {
                         self.example(n).iter().enumerate().map(move |(part, s)| vec![(n, part, s)])
                     };
@@ -310,7 +328,7 @@ fn check(examples: &Examples, context: usize) -> Result<()> {
     }
     let counts =
         |source: &ExampleSource| source.examples.iter().flatten().any(|sequence| sequence.targets() > 0);
-    if examples.layout != Layout::Prompts
+    if !examples.layout.of_prompts()
         && let Some(silent) = examples.sources.iter().find(|source| !counts(source))
     {
         let words = "every token is masked: it holds nothing that the loss counts (what does `loss_on` say, and who speaks?)";

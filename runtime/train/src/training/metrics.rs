@@ -32,6 +32,10 @@ pub(crate) struct Line {
     /// Mean negative log-likelihood of the true tokens, of a distillation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) truth: Option<f64>,
+    /// What the objective tells of the step, by metric: of preferences the log-probability of chosen and rejected answers, the
+    /// share of pairs on the right side, their margin, the divergence from the reference.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) objective: BTreeMap<String, f64>,
     /// The highest loss that would have been no jump, where the loss jumped and the step was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) spike: Option<f64>,

@@ -21,6 +21,7 @@ mod spike;
 pub(crate) mod start;
 mod tensorboard;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use llmp_data::tokens::TokenShard;
@@ -107,6 +108,8 @@ pub(crate) struct State {
     pub(crate) anchors: Vec<u64>,
     /// What lies over the weights while the loss is computed.
     pub(crate) over: Option<Over>,
+    /// What the objective keeps, as it was at the last checkpoint.
+    pub(crate) objective: BTreeMap<String, Vec<f32>>,
 }
 
 /// The course of a stage and its rates.
@@ -163,18 +166,24 @@ pub fn train_under(
         Looks::new(looks, std::mem::take(&mut inputs.held_out), &vocabulary, host.clock).on(held_out);
     let (mut state, mut plan) =
         start::start(stage, overlay, inputs, &vocabulary, folder, &checkpoints, host)?;
+    let other = |reason| TrainError::Checkpoint { path: folder.to_path_buf(), reason };
+    if state.done > 0 {
+        objective.restore(std::mem::take(&mut state.objective)).map_err(other)?;
+    }
     let mut grads = Grads::zeros(state.model.spec());
     let mut speed = Speed::new(host.peak, stage.precision);
     let mut pace = Pace::new(stage.checkpoints.distance(), &plan.course, state.done, (host.clock)());
 
     loop {
         let over = state.done == plan.course.steps();
-        let stop = host.stopped();
+        let whole = objective.whole(state.done);
+        let stop = whole && host.stopped();
         // A look may take long: a stop during it loses no more than its step.
         let look = looks.due(&plan.course, state.done + 1, host.clock);
         let gate = gate.as_ref().filter(|_| plan.part_that_ends(&state.extended, state.done + 1).is_some());
         let ahead = rewind::keeps(stage, &mut state.anchors, state.done) || look.any() || gate.is_some();
-        if over || stop || ahead || pace.due(state.done, (host.clock)()) {
+        if whole && (over || stop || ahead || pace.due(state.done, (host.clock)())) {
+            state.objective = objective.buffers();
             checkpoints.save(&mut state, host)?;
             pace.saved(state.done, (host.clock)());
         }
@@ -287,7 +296,8 @@ fn step(
     let (teacher, truth) = objective.parts().unzip();
     let z_loss = (stage.z_loss != 0.0).then(|| stage.z_loss * squares / counted);
     let line = Line { step: state.done, tokens, loss, lr, norm, ..Line::default() };
-    Ok(Line { z_loss, teacher, truth, spike, ..line })
+    let objective = objective.told().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(Line { z_loss, teacher, truth, objective, spike, ..line })
 }
 
 /// Keeps gradients of this norm short.
@@ -362,8 +372,10 @@ fn publish(
     host.at("train: before result");
     let averaged = state.average.as_ref().map(|average| average.model(&state.model)).transpose()?;
     let weights = averaged.as_ref().unwrap_or(&state.model);
-    let finished = state.over.as_ref().map(|over| over.finish(weights)).transpose()?;
-    finished.as_ref().unwrap_or(weights).save(&temporary, &options)?;
+    match &state.over {
+        Some(over) => over.save(weights, &temporary, &options)?,
+        None => weights.save(&temporary, &options)?,
+    }
     state.over.as_ref().map_or(Ok(()), |over| over.leave(folder))?;
     for name in ["model.safetensors", "config.json"] {
         durable::sync_file(&temporary.join(name))?;

@@ -1,5 +1,7 @@
 //! What a step minimises.
 
+use std::collections::BTreeMap;
+
 use llmp_nn::{Extras, Gpu, Grads, MicroBatch, Model};
 
 use super::examples::Placed;
@@ -52,6 +54,26 @@ pub trait Objective {
     /// log-likelihood of the true tokens.
     fn parts(&mut self) -> Option<(f64, f64)> {
         None
+    }
+
+    /// What else is worth telling of the last batch, by the name of a metric.
+    fn told(&mut self) -> BTreeMap<&'static str, f64> {
+        BTreeMap::new()
+    }
+
+    /// Whether a stage may be left after `done` steps: what several steps share is in no checkpoint.
+    fn whole(&self, _done: u64) -> bool {
+        true
+    }
+
+    /// What a checkpoint holds of it, by name.
+    fn buffers(&self) -> BTreeMap<String, Vec<f32>> {
+        BTreeMap::new()
+    }
+
+    /// Takes back what a checkpoint after the first step held. Errors: words that name what is missing.
+    fn restore(&mut self, _saved: BTreeMap<String, Vec<f32>>) -> Result<(), String> {
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use llmp_nn::{Architecture, Grads, Model, ParamInfo, optim};
+use llmp_nn::{Architecture, Grads, Model, ParamInfo, SaveOptions, optim};
 
 use crate::error::{Result, TrainError};
 use crate::optimizers::{self, Memory, Optimizer};
@@ -38,6 +38,12 @@ pub trait Overlay: std::fmt::Debug {
 
     /// The model that the stage gives, from all its weights end to end.
     fn finish(&self, numbers: &[f32], model: &Model) -> Result<(Architecture, Vec<f32>)>;
+
+    /// Writes that model to a folder.
+    fn save(&self, numbers: &[f32], model: &Model, folder: &Path, options: &SaveOptions) -> Result<()> {
+        let (sizes, flat) = self.finish(numbers, model)?;
+        Ok(llmp_nn::weights::save(folder, &sizes, &flat, options)?)
+    }
 
     /// Writes what it leaves in the folder of the stage besides that model.
     fn leave(&self, _numbers: &[f32], _folder: &Path) -> Result<()> {
@@ -109,6 +115,11 @@ impl Over {
     pub(super) fn finish(&self, model: &Model) -> Result<Model> {
         let (sizes, flat) = self.overlay.finish(&self.numbers, model)?;
         Ok(Model::from_flat(model.device().clone(), sizes, &flat)?)
+    }
+
+    /// Writes the model that the stage gives to a folder.
+    pub(super) fn save(&self, model: &Model, folder: &Path, options: &SaveOptions) -> Result<()> {
+        self.overlay.save(&self.numbers, model, folder, options)
     }
 
     /// Writes what it leaves besides the model.

@@ -1,5 +1,6 @@
 //! The state in which a stage begins: fresh weights, those of another stage, or its newest checkpoint.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use llmp_data::mix::TokenStream;
@@ -65,9 +66,21 @@ pub(super) fn start(
         let mut over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
         take_back(&mut loaded, &mut memory, average.as_mut(), over.as_mut())?;
         let watch = Watch { losses: place.losses };
-        let (done, loss, anchors) = (place.step, place.loss, place.anchors);
-        let state =
-            State { model, memory, watch, feed, metrics, done, loss, average, extended, anchors, over };
+        let (done, loss, anchors, objective) = (place.step, place.loss, place.anchors, loaded.objective);
+        let state = State {
+            model,
+            memory,
+            watch,
+            feed,
+            metrics,
+            done,
+            loss,
+            average,
+            extended,
+            anchors,
+            over,
+            objective,
+        };
         return Ok((state, plan));
     }
     let model = match inputs.from {
@@ -83,8 +96,21 @@ pub(super) fn start(
     let metrics = Metrics::open(folder, 0)?;
     let watch = Watch::default();
     let over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
-    let (done, loss, anchors) = (0, 0.0, Vec::new());
-    let state = State { model, memory, watch, feed, metrics, done, loss, average, extended, anchors, over };
+    let (done, loss, anchors, objective) = (0, 0.0, Vec::new(), BTreeMap::new());
+    let state = State {
+        model,
+        memory,
+        watch,
+        feed,
+        metrics,
+        done,
+        loss,
+        average,
+        extended,
+        anchors,
+        over,
+        objective,
+    };
     Ok((state, plan))
 }
 
@@ -132,8 +158,9 @@ fn drawn(stage: &Stage, examples: Examples, name: &str) -> Result<(Feed, Plan)> 
     let rows = tuning::rows(stage.batch.as_ref(), context);
     let drawn = Drawn::new(examples, stage, context as usize, rows, name)?;
     let (all, batch) = (drawn.rows(), rows.saturating_mul(context));
-    let tokens = all.saturating_mul(context);
-    let course = Course(vec![Leg { context, batch, tokens, steps: all.div_ceil(rows) }]);
+    let (tokens, repeat) = (all.saturating_mul(context), drawn.repeat());
+    let steps = all.div_ceil(rows).saturating_mul(repeat);
+    let course = Course(vec![Leg { context, batch, tokens: tokens.saturating_mul(repeat), steps }]);
     let epoch = drawn.sources().1.iter().copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
     let plan = plan(stage, course, (tokens as f64 / epoch) as u64)?;
     Ok((Feed::Examples(drawn), plan))

@@ -20,7 +20,10 @@ pub(crate) fn event(line: &Line) -> Vec<u8> {
     let more = [("z_loss", line.z_loss), ("needle", line.needle)];
     let more = more.into_iter().filter_map(|(tag, value)| Some((tag, value?)));
     let measured = line.evaluation.iter().map(|(name, value)| (format!("evaluation/{name}"), *value));
-    for (tag, value) in own.chain(more).map(|(tag, value)| (tag.to_owned(), value)).chain(measured) {
+    let told = line.objective.iter().map(|(name, value)| (format!("objective/{name}"), *value));
+    for (tag, value) in
+        own.chain(more).map(|(tag, value)| (tag.to_owned(), value)).chain(told).chain(measured)
+    {
         let mut scalar = bytes(1, tag.as_bytes());
         scalar.push((2 << 3) | 5);
         scalar.extend((value as f32).to_le_bytes());

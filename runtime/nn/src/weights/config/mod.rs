@@ -33,6 +33,7 @@ const HARMLESS: &[&str] = &[
     "language",
     "model_type",
     "n_ctx",
+    "num_labels",
     "output_attentions",
     "output_hidden_states",
     "output_past",

@@ -6,7 +6,7 @@ mod settings;
 use llmp_nn::spec::Pass;
 use llmp_stdlib::arg::BatchSize;
 use llmp_stdlib::kind::Cost;
-use llmp_stdlib::{Output, Planner, Port, Problem, Record, StageCost, Value, View};
+use llmp_stdlib::{Dim, Output, Planner, Port, Problem, Quantity, Rational, Record, StageCost, Value, View};
 
 use super::chain::Known;
 use crate::budget::{Budget, Goal, micro_rows};
@@ -140,6 +140,13 @@ pub(super) fn stage(
 
 /// Sequences of a batch, or examples where each has rows of its own, of a stage that names none.
 pub const SEQUENCES: u64 = 16;
+
+/// The length of a stage that names none: once over its data.
+pub(super) fn once(view: &View<'_>) -> Option<(&'static str, Value)> {
+    let named = view.get("steps").is_some() || view.get("epochs").is_some();
+    let one = || Value::Number(Quantity::new(Rational::from(1), Dim::EPOCHS));
+    (!named).then(|| ("epochs", one()))
+}
 
 /// Numbers that every stage of gradient steps checks: its length, batch and gradient limit are above zero.
 pub(super) fn check_numbers(view: &View<'_>) -> Vec<Problem> {

@@ -33,7 +33,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// loss = dpo(beta = 0.1, nll = 0.2)
     /// ```
-    @planned Dpo = "dpo", rev 1, check dpo {
+    Dpo = "dpo", rev 1, check dpo {
         /// Strength of the tie to the reference.
         beta: f64 = "0.1",
         /// Weight of the negative log-likelihood of the chosen answer.
@@ -83,7 +83,7 @@ fn above_zero(name: &str, value: f64) -> Vec<Problem> {
 
 llmp_stdlib::def! {
     /// Identity preference optimisation: `(h - 1 / (2 tau))²` (F24; Azar et al. 2023). It does not run away on sure pairs.
-    @planned Ipo = "ipo", rev 1, check ipo {
+    Ipo = "ipo", rev 1, check ipo {
         /// Strength of the tie to the reference.
         tau: f64 = "0.1",
         /// Sums as in the paper, or means as in TRL.
@@ -97,7 +97,7 @@ fn ipo(it: &Ipo) -> Vec<Problem> {
 
 llmp_stdlib::def! {
     /// Hinge loss: `max(0, 1 - beta · h)` (F47; SLiC).
-    @planned Hinge = "hinge", rev 1, check hinge {
+    Hinge = "hinge", rev 1, check hinge {
         /// Strength of the tie to the reference.
         beta: f64 = "0.1",
     }
@@ -109,7 +109,7 @@ fn hinge(it: &Hinge) -> Vec<Problem> {
 
 llmp_stdlib::def! {
     /// SimPO: length-normalised, without a reference, with a margin (F48; Meng et al. 2024).
-    @planned Simpo = "simpo", rev 1, check simpo {
+    Simpo = "simpo", rev 1, check simpo {
         /// Scale of the mean log-probabilities (the paper: 2 to 2.5).
         beta: f64 = "2.0",
         /// Margin (the paper: 0.3 to 1.6).
@@ -123,7 +123,11 @@ fn simpo(it: &Simpo) -> Vec<Problem> {
 
 llmp_stdlib::def! {
     /// KTO: answers that are wanted or not, without pairs (F50; Ethayarajh et al. 2024).
-    @planned Kto = "kto", rev 1, check kto {
+    ///
+    /// It learns from labelled answers: texts with a column `label` (a yes or no, a number above 0, or a word such as `wanted`) and
+    /// their question in a column `prompt`. Of pairs the chosen answers are wanted, the rejected ones are not. The reference point is
+    /// the mean gain of the answers of the whole batch behind each other's prompts, at least 0 (TRL takes that of each micro-batch).
+    Kto = "kto", rev 1, check kto {
         /// Strength of the tie to the reference.
         beta: f64 = "0.1",
         /// Weight of wanted answers.
@@ -138,8 +142,8 @@ fn kto(it: &Kto) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// ORPO: the chosen answer's NLL and the log-odds of the pair, without a reference (F49; Hong et al. 2024).
-    @planned Orpo = "orpo", rev 1, check orpo {
+    /// ORPO: the chosen answer's NLL by its length and the log-odds of the pair, without a reference (F49; Hong et al. 2024).
+    Orpo = "orpo", rev 1, check orpo {
         /// Weight of the odds.
         weight: f64 = "0.1",
     }
@@ -174,7 +178,7 @@ llmp_stdlib::def! {
     /// ```llmp
     /// loss = formula(-log_sigmoid(0.1 * (.chosen - .chosen_reference - .rejected + .rejected_reference)))
     /// ```
-    @planned Written = "formula", rev 1, check quantities {
+    Written = "formula", rev 1, check quantities {
         /// The number that is made small.
         expression: PairFormula,
     }

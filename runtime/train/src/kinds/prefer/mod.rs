@@ -52,12 +52,12 @@ llmp_stdlib::choices! {
 
 llmp_stdlib::def! {
     /// Pairs of the policy's own answers: of `n` samples the one with the best and the one with the worst reward (F25; Qwen 2,
-    /// second stage).
+    /// second stage). A prompt whose answers all have one reward gives no pair. The reward model reads text with its own tokenizer.
     ///
     /// ```llmp
     /// online = sample(n = 8, by = judge)
     /// ```
-    @planned SampledPairs = "sample", rev 1, check two {
+    SampledPairs = "sample", rev 1, check two {
         /// Answers for each prompt.
         n: u64 = "8",
         /// The reward model that orders them.
@@ -84,6 +84,14 @@ llmp_stdlib::def! {
     ///
     /// Llama 3.1: six rounds of DPO with beta 0.1 and rate 1e-5, 0.2 of the chosen answer's NLL, header and end tokens masked in both
     /// answers. Qwen 2: first on a fixed set, then on pairs of its own answers. Without a length it passes once over the data.
+    /// Records with an answer that does not fit into a sequence are left out and counted.
+    ///
+    /// A stage of so many epochs asks the reference once, before it begins, and keeps what it said for every stage on the same data;
+    /// with `steps`, with `kto` and with `online` the reference runs beside the policy. Both give the same numbers.
+    ///
+    /// Each line of `metrics.jsonl` has, under `objective`, the mean log-probability of chosen and rejected answers, what each
+    /// gained over the reference, the share of pairs whose chosen answer gained more (`accuracy`), by how much (`margin`), and an
+    /// estimate of the divergence from the reference in nats a token on these answers (`kl`).
     ///
     /// ```llmp
     /// prefer aligned {
@@ -94,7 +102,7 @@ llmp_stdlib::def! {
     ///   schedule = constant(1e-5)
     /// }
     /// ```
-    @planned Prefer = "prefer", rev 1 {
+    Prefer = "prefer", rev 1 {
         /// The model to go on from.
         from: ModelRef,
         /// Pairs of answers; labelled answers for `kto`; prompts with `online`.
@@ -142,6 +150,7 @@ llmp_stdlib::def! {
 pub(super) static KIND: Kind = Kind {
     groups: &[Group { members: &["epochs", "steps"], required: false }],
     check,
+    lacks: post::lacks_of_adapter,
     cost: post::cost,
     ..Kind::new(Prefer::SIGNATURE, Form::Block, Yields::Model, elaborate)
 };
@@ -153,6 +162,7 @@ fn check(view: &View<'_>) -> Vec<Problem> {
         problems.extend(check_reference(view, &loss));
         problems.extend(check_data(view, &loss));
     }
+    problems.extend(post::check_template(view, "data"));
     problems.extend(check_sampler(view));
     problems.extend(check_judge(view));
     problems
@@ -245,10 +255,55 @@ fn check_judge(view: &View<'_>) -> Option<Problem> {
 
 fn elaborate(view: &View<'_>, planner: &mut dyn Planner) -> Result<Output, Problem> {
     let data = post::parts(view, "data", planner)?;
-    let mut extra = vec![("data", data)];
+    let mut extra = vec![("data", data.clone())];
+    extra.extend(post::once(view));
+    let given = view.members.get("reference").cloned().unwrap_or(Value::None);
     // The model that the stage starts from is one input, however it is named.
-    if view.get("reference").is_some_and(|r| Some(r) == view.get("from")) {
-        extra.push(("reference", Value::Choice("from".into())));
+    let own = given == Value::Choice("from".into()) || Some(&given) == view.get("from");
+    extra.push(("reference", if own { Value::Choice("from".into()) } else { given.clone() }));
+    if let Some(Value::Call(call)) = view.get("online") {
+        let judge = call.args.get("by").cloned().unwrap_or(Value::None);
+        if let Value::Item(judge) = &judge
+            && let Output::Model { tokenizer: Some(tokenizer), .. } = planner.item(judge)?
+        {
+            extra.push(("judge_tokenizer", Value::Port(tokenizer)));
+        }
+    }
+    let loss = view.read::<PreferLoss>("loss");
+    let before = view.get("online").is_none()
+        && view.get("steps").is_none()
+        && loss.is_some_and(|loss| loss.needs_reference() && loss.needs_pairs());
+    if before && given != Value::None {
+        let said = refer(view, planner, data, if own { None } else { Some(given) })?;
+        extra.push(("said", said));
+        extra.retain(|(name, _)| *name != "reference");
+        extra.push(("reference", Value::None));
     }
     post::stage(view, planner, &extra, &[])
+}
+
+/// Members that decide what a reference is asked.
+const ASKED: &[&str] = &["loss_off", "template", "context", "precision"];
+
+/// What the reference says of the data, as a step of its own that stages share: `reference` is another model than the one that the
+/// stage starts from.
+fn refer(
+    view: &View<'_>,
+    planner: &mut dyn Planner,
+    data: Value,
+    reference: Option<Value>,
+) -> Result<Value, Problem> {
+    let post::Policy { tokenizer, weights, .. } = post::policy(view, planner)?;
+    let mut args: llmp_stdlib::Record = [
+        ("from", Value::Port(weights.clone())),
+        ("tokenizer", tokenizer.map_or(Value::None, Value::Port)),
+        ("data", data),
+        ("reference", reference.unwrap_or(Value::Port(weights))),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    for name in ASKED {
+        args.insert((*name).to_owned(), view.members.get(*name).cloned().unwrap_or(Value::None));
+    }
+    Ok(Value::Port(planner.step("refer", 1, args)))
 }
