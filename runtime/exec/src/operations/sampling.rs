@@ -72,7 +72,8 @@ mod with_kernels {
         let model = ModelRef(work.settings::<Score>()?.model.0);
         let (weights, tokenizer) = (part(work, &model, "weights")?, part(work, &model, "tokenizer")?);
         let scoring = Scoring::open(&weights, &tokenizer).map_err(train_failure)?;
-        let mut segment = Segment::new(Input::Stored(vec![work.stored(step, 0)?]), work.folder.join("documents"));
+        let mut segment =
+            Segment::new(Input::Stored(vec![work.stored(step, 0)?]), work.folder.join("documents"));
         segment.chunk_bytes = SCORED;
         segment.origins = Arc::new(Origins::new(ledger::origins(work.plan, step, work.options)));
         segment.maps.push(Stage { map: Arc::new(scoring), rejects: documents::rejects(step, work) });

@@ -188,8 +188,12 @@ impl<'m> Decoder<'m> {
         let compact = self.compact.clone();
         for (layer, block) in model.blocks.iter().enumerate() {
             let short = compact.as_ref().and_then(|compact| compact.blocks.get(layer));
-            let y =
-                self.attend((layer, short), block, feeds, normed(&x, &block.attention_norm).as_deref().unwrap_or(&x));
+            let y = self.attend(
+                (layer, short),
+                block,
+                feeds,
+                normed(&x, &block.attention_norm).as_deref().unwrap_or(&x),
+            );
             add_to(&mut x, normed(&y, &block.attention_post_norm).as_deref().unwrap_or(&y));
             let y = behind(&block.ffn, short, normed(&x, &block.ffn_norm).as_deref().unwrap_or(&x));
             add_to(&mut x, normed(&y, &block.ffn_post_norm).as_deref().unwrap_or(&y));
@@ -368,7 +372,9 @@ fn behind(ffn: &Ffn<Cpu>, short: Option<&Shorts>, x: &[f32]) -> Vec<f32> {
     let mut y = experts::routed(moe, x, c);
     if let Some(shared) = &moe.shared {
         let gates = moe.shared_gate.as_ref().map(|gate| project(x, view(gate), c));
-        for (at, (y, s)) in y.chunks_exact_mut(c).zip(feed_forward(shared, None, x).chunks_exact(c)).enumerate() {
+        for (at, (y, s)) in
+            y.chunks_exact_mut(c).zip(feed_forward(shared, None, x).chunks_exact(c)).enumerate()
+        {
             add_scaled(y, s, gates.as_ref().map_or(1.0, |g| 1.0 / (1.0 + (-g[at]).exp())));
         }
     }

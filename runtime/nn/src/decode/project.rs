@@ -38,7 +38,9 @@ pub(crate) fn project<'a>(x: &[f32], w: impl Into<Matrix<'a>>, c: usize) -> Vec<
     let parts = y_on.par_chunks_mut(rows * n);
     match w {
         Matrix::Wide(w) => parts.zip(w.par_chunks(rows * c)).for_each(|(y, w)| project_rows(w, x, c, y)),
-        Matrix::Short(w) => parts.zip(w.par_chunks(rows * c)).for_each(|(y, w)| project_short_rows(w, x, c, y)),
+        Matrix::Short(w) => {
+            parts.zip(w.par_chunks(rows * c)).for_each(|(y, w)| project_short_rows(w, x, c, y))
+        }
     }
     if n == 1 {
         return y_on;
