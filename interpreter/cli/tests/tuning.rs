@@ -110,6 +110,9 @@ release out { model = again }
     let template = std::fs::read_to_string(project.path("release/out/chat_template.jinja")).unwrap();
     assert!(template.contains("Assistant: "), "{template}");
     assert_eq!(read(&project, "release/out/generation_config.json")["eos_token_id"], json!([0]));
+    let said = talk(&project, &["--temperature", "0", "--max-tokens", "3"], "1+1?\n");
+    let said = text(&said.stdout);
+    assert!(!said.starts_with(' '), "the space behind `Assistant:` is the template's: {said:?}");
 }
 
 #[test]
