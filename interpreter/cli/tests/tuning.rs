@@ -101,7 +101,8 @@ fn an_adapter_is_left_as_a_peft_folder_and_the_next_stage_has_the_template() {
     let project = project(
         "sft tuned { from = run, data = chats, steps = 6, batch = 4 sequences, template = plain, adapter = lora(rank = 4, on = [\"q_proj\", \"v_proj\"]), packing = false, schedule = constant(3e-3) }
 sft again { from = tuned, data = chats, epochs = 1, batch = 4 sequences, loss_on = completions, publish = average(checkpoints(last = 2)) }
-release out { model = again }
+quantize rounded { from = again, method = linear(bits = 8) }
+release out { model = rounded }
 ",
     );
     project.run();
