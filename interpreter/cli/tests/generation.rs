@@ -121,13 +121,21 @@ export all_out    { data = verified, format = jsonl }
     let votes = counts(&events, "agreed");
     let reasons = &votes["reasons"];
     let out = votes["documents_out"].as_u64().unwrap();
-    assert_eq!(out + reasons["outvoted"].as_u64().unwrap_or(0) + reasons["no result"].as_u64().unwrap_or(0), 320);
-    assert!(lines(&project, "agreed_out").iter().all(|line| line["metadata"]["votes"].as_f64().unwrap() >= 0.125));
+    assert_eq!(
+        out + reasons["outvoted"].as_u64().unwrap_or(0) + reasons["no result"].as_u64().unwrap_or(0),
+        320
+    );
+    assert!(
+        lines(&project, "agreed_out").iter().all(|line| line["metadata"]["votes"].as_f64().unwrap() >= 0.125)
+    );
     // Another filter behind it: nothing is written again.
     let program = std::fs::read_to_string(project.path("main.llmp")).unwrap();
     project.write("main.llmp", program.replace(".logp < 0", ".logp < -1"));
     let ran = common::ran(&project.run());
-    assert!(ran.iter().any(|step| step == "verified") && !ran.iter().any(|step| step == "sampled"), "{ran:?}");
+    assert!(
+        ran.iter().any(|step| step == "verified") && !ran.iter().any(|step| step == "sampled"),
+        "{ran:?}"
+    );
 }
 
 #[test]

@@ -31,13 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("ready");
     for line in std::io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;
-        let sampling = Sampling {
-            max_tokens: request.max_tokens,
-            temperature: 0.0,
-            top_k: None,
-            top_p: None,
-            seed: 0,
-        };
+        let sampling =
+            Sampling { max_tokens: request.max_tokens, temperature: 0.0, top_k: None, top_p: None, seed: 0 };
         let seeds = vec![0; request.prompts.len()];
         let begin = Instant::now();
         let found = answers(&model, &request.prompts, 1, &sampling, Stops::default(), &seeds)?;
