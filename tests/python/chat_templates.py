@@ -83,8 +83,10 @@ def marked(name, text):
                    "+ '<|end_header_id|>\\n\\n' }}{% generation %}{{ message['content'] | trim + '<|eot_id|>' }}{% endgeneration %}"),
         "gemma": ("+ message['content'] | trim + '<end_of_turn>\\n' }}",
                   "}}{% generation %}{{ message['content'] | trim + '<end_of_turn>' }}{% endgeneration %}{{ '\\n' }}"),
-        "plain": ("{{ message['content'] }}{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}",
-                  "{% generation %}{{ message['content'] }}{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endgeneration %}"),
+        # The space before an answer is said by the model: it is asked to go on behind `Assistant:`.
+        "plain": ("{% elif message['role'] == 'assistant' %}{{ 'Assistant: ' }}",
+                  "{% elif message['role'] == 'assistant' %}{{ 'Assistant:' }}{% generation %}{{ ' ' + message['content'] + eos_token }}"
+                  "{% endgeneration %}{% continue %}"),
     }
     old, new = around[name]
     assert old in text, name
@@ -121,7 +123,7 @@ def main():
                                             return_assistant_tokens_mask=True)
             assert both["input_ids"] == ids, (name, key)
             mask = both["assistant_masks"]
-            if name != "tools":
+            if name not in ("tools", "plain"):
                 # Templates that mark what everybody says: the assistant's spans are every second one.
                 mask = assistants(messages, mask)
             prompt = [m for m in messages if m["role"] != "assistant"][:1]

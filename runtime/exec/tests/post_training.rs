@@ -13,7 +13,7 @@ source web = warc(\"crawl/*.warc.gz\")
 source chats = jsonl(\"chats.jsonl\", as = Chat)
 source pairs = jsonl(\"pairs.jsonl\", as = Preference)
 source asks = jsonl(\"asks.jsonl\", as = Prompt)
-tokenizer tok = bpe(train_on = books, vocab = 4096)
+tokenizer tok = bpe(train_on = books, vocab = 4096, template = chatml)
 model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
 pretrain base { model = m, data = books, tokens = 4M }
 ";
@@ -292,9 +292,41 @@ merge x = linear([base, other])";
 }
 
 #[test]
-fn what_is_planned_is_refused_by_a_run_and_not_before() {
+fn conversations_need_a_template_before_anything_runs() {
+    let base = BASE.replace(", template = chatml", "");
+    let said_of = |rest: &str| words(&said(&format!("{base}{rest}")));
+    let found = said_of("sft a { from = base, data = chats, epochs = 1 }");
+    assert!(
+        found.len() == 1 && found[0].contains("LLMP0410") && found[0].contains("neither the stage nor `tok`"),
+        "{found:?}"
+    );
+    for clean in [
+        "sft a { from = base, data = chats, epochs = 1, template = plain }",
+        "sft a { from = base, data = books, epochs = 1, loss_on = all }",
+        "sft a { from = base, data = chats, epochs = 1, template = plain }\nsft b { from = a, data = chats, epochs = 1 }",
+    ] {
+        assert_eq!(said_of(clean), Vec::<String>::new(), "{clean}");
+    }
+}
+
+#[test]
+fn what_is_measured_in_a_stage_must_be_held_out() {
+    gives(
+        "sft a { from = base, data = chats, epochs = 1, evaluate = every(20%) }",
+        "LLMP0103",
+        "split(heldout",
+    );
+    clean(
+        "dataset some = chats |> split(heldout = 5%)\nsft a { from = base, data = some, epochs = 1, evaluate = every(20%) }",
+    );
+}
+
+#[test]
+fn what_this_version_lacks_is_refused_by_a_run_and_not_before() {
     let registry = llmp_exec::registry();
-    let text = format!("{BASE}{TUNED}release out {{ model = tuned }}");
+    let text = format!(
+        "{BASE}sft tuned {{ from = base, data = chats, epochs = 1, adapter = lora(dropout = 0.1) }}\nrelease out {{ model = tuned }}"
+    );
     let files: BTreeMap<String, String> = [("example.llmp".to_owned(), text)].into();
     let (loaded, _) = load(&files, "example.llmp");
     let (program, said) = check(&loaded, &registry, &Options::default());
@@ -302,7 +334,5 @@ fn what_is_planned_is_refused_by_a_run_and_not_before() {
     let (plan, said) = llmp_interpreter::plan(&program, &registry);
     assert!(!said.has_errors());
     let lacks: Vec<String> = plan.lacks.iter().map(|d| d.message.clone()).collect();
-    assert!(lacks.iter().any(|l| l.contains("`sft`")), "{lacks:?}");
-    // Conversations can be read; what trains on them cannot run yet.
-    assert!(!lacks.iter().any(|l| l.contains("reading")), "{lacks:?}");
+    assert!(lacks.len() == 1 && lacks[0].contains("left out at random"), "{lacks:?}");
 }

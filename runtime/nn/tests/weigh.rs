@@ -53,7 +53,8 @@ fn fused_equals_composed() {
 
             let at = [0, length - 1, rows * length - 1, length - 1];
             let ((a, g), (c, h)) = (stated(&fused, &b, &at), stated(&composed, &b, &at));
-            assert!(difference(&a, &c) < 1e-5 && relative(&g, &h) < 3e-5, "spec {i}, {rows} x {length}");
+            let (d, r) = (difference(&a, &c), relative(&g, &h));
+            assert!(d < 1e-5 && r < 1e-4, "spec {i}, {rows} x {length}: states {d:e}, gradients {r:e}");
             assert_eq!(fused.states_at(&b, &at).expect("valid"), a, "with and without a tape");
             let (all, width) = (fused.states(&b).expect("valid"), spec.width);
             assert_eq!(a[width..2 * width], all[(length - 1) * width..][..width]);

@@ -8,11 +8,15 @@ use common::{END, Stand, spec, stage};
 use llmp_nn::{Architecture, IGNORE, MicroBatch, Model};
 use llmp_train::distill::Distil;
 use llmp_train::kinds::distill::{DistillLoss, Divergence, OnPolicy};
-use llmp_train::training::Objective;
+use llmp_train::training::{Batch, Objective};
 
 /// A student that often writes the end-of-text token.
 fn model() -> Model {
     Model::init(Architecture { vocab: 257, init_std: 0.2, ..spec() }, 3).unwrap()
+}
+
+fn stream(micros: Vec<MicroBatch>) -> Batch {
+    Batch { micros, placed: Vec::new() }
 }
 
 fn written(
@@ -25,7 +29,7 @@ fn written(
     let how = OnPolicy { divergence, student_share, temperature: 1.0, prompt };
     let tokenizer = stand.path("tokenizer.json");
     let mut distil = Distil::new(&stage(), DistillLoss::OnPolicy(how), &[], (&tokenizer, &[])).unwrap();
-    distil.prepare(&model(), batches, step).unwrap()
+    distil.prepare(&model(), stream(batches), step).unwrap().micros
 }
 
 /// Rows `END 1 2 3 END 4 5 END 6 …`: two documents that end, one that does not.
@@ -71,7 +75,7 @@ fn whole_documents_prompt_a_row_each() {
     let how = OnPolicy { divergence: Divergence::Jsd, student_share: 1.0, temperature: 1.0, prompt: None };
     let tokenizer = stand.path("tokenizer.json");
     let mut distil = Distil::new(&stage(), DistillLoss::OnPolicy(how), &[], (&tokenizer, &[])).unwrap();
-    let error = distil.prepare(&model(), vec![none], 0).unwrap_err().to_string();
+    let error = distil.prepare(&model(), stream(vec![none]), 0).unwrap_err().to_string();
     assert!(error.contains("nothing prompts the student"), "{error}");
 }
 

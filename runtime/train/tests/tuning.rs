@@ -7,7 +7,7 @@ mod common;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{END, Stand, content, spec, stage};
-use llmp_nn::{Grads, IGNORE, Model};
+use llmp_nn::{Architecture, Cpu, Grads, IGNORE, Model};
 use llmp_stdlib::Event;
 use llmp_stdlib::arg::BatchSize;
 use llmp_train::budget::Goal;
@@ -106,7 +106,7 @@ fn near(a: f64, b: f64, most: f64) {
 
 #[test]
 fn packed_rows_give_the_loss_of_rows_of_their_own() {
-    let model = Model::init(spec(), 5).unwrap();
+    let model = Model::init(Architecture { context: 96, ..spec() }, 5).unwrap();
     let all = conversations();
     let sequences: Vec<&Sequence> = all.iter().flatten().take(6).collect();
     let one = |n: usize| (n, 0, sequences[n]);
@@ -119,13 +119,72 @@ fn packed_rows_give_the_loss_of_rows_of_their_own() {
     assert_eq!(placed[1].at, sequences[0].positions()..sequences[0].positions() + sequences[1].positions());
     assert_eq!(alone.counted(), packed.counted());
     let (mut a, mut b) = (Grads::zeros(model.spec()), Grads::zeros(model.spec()));
-    let counted = alone.counted();
-    let first = model.loss_and_grads(&alone, counted, &mut a).unwrap().0.nll_sum;
-    let second = model.loss_and_grads(&packed, counted, &mut b).unwrap().0.nll_sum;
+    let counted = alone.counted() as f64;
+    let first = model.loss_and_grads(&alone, counted, &mut a).unwrap().nll_sum;
+    let second = model.loss_and_grads(&packed, counted, &mut b).unwrap().nll_sum;
     near(first, second, 1e-6);
     let norm: f64 = a.flat().iter().map(|x| f64::from(*x).powi(2)).sum();
     let apart: f64 = a.flat().iter().zip(b.flat()).map(|(x, y)| f64::from(x - y).powi(2)).sum();
     assert!(apart.sqrt() < 1e-5 * norm.sqrt(), "{apart} of {norm}");
+}
+
+/// What `tests/python/sft_step.py` writes.
+#[derive(serde::Deserialize)]
+struct Golden {
+    examples: Vec<GoldenExample>,
+    loss: f64,
+    norm: f64,
+    grads: std::collections::BTreeMap<String, Vec<f64>>,
+}
+
+#[derive(serde::Deserialize)]
+struct GoldenExample {
+    ids: Vec<u32>,
+    counted: Vec<(usize, usize)>,
+}
+
+/// Sine waves, as the golden has them.
+fn waves(spec: &Architecture) -> Vec<f32> {
+    let wave = |(index, info): (usize, &llmp_nn::ParamInfo)| {
+        let flat = info.shape.len() == 1;
+        let wave = (0..info.count()).map(move |i| (0.37 * i as f64 + index as f64).sin());
+        wave.map(move |x| if flat { 1.0 + 0.1 * x } else { 0.15 * x } as f32).collect::<Vec<f32>>()
+    };
+    spec.params().iter().enumerate().flat_map(wave).collect()
+}
+
+#[test]
+fn loss_and_gradients_are_those_of_trl_padded_and_packed() {
+    let golden: Golden = serde_json::from_str(include_str!("golden/sft_step.json")).unwrap();
+    let spec = Architecture { context: 96, ..spec() };
+    let model = Model::from_flat(Cpu::default(), spec.clone(), &waves(&spec)).unwrap();
+    let sequence = |e: GoldenExample| Sequence {
+        ids: e.ids,
+        counted: e.counted.into_iter().map(|(a, b)| a..b).collect(),
+    };
+    let sequences: Vec<Sequence> = golden.examples.into_iter().map(sequence).collect();
+    let row = |n: usize| (n, 0, &sequences[n]);
+    let alone = |from: usize, to: usize| micro_batch(&(from..to).map(|n| vec![row(n)]).collect::<Vec<_>>()).0;
+    let packed = micro_batch(&[(0..5).map(row).collect()]).0;
+    for batches in [vec![alone(0, 3), alone(3, 5)], vec![packed]] {
+        let counted = batches.iter().map(|b| b.counted() as f64).sum::<f64>();
+        let mut grads = Grads::zeros(&spec);
+        let parts = batches.iter().map(|b| model.loss_and_grads(b, counted, &mut grads).unwrap().nll_sum);
+        near(golden.loss, parts.sum::<f64>() / counted, 1e-5);
+        near(golden.norm, llmp_nn::optim::global_norm(grads.flat()), 1e-4);
+        for (at, info) in spec.params().iter().enumerate() {
+            let (own, want) = (grads.get(at), &golden.grads[&info.name]);
+            let step = (own.len() / 8).max(1);
+            let largest = want.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+            for (value, want) in own.iter().step_by(step).zip(want) {
+                assert!(
+                    (f64::from(*value) - want).abs() < 1e-4 * largest,
+                    "{}: {value}, TRL has {want}",
+                    info.name
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -161,7 +220,8 @@ fn a_stage_learns_and_is_measured_on_what_is_held_out() {
     let summary =
         run(&stand, &tuned(), examples(Layout::Packed), &mut NextToken, "tuned", &Host::quiet()).unwrap();
     assert_eq!(summary.steps, 8);
-    let looks: Vec<f64> = lines(&stand, "tuned").iter().filter_map(|l| l["chats_loss"].as_f64()).collect();
+    let looks: Vec<f64> =
+        lines(&stand, "tuned").iter().filter_map(|l| l["evaluation"]["chats_loss"].as_f64()).collect();
     assert_eq!(looks.len(), 3, "at steps 3, 6 and 8");
     assert!(looks[2] < looks[0], "{looks:?}");
     assert_eq!(lines(&stand, "tuned").last().unwrap()["tokens"], summary.tokens);

@@ -8,7 +8,7 @@ llmp_grammar::diagnostic! {
     /// ```llmp
     /// llmp 1
     /// source books = text("books/*.txt")
-    /// tokenizer tok = bpe(train_on = books, vocab = 4096)
+    /// tokenizer tok = bpe(train_on = books, vocab = 4096, template = chatml)
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
     /// pretrain base { model = m, data = books, tokens = 4M }
     /// source chats = jsonl("chats.jsonl", as = Chat)
@@ -20,7 +20,7 @@ llmp_grammar::diagnostic! {
     /// ```llmp
     /// llmp 1
     /// source books = text("books/*.txt")
-    /// tokenizer tok = bpe(train_on = books, vocab = 4096)
+    /// tokenizer tok = bpe(train_on = books, vocab = 4096, template = chatml)
     /// model m { tokenizer = tok, layers = 4, width = 192, heads = 6, context = 256 }
     /// pretrain base { model = m, data = books, tokens = 4M }
     /// source chats = jsonl("chats.jsonl", as = Chat)

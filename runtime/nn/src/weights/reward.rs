@@ -47,10 +47,9 @@ pub fn save_reward(
     let (sizes, mut flat) = headless(sizes, flat);
     std::fs::create_dir_all(dir).map_err(super::io_error(dir))?;
     let mut extra = options.extra.clone();
-    if let Some(family) = Family::of(&sizes) {
-        let class = family.class().replace("ForCausalLM", "").replace("LMHeadModel", "");
-        extra.insert("architectures".into(), json!([format!("{class}ForSequenceClassification")]));
-    }
+    let family = Family::of(&sizes).map_or("Llmp", Family::class);
+    let class = family.replace("ForCausalLM", "").replace("LMHeadModel", "");
+    extra.insert("architectures".into(), json!([format!("{class}ForSequenceClassification")]));
     extra.insert("num_labels".into(), 1.into());
     extra.insert("id2label".into(), json!({ "0": "reward" }));
     extra.insert("label2id".into(), json!({ "reward": 0 }));
@@ -75,9 +74,11 @@ pub fn load_reward(dir: &Path) -> Result<(Architecture, Vec<f32>, RewardHead, Ve
     Ok((sizes, flat, head, numbers))
 }
 
-/// Whether a folder's settings say that it is a reward model.
+/// Whether the settings of a folder say that it is a reward model.
 pub fn is_reward(dir: &Path) -> bool {
     let text = std::fs::read(dir.join("config.json")).ok();
     let config: Option<Value> = text.and_then(|text| serde_json::from_slice(&text).ok());
-    config.is_some_and(|config| config.get("num_labels") == Some(&json!(1)))
+    let classes = config.as_ref().and_then(|config| config.get("architectures")?.as_array());
+    let scores = |class: &Value| class.as_str().is_some_and(|class| class.ends_with("ForSequenceClassification"));
+    classes.is_some_and(|all| all.iter().any(scores))
 }

@@ -126,7 +126,9 @@ pub(in crate::kinds) fn held_out(view: &View<'_>, planner: &mut dyn Planner) -> 
 /// Conversations need a template: that of the stage, of the tokenizer, or a file beside the tokenizer, which only a run sees.
 pub(in crate::kinds) fn check_template(view: &View<'_>, member: &str) -> Option<Problem> {
     let documents = state_of(view, view.get(member)?) == Some(State::Docs);
-    if documents || view.get("template").is_some() {
+    // A stage that was tuned by a template hands it on.
+    let stages = std::iter::successors(Some(*view), |stage| stage.follow("from")).take(1000);
+    if documents || stages.into_iter().any(|stage| stage.get("template").is_some()) {
         return None;
     }
     let Value::Item(tokenizer) = super::tokenizer(view)? else { return None };
