@@ -12,13 +12,14 @@ source pairs = jsonl("pairs.jsonl", as = Preference)
 source asks  = jsonl("asks.jsonl", as = Prompt, columns = { prompt = Text, truth = Text })
 
 dataset judged = pairs |> split(heldout = 30%)
+dataset train  = asks |> split(heldout = 40%)
 
 sft tuned { from = run, data = chats, epochs = 2, batch = 8 sequences, schedule = constant(3e-3) }
 reward_model judge { from = run, data = judged, batch = 4 sequences, schedule = constant(3e-3) }
 
 rl better {
   from       = tuned
-  prompts    = asks
+  prompts    = train
   reward     = sum([judge, scaled(judge, by = 0.5), number(), ends(missing = -0.5, soft = 4), kl(weight = -0.05, to = from), kl(weight = -0.01, to = ema)])
   advantage  = leave_one_out(samples = 3)
   update     = clipped(inner_steps = 2, mean = token, kl = 0.01)
@@ -27,12 +28,12 @@ rl better {
   max_tokens = 8
   schedule   = constant(1e-3)
 }
-rl adapted { from = tuned, prompts = asks, reward = number(), steps = 2, batch = 4 sequences, max_tokens = 8, adapter = lora(rank = 4), schedule = constant(1e-3) }
+rl adapted { from = tuned, prompts = train, reward = number(), steps = 2, batch = 4 sequences, max_tokens = 8, adapter = lora(rank = 4), schedule = constant(1e-3) }
 
 eval of_judge  { model = judge, suites = [accuracy(judged.heldout)] }
 eval of_policy { model = better, suites = [accuracy(judged.heldout)], require = .accuracy >= 0 and .accuracy_stderr < 1 }
-eval wins      { model = better, suites = [win_rate(asks, against = tuned, judge = run, max_tokens = 8)] }
-eval same      { model = tuned, suites = [win_rate(asks, against = tuned, judge = run, max_tokens = 8, length_control = true)] }
+eval wins      { model = better, suites = [win_rate(train.heldout, against = tuned, judge = run, max_tokens = 8)] }
+eval same      { model = tuned, suites = [win_rate(train.heldout, against = tuned, judge = run, max_tokens = 8, length_control = true)] }
 eval knows     { model = better, suites = [arc(shots = 1), mmlu(shots = 1), gsm8k(shots = 1), winogrande(shots = 0), truthfulqa()] }
 release out { model = better }
 release small { model = adapted }
@@ -54,7 +55,7 @@ fn project() -> Project {
         |n| json!({ "prompt": ask(n), "chosen": format!("Number {n}."), "rejected": "The sea, the sea!" }),
     );
     project.write("pairs.jsonl", lines(pairs));
-    project.write("asks.jsonl", lines((0..8).map(|n| json!({ "prompt": ask(n), "truth": n.to_string() }))));
+    project.write("asks.jsonl", lines((0..12).map(|n| json!({ "prompt": ask(n), "truth": n.to_string() }))));
     let arc = (0..4).map(
         |n| json!({ "query": format!("Question: Is it {n}?"), "choices": ["yes", "no"], "gold": n % 2 }),
     );
