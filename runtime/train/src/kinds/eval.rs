@@ -97,8 +97,9 @@ fn check_needles(view: &View<'_>) -> Vec<Problem> {
     let long = |(index, call): (usize, &llmp_stdlib::Call)| {
         let longest = Lengths::read(call.args.get("length")?).ok()?.high;
         let of_needle = call.name == suites::Needle::SIGNATURE.name;
-        let message =
-            format!("`needle` hides facts in texts of {longest} tokens, the context of `{name}` has {context}");
+        let message = format!(
+            "`needle` hides facts in texts of {longest} tokens, the context of `{name}` has {context}"
+        );
         let path = format!("suites.{index}.length");
         (of_needle && longest > context).then(|| Problem::error("LLMP0506", &path, message))
     };
