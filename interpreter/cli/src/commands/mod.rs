@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod schema;
 mod score;
+mod serve;
 mod test;
 mod trace;
 mod watch;
@@ -54,5 +55,6 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Bench(args) => bench::bench(&args),
         Command::Doc(args) => doc::doc(&args),
         Command::Lsp(_) => lsp::lsp(),
+        Command::Serve(args) => serve::serve(&args),
     }
 }
