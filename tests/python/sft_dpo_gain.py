@@ -46,6 +46,7 @@ def answers(folder):
     """Figures of the answers to prompts that no stage has read."""
     by = collections.defaultdict(dict)
     for record in rows(folder):
+        record = {**record, **record.get("metadata", {})}
         by[record["by"]].setdefault(asked(record), record)
     found = {}
     for model, all in by.items():
