@@ -131,5 +131,5 @@ fn the_better_model_is_picked_and_gone_on_from() {
 
     project.write("main.llmp", program(&PICK.replace("length = 64", "length = 2Ki")));
     let output = project.llmp(&["run", "main.llmp"]);
-    assert!(text(&output.stderr).contains("context 256"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("the context of `on` has 256"), "{}", text(&output.stderr));
 }

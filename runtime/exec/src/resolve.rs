@@ -59,7 +59,9 @@ fn external(
         let found = found::of_step(step, &written, roots).map_err(|failure| failure.at(&step.id))?;
         inputs.push(files(written, found.files, step, index)?);
     }
-    for glob in llmp_data::steps::inner_files(&step.op, &step.args) {
+    let measures = ["eval", "pick"].contains(&step.op.as_str());
+    let sets = if measures { llmp_train::suites::files_of(&step.args) } else { Vec::new() };
+    for glob in llmp_data::steps::inner_files(&step.op, &step.args).into_iter().chain(sets) {
         let found = roots.files(&glob).map_err(|e| Failure::new("LLMP1002", e.to_string()).at(&step.id));
         let found = found.map_err(|failure| {
             failure.help(

@@ -76,7 +76,11 @@ fn a_reference_is_asked_once_for_stages_that_share_it_and_only_where_that_pays()
     let stage = |name: &str, more: &str| format!("prefer {name} {{ from = base, data = pairs{more} }}\n");
     let both = stage("a", ", loss = dpo(beta = 0.1)") + &stage("b", ", loss = dpo(beta = 0.3), seed = 4");
     assert_eq!(count(&both), (2, 1), "two strengths, one reference");
-    assert_eq!(count(&(stage("a", "") + &stage("b", ", loss_off = [end_tokens]"))), (2, 2), "other tokens count");
+    assert_eq!(
+        count(&(stage("a", "") + &stage("b", ", loss_off = [end_tokens]"))),
+        (2, 2),
+        "other tokens count"
+    );
     assert_eq!(count(&stage("a", ", steps = 20")), (1, 0), "beside the policy");
     assert_eq!(count(&stage("a", ", loss = simpo(), reference = none")), (1, 0));
     assert_eq!(count(&stage("a", ", loss = kto()")), (1, 0));

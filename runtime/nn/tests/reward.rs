@@ -61,7 +61,8 @@ fn what_is_saved_is_what_was_read() {
         assert_eq!(scores(&dir, &texts), scores(&folder(name), &texts));
         let text = std::fs::read_to_string(dir.join("config.json")).expect("settings");
         let config: serde_json::Value = serde_json::from_str(&text).expect("valid");
-        let class = if name == "llama" { "LlamaForSequenceClassification" } else { "GPT2ForSequenceClassification" };
+        let class =
+            if name == "llama" { "LlamaForSequenceClassification" } else { "GPT2ForSequenceClassification" };
         assert_eq!((&config["architectures"][0], &config["num_labels"]), (&class.into(), &1.into()));
         assert!(is_reward(&dir));
         let plain = Model::load(&dir).expect_err("no language model").to_string();
@@ -76,12 +77,16 @@ fn heads_for_grades_stand_beside_and_an_own_head_goes() {
     let head = RewardHead { width: spec.width, grades: 2 };
     let numbers = head.init(5, 0.1);
     let dir = tempfile::tempdir().expect("a folder");
-    save_reward(dir.path(), (&spec, &model.to_flat()), (&head, &numbers), &SaveOptions::default()).expect("saved");
+    save_reward(dir.path(), (&spec, &model.to_flat()), (&head, &numbers), &SaveOptions::default())
+        .expect("saved");
     let (sizes, flat, found, same) = load_reward(dir.path()).expect("a reward model");
     assert_eq!((found, same), (head, numbers));
     assert!(sizes.tied && flat.len() + spec.vocab * spec.width == model.to_flat().len());
     let batch = common::batch(&spec, 2, 9, false, 1);
     let headless = Model::from_flat(Cpu::default(), sizes, &flat).expect("a model");
-    assert_eq!(headless.states_at(&batch, &[8, 17]).expect("valid"), model.states_at(&batch, &[8, 17]).expect("valid"));
+    assert_eq!(
+        headless.states_at(&batch, &[8, 17]).expect("valid"),
+        model.states_at(&batch, &[8, 17]).expect("valid")
+    );
     assert!(load_reward(&folder("../tied_gqa")).expect_err("no head").to_string().contains("score.weight"));
 }

@@ -42,6 +42,8 @@ pub mod generate;
 #[cfg(feature = "kernels")]
 pub mod mask;
 #[cfg(feature = "kernels")]
+pub mod measuring;
+#[cfg(feature = "kernels")]
 pub mod merging;
 #[cfg(feature = "kernels")]
 pub mod needle;

@@ -98,9 +98,16 @@ fn reward_losses_are_those_of_trl() {
     let (margin, levels) = (of("margin"), of("levels"));
     let check = |name: &str, one: &dyn Fn(usize) -> (f64, Vec<f64>)| {
         let all: Vec<_> = (0..4).map(one).collect();
-        near(all.iter().map(|(loss, _)| loss).sum::<f64>() / 4.0, golden[name]["value"].as_f64().unwrap(), name);
+        near(
+            all.iter().map(|(loss, _)| loss).sum::<f64>() / 4.0,
+            golden[name]["value"].as_f64().unwrap(),
+            name,
+        );
         for (part, theirs) in golden[name]["slopes"].as_array().unwrap().iter().enumerate() {
-            floats(theirs).into_iter().zip(&all).for_each(|(theirs, (_, own))| near(own[part] / 4.0, theirs, name));
+            floats(theirs)
+                .into_iter()
+                .zip(&all)
+                .for_each(|(theirs, (_, own))| near(own[part] / 4.0, theirs, name));
         }
     };
     let list = |(loss, slopes): (f64, [f64; 2])| (loss, slopes.to_vec());

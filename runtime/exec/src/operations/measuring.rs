@@ -8,23 +8,19 @@ pub(crate) use with_kernels::*;
 
 #[cfg(feature = "kernels")]
 mod with_kernels {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
+    use llmp_nn::Model;
     use llmp_stdlib::Event;
-    use llmp_train::folder::ModelFolder;
     use llmp_train::kinds::Asked;
-    use llmp_train::needle::{self, Hiding};
+    use llmp_train::measuring::{self, Metrics, Place};
     use llmp_train::steps::Picking;
-    use llmp_train::suites::{self, Suite};
-    use llmp_train::{TrainError, evaluate};
+    use llmp_train::{TrainError, chat, evaluate, suites};
 
     use super::super::models::{all, arguments, count, shard, train_failure, with_host};
     use super::super::{Made, Work};
     use crate::failure::Failure;
     use crate::store::durable;
-
-    /// Metrics by name.
-    type Metrics = Vec<(&'static str, f64)>;
 
     /// Documents that a suite reads, where their number is known.
     pub(crate) fn documents(work: &Work<'_>, suite: &Asked) -> u64 {
@@ -34,26 +30,27 @@ mod with_kernels {
         }
     }
 
-    /// What a suite measures of a model.
-    pub(crate) fn measure(work: &Work<'_>, folder: &ModelFolder, suite: &Asked) -> Result<Metrics, Failure> {
+    /// What a suite measures of the model in a folder, whose tokenizer is a file.
+    pub(crate) fn measure(
+        work: &Work<'_>,
+        subject: (&Path, &Path),
+        suite: &Asked,
+    ) -> Result<Metrics, Failure> {
         match suite {
             Asked::Text(measured) => {
+                let model = Model::load(subject.0).map_err(|e| train_failure(e.into()))?;
                 let (shard, bytes) = (shard(work, measured.tokens)?, count(work, measured.tokens, "bytes"));
-                let measure =
-                    with_host(work, |host| evaluate::bits_per_byte(&folder.model, &shard, bytes, host))?;
+                let measure = with_host(work, |host| evaluate::bits_per_byte(&model, &shard, bytes, host))?;
                 Ok(measure.metrics().into())
             }
-            Asked::Suite { name, suite, .. } => match &**suite {
-                Suite::Needle(it) => {
-                    let hiding = Hiding { needles: it.needles, depths: it.depths, seed: 0 };
-                    let lengths = (it.length.low, it.length.high);
-                    let found = with_host(work, |host| {
-                        needle::suite(&folder.model, &folder.vocabulary, lengths, hiding, host)
-                    })?;
-                    Ok(vec![("needle", found.share())])
-                }
-                _ => Err(Failure::new("LLMP0703", format!("this version does not run the suite `{name}`"))),
-            },
+            Asked::Suite { suite, tokenizers, .. } => {
+                let inputs: Vec<PathBuf> = (0..work.step().inputs.len())
+                    .map(|n| work.stored(work.step(), n))
+                    .collect::<Result<_, _>>()?;
+                let (model, tokenizer) = subject;
+                let place = Place { model, tokenizer, inputs: &inputs, roots: &work.options.roots };
+                with_host(work, |host| measuring::measure(suite, tokenizers, &place, host))
+            }
         }
     }
 
@@ -66,8 +63,7 @@ mod with_kernels {
         let names = suites::metrics(picking.by.name());
         let mut figures = Vec::new();
         for (folder, index) in folders.iter().zip(&picking.models) {
-            let model = ModelFolder::with_tokenizer(folder, &tokenizer).map_err(train_failure)?;
-            let measured = measure(work, &model, &picking.by)?;
+            let measured = measure(work, (folder, &tokenizer), &picking.by)?;
             let figure = measured.into_iter().find(|(name, _)| names.first() == Some(name));
             let figure = figure.map_or(f64::NAN, |(_, figure)| figure);
             let name = work.plan.name(&work.step().inputs[*index].step);
@@ -98,7 +94,7 @@ mod with_kernels {
         for entry in std::fs::read_dir(from).map_err(|e| Failure::io("list", from, &e))? {
             let path = entry.map_err(|e| Failure::io("list", from, &e))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if !name.ends_with("config.json") && !name.contains(".safetensors") {
+            if !name.ends_with("config.json") && !name.contains(".safetensors") && name != chat::FILE {
                 continue;
             }
             let to = to.join(name);

@@ -314,10 +314,9 @@ mod with_kernels {
         let (model, tokenizer) = model(work, evaluation.model, evaluation.tokenizer)?;
         let documents: u64 = evaluation.suites.iter().map(|suite| measuring::documents(work, suite)).sum();
         work.started((documents > 0).then_some(documents), "documents");
-        let folder = ModelFolder::with_tokenizer(&model, &tokenizer).map_err(train_failure)?;
         let mut metrics = BTreeMap::new();
         for (index, suite) in evaluation.suites.iter().enumerate() {
-            let measured = measuring::measure(work, &folder, suite)?;
+            let measured = measuring::measure(work, (&model, &tokenizer), suite)?;
             llmp_train::suites::note(&mut metrics, index, suite.name(), &measured);
         }
         for (name, value) in &metrics {
@@ -331,7 +330,13 @@ mod with_kernels {
                 return Err(Failure::new("LLMP1202", words).help(help));
             }
         }
-        let samples = samples(work, &folder, evaluation.samples)?;
+        let samples = match evaluation.samples {
+            0 => Vec::new(),
+            count => {
+                let folder = ModelFolder::with_tokenizer(&model, &tokenizer).map_err(train_failure)?;
+                samples(work, &folder, count)?
+            }
+        };
         let report = serde_json::json!({ "metrics": metrics, "samples": samples });
         let path = work.folder.join("metrics.json");
         durable::write(&path, format!("{report:#}\n").as_bytes(), work.options.hook)?;

@@ -79,6 +79,7 @@ pub fn is_reward(dir: &Path) -> bool {
     let text = std::fs::read(dir.join("config.json")).ok();
     let config: Option<Value> = text.and_then(|text| serde_json::from_slice(&text).ok());
     let classes = config.as_ref().and_then(|config| config.get("architectures")?.as_array());
-    let scores = |class: &Value| class.as_str().is_some_and(|class| class.ends_with("ForSequenceClassification"));
+    let scores =
+        |class: &Value| class.as_str().is_some_and(|class| class.ends_with("ForSequenceClassification"));
     classes.is_some_and(|all| all.iter().any(scores))
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use llmp_data::steps::arguments::Lengths;
 use llmp_stdlib::{
     Arg, Form, Formula, Kind, Output, Planner, Port, Problem, Record, Settings, Value, View, Yields,
 };
 
+use super::chain::Known;
 use super::decoder::field;
 use super::post::SuiteTarget;
 use super::{check_trained, trained};
@@ -38,6 +40,7 @@ fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = check_trained(view).into_iter().collect();
     problems.extend(check_require(view));
     problems.extend(check_reward(view));
+    problems.extend(check_needles(view));
     if view.read::<u64>("samples").is_some_and(|n| n > 1000) {
         problems.push(Problem::error("LLMP0209", "samples", "at most 1000 samples are written"));
     }
@@ -85,6 +88,22 @@ fn check_require(view: &View<'_>) -> Vec<Problem> {
             }
         })
         .collect()
+}
+
+/// No text is longer than the context of the model that reads it.
+fn check_needles(view: &View<'_>) -> Vec<Problem> {
+    let known = view.follow("model").and_then(|model| Some((model.name, Known::of(&model)?.context()?)));
+    let Some((name, context)) = known else { return Vec::new() };
+    let long = |(index, call): (usize, &llmp_stdlib::Call)| {
+        let longest = Lengths::read(call.args.get("length")?).ok()?.high;
+        let of_needle = call.name == suites::Needle::SIGNATURE.name;
+        let message = format!(
+            "`needle` hides facts in texts of {longest} tokens, the context of `{name}` has {context}"
+        );
+        let path = format!("suites.{index}.length");
+        (of_needle && longest > context).then(|| Problem::error("LLMP0506", &path, message))
+    };
+    written(view).into_iter().filter_map(long).collect()
 }
 
 /// A reward model orders answers and writes none.

@@ -353,6 +353,8 @@ fn terms<'a>(view: &View<'a>) -> Vec<(String, &'a Value)> {
 fn check(view: &View<'_>) -> Vec<Problem> {
     let mut problems = post::check_from(view, Trained::Sft);
     problems.extend(post::check_numbers(view));
+    problems.extend(post::check_template(view, "prompts"));
+    problems.extend(check_truths(view));
     let (mut learned, mut held) = (false, false);
     let terms = terms(view);
     let kl = |value: &Value| matches!(value, Value::Call(call) if call.name == "kl");
@@ -386,6 +388,32 @@ fn check(view: &View<'_>) -> Vec<Problem> {
         let message = "nothing holds the policy near where it started: the KL of `mirror_descent` is to the previous policy";
         let help = "a learned reward is wrong far from its data: add `kl(weight = -0.05, to = from)` to the reward (AFM has both)";
         problems.push(Problem::warning("LLMP0617", "update", message).help(help));
+    }
+    problems
+}
+
+/// Verifiers read columns that the prompts have, where it is known which they are.
+fn check_truths(view: &View<'_>) -> Vec<Problem> {
+    let columns = view.get("prompts").and_then(|prompts| post::columns_of(view, prompts));
+    let Some(columns) = columns else { return Vec::new() };
+    let mut problems = Vec::new();
+    for (path, value) in terms(view) {
+        let Value::Call(call) = value else { continue };
+        if Verifier::FAMILY.get(&call.name).is_none() {
+            continue;
+        }
+        for name in ["truth", "tests"] {
+            let Some(Value::Text(column)) = call.args.get(name) else { continue };
+            if columns.contains(column) {
+                continue;
+            }
+            let message = format!("`{}` reads `.{column}`, which the prompts lack", call.name);
+            let problem = Problem::error("LLMP0105", &format!("{path}.{name}"), message);
+            problems.push(match llmp_stdlib::nearest(column, columns.iter().map(String::as_str)) {
+                Some(near) => problem.help(format!("did you mean `.{near}`?")),
+                None => problem.help(format!("their columns are {}", columns.join(", "))),
+            });
+        }
     }
     problems
 }

@@ -17,6 +17,7 @@ use llmp_nn::{SaveOptions, weights};
 use llmp_stdlib::arg::ModelRef;
 use llmp_stdlib::{Arg, Event, Record, Value};
 
+use crate::chat::FILE;
 use crate::distill::inputs;
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
@@ -101,10 +102,8 @@ pub fn merge(
     let count = rule.models().len();
     let from: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
     let mut done = 0;
-    weights::combine(&from, to, &SaveOptions { extra, ..SaveOptions::default() }, &mut |name,
-                                                                                        values: &[Vec<
-        f32,
-    >]| {
+    let options = SaveOptions { extra, ..SaveOptions::default() };
+    let mut blend = |name: &str, values: &[Vec<f32>]| {
         if host.stopped() {
             return Err(TrainError::Stopped);
         }
@@ -112,7 +111,13 @@ pub fn merge(
         host.tell(Event::Progress { step: host.step.to_owned(), done });
         let (models, base) = values.split_at(count);
         Ok(rule.blend(&Tensor { name, models, base: base.first().map_or(&[], Vec::as_slice) }))
-    })
+    };
+    weights::combine(&from, to, &options, &mut blend)?;
+    // How conversations are written for the first model is how they are for the result.
+    let template = from.first().map(|first| first.join(FILE)).filter(|path| path.is_file());
+    let copied =
+        template.map(|path| std::fs::copy(&path, to.join(FILE)).map_err(TrainError::io("copy", &path)));
+    copied.transpose().map(drop)
 }
 
 fn same_tokenizer(first: &Path, others: &[PathBuf]) -> Result<()> {

@@ -19,6 +19,7 @@ use crate::steps::Verifier;
 use crate::tuning::{DataPart, data_parts};
 
 pub use objective::Rl;
+pub(crate) use prompts::turns;
 pub use prompts::{Asked, Reader};
 pub use reward::{Opened, open};
 

@@ -29,6 +29,19 @@ impl Asked {
     }
 }
 
+/// The turns that are to be answered: of a prompt all, of a conversation those before its last answer.
+pub(crate) fn turns(doc: &Document) -> Option<Vec<Message>> {
+    let turns = match doc.row.as_deref()? {
+        Row::Prompt { prompt } => prompt.as_slice(),
+        Row::Chat { messages } => {
+            let last = messages.iter().rposition(|turn| turn.role == "assistant");
+            &messages[..last.unwrap_or(messages.len())]
+        }
+        Row::Answer { .. } | Row::Preference { .. } => &[],
+    };
+    (!turns.is_empty()).then(|| turns.to_vec())
+}
+
 /// How a stage reads its records.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -62,18 +75,8 @@ impl Reader<'_> {
     }
 
     fn one(&self, doc: &Document) -> Result<Asked> {
-        let turns = match doc.row.as_deref() {
-            Some(Row::Prompt { prompt }) => prompt.clone(),
-            // The last answer is left out.
-            Some(Row::Chat { messages }) => {
-                let answers = messages.iter().rposition(|turn| turn.role == "assistant");
-                messages[..answers.unwrap_or(messages.len())].to_vec()
-            }
-            Some(Row::Answer { .. } | Row::Preference { .. }) | None => Vec::new(),
-        };
-        if turns.is_empty() {
-            return Err(TrainError::Settings(format!("{}: this is no prompt", doc.id)));
-        }
+        let none = || TrainError::Settings(format!("{}: this is no prompt", doc.id));
+        let turns = turns(doc).ok_or_else(none)?;
         let truth = |column: &String| {
             let text = match doc.columns.get(column) {
                 Some(Cell::Text(text)) => text.clone(),

@@ -5,8 +5,9 @@ use llmp_stdlib::arg::ModelRef;
 use llmp_stdlib::{Problem, State, Ty};
 
 llmp_stdlib::def! {
-    /// Functions from their description, run against tests (Chen et al. 2021). Metric `.humaneval`: pass@k.
-    @planned Humaneval = "humaneval", rev 1, check humaneval {
+    /// Functions from their description, run against tests in a sandbox (Chen et al. 2021). Metric `.humaneval`: pass@k. The set is
+    /// `eval:humaneval.jsonl`.
+    Humaneval = "humaneval", rev 1, check humaneval {
         /// Samples of which one must pass.
         k: u64 = "1",
         /// Samples that the estimate is made of.
@@ -23,8 +24,9 @@ fn humaneval(it: &Humaneval) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Small Python tasks, run against tests (Austin et al. 2021). Metric `.mbpp`: pass@1.
-    @planned Mbpp = "mbpp", rev 1 {
+    /// Small Python tasks, run against tests in a sandbox (Austin et al. 2021). Metric `.mbpp`: pass@1. The set is `eval:mbpp.jsonl`; its first
+    /// tasks are the examples.
+    Mbpp = "mbpp", rev 1 {
         /// Examples before the task.
         shots: u64 = "3",
     }
@@ -89,24 +91,26 @@ llmp_stdlib::kept! {
 
 llmp_stdlib::def! {
     /// How often the chosen answer of a pair is preferred: by the reward of a reward model, by the log-probability of a policy.
-    /// Metric `.accuracy`.
+    /// Metrics `.accuracy`, `.accuracy_stderr`; a draw counts half.
     ///
     /// ```llmp
     /// eval agreement { model = judge, suites = [accuracy(judged.heldout)] }
     /// ```
-    @planned Accuracy = "accuracy", rev 1 {
+    Accuracy = "accuracy", rev 1 {
         /// Pairs that it was not trained on.
         data: Pairs,
     }
 }
 
 llmp_stdlib::def! {
-    /// How often a judge prefers the model's answers to another's, each pair in both orders. Metric `.win_rate`; ties count half.
+    /// How often a judge prefers the model's answers to another's, each pair in both orders. Metrics `.win_rate`, `.win_rate_stderr`; what
+    /// the judge takes back in the other order counts half. Both answer at temperature 0; of the judge's reply only counts whether it
+    /// would rather begin with A or with B. Pairs that do not fit into its context are left out.
     ///
     /// ```llmp
     /// eval better { model = aligned, suites = [win_rate(asks, against = tuned, judge = teacher)] }
     /// ```
-    @planned WinRate = "win_rate", rev 1, check win_rate {
+    WinRate = "win_rate", rev 1, check win_rate {
         /// The prompts.
         prompts: Prompts,
         /// The model that it is compared with.
@@ -115,11 +119,16 @@ llmp_stdlib::def! {
         judge: ModelRef,
         /// Answers are cut to equal length before they are judged (AlpacaEval's length control has the same aim).
         length_control: bool = "false",
+        /// Longest answer, in tokens.
+        @binary max_tokens: u64 = "512",
     }
 }
 
 fn win_rate(it: &WinRate) -> Vec<Problem> {
     let same = it.against == it.judge;
     let message = "the judge is one of the two that are compared";
-    same.then(|| Problem::warning("LLMP0209", "judge", message)).into_iter().collect()
+    let same = same.then(|| Problem::warning("LLMP0209", "judge", message));
+    let none = (it.max_tokens == 0)
+        .then(|| Problem::error("LLMP0209", "max_tokens", "an answer has at least one token"));
+    same.into_iter().chain(none).collect()
 }

@@ -1,4 +1,8 @@
 //! Published evaluation sets: how many examples are shown before the question, and what is counted.
+//!
+//! A set is a file of JSON lines in a published form, `eval:NAME.jsonl` (`.gz`, `.zst`, or several `NAME-….jsonl`): in the folder `eval` of the
+//! project, or where `--root eval=FOLDER` says. Records whose `split` is `dev`, `train` or `validation` are the examples; a set without such
+//! records lends its first ones. As many examples are shown as fit into the context.
 
 use llmp_stdlib::Problem;
 
@@ -9,13 +13,20 @@ fn few(shots: u64) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Knowledge in 57 subjects, four choices (Hendrycks et al. 2021). Metric `.mmlu`: share of right answers.
-    @planned Mmlu = "mmlu", rev 1, check mmlu {
+    /// Knowledge in 57 subjects, four choices (Hendrycks et al. 2021). Metrics `.mmlu`, `.mmlu_stderr`: share of
+    /// right answers; the likeliest letter counts. The set is `eval:mmlu.jsonl`.
+    Mmlu = "mmlu", rev 1, check mmlu, lacks reasoning {
         /// Examples before the question.
         shots: u64 = "5",
         /// Let the model reason before it answers.
         cot: bool = "false",
     }
+}
+
+fn reasoning(it: &Mmlu) -> Vec<Problem> {
+    let message = "this version reads the letter that a model chooses, not what it reasons before";
+    let problem = || Problem::error("LLMP0703", "cot", message).fix("ask for the letter", "cot", "false");
+    it.cot.then(problem).into_iter().collect()
 }
 
 fn mmlu(it: &Mmlu) -> Vec<Problem> {
@@ -37,8 +48,9 @@ fn mmlu_pro(it: &MmluPro) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Word problems of primary school, the last number counts (Cobbe et al. 2021). Metric `.gsm8k`. Llama 3.1 and AFM: 8 examples with reasoning.
-    @planned Gsm8k = "gsm8k", rev 1, check gsm8k {
+    /// Word problems of primary school, the last number counts (Cobbe et al. 2021). Metrics `.gsm8k`,
+    /// `.gsm8k_stderr`. Llama 3.1 and AFM: 8 examples with reasoning. The set is `eval:gsm8k.jsonl`.
+    Gsm8k = "gsm8k", rev 1, check gsm8k {
         /// Examples before the question.
         shots: u64 = "8",
     }
@@ -61,8 +73,9 @@ fn math(it: &Math) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Science questions of schools, the challenge set (Clark et al. 2018). Metric `.arc`.
-    @planned Arc = "arc", rev 1, check arc {
+    /// Science questions of schools, the challenge set (Clark et al. 2018). Metrics `.arc`, `.arc_stderr`; the
+    /// choice with the highest log-probability for each byte counts. The set is `eval:arc_challenge.jsonl`.
+    Arc = "arc", rev 1, check arc {
         /// Examples before the question.
         shots: u64 = "25",
     }
@@ -73,8 +86,9 @@ fn arc(it: &Arc) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// The likeliest ending of a scene (Zellers et al. 2019), by log-probability for each byte. Metric `.hellaswag`.
-    @planned Hellaswag = "hellaswag", rev 1, check hellaswag {
+    /// The likeliest ending of a scene (Zellers et al. 2019), by log-probability for each byte. Metrics `.hellaswag`,
+    /// `.hellaswag_stderr`. The set is `eval:hellaswag.jsonl`.
+    Hellaswag = "hellaswag", rev 1, check hellaswag {
         /// Examples before the question.
         shots: u64 = "10",
     }
@@ -85,8 +99,9 @@ fn hellaswag(it: &Hellaswag) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Which noun a pronoun means (Sakaguchi et al. 2020). Metric `.winogrande`.
-    @planned Winogrande = "winogrande", rev 1, check winogrande {
+    /// Which noun a pronoun means (Sakaguchi et al. 2020). Metrics `.winogrande`, `.winogrande_stderr`: what
+    /// stands behind the noun must be likelier. The set is `eval:winogrande.jsonl`.
+    Winogrande = "winogrande", rev 1, check winogrande {
         /// Examples before the question.
         shots: u64 = "5",
     }
@@ -97,8 +112,9 @@ fn winogrande(it: &Winogrande) -> Vec<Problem> {
 }
 
 llmp_stdlib::def! {
-    /// Questions that invite a common error (Lin et al. 2022), several right choices. Metric `.truthfulqa`.
-    @planned Truthfulqa = "truthfulqa", rev 1, check truthfulqa {
+    /// Questions that invite a common error (Lin et al. 2022), several right choices. Metrics `.truthfulqa`,
+    /// `.truthfulqa_stderr`: their part of the probability of all. The set is `eval:truthfulqa.jsonl`.
+    Truthfulqa = "truthfulqa", rev 1, check truthfulqa {
         /// Examples before the question.
         shots: u64 = "0",
     }

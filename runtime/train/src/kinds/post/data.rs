@@ -74,6 +74,25 @@ pub(in crate::kinds) fn steps_of<'a>(view: &View<'a>, value: &'a Value) -> Vec<&
     steps
 }
 
+/// The columns of data whose source declares them; `None` where nobody says.
+pub(in crate::kinds) fn columns_of(view: &View<'_>, value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Item(item) => {
+            let target = view.program.view(&item.item)?;
+            columns_of(&target, target.value?)
+        }
+        Value::Call(call) => match call.args.get("columns")? {
+            Value::Record(columns) => Some(columns.keys().cloned().collect()),
+            _ => None,
+        },
+        Value::Pipe(head, calls) => calls.iter().try_fold(columns_of(view, head)?, |mut columns, call| {
+            columns.extend(signature(&call.name)?.flow?.added(&call.args).into_iter().map(|(name, _)| name));
+            Some(columns)
+        }),
+        _ => None,
+    }
+}
+
 /// Names of the items that a model was trained from, the nearest first.
 pub(in crate::kinds) fn ancestors<'a>(view: &View<'a>) -> Vec<&'a str> {
     let mut names = Vec::new();

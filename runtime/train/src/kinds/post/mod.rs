@@ -14,7 +14,7 @@ use crate::optimizers::Optimizer;
 use crate::settings::{Epochs, Publish, Steps};
 
 pub use data::{ChatData, PairData, PromptData, SuiteTarget};
-pub(super) use data::{ancestors, check_template, held_out, parts, state_of, steps_of};
+pub(super) use data::{ancestors, check_template, columns_of, held_out, parts, state_of, steps_of};
 pub use settings::{Adapter, AdapterTargets, LinearLayers, Lora};
 
 /// How far a model has been trained.
