@@ -110,7 +110,17 @@ pub(crate) enum Command {
         after_help = "Example:\n  llmp lsp        editors start it by themselves; see docs/guide/editors.md"
     )]
     Lsp(Lsp),
+    /// Serve a page with an editor, diagnostics, the plan and what it costs, to a browser on this machine.
+    #[command(after_help = SERVE)]
+    Serve(Serve),
 }
+
+const SERVE: &str = "Examples:
+  llmp serve main.llmp
+  llmp serve                               opens an example
+  llmp serve main.llmp --port 0            takes a free port; the address is printed
+
+Only this machine reaches the page, and the page writes nothing to the disk. Ctrl-C ends.";
 
 const CHECK: &str = "Examples:
   llmp check main.llmp
@@ -574,4 +584,13 @@ pub(crate) struct Lsp {
     /// Standard input and output: what is used anyway; some editors say it.
     #[arg(long, hide = true)]
     pub(crate) stdio: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Program to open; an example when left out.
+    pub(crate) file: Option<PathBuf>,
+    /// Port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 7411)]
+    pub(crate) port: u16,
 }

@@ -16,7 +16,9 @@ fn project(rest: &str) -> Project {
         .map(|n| format!("{{\"prompt\": \"How many whales did boat {n} see?\", \"key\": \"{n}\"}}"))
         .collect();
     project.write("asks.jsonl", asks.join("\n"));
-    let program = PROGRAM.replace("context   = 64", "context   = 256");
+    let program = PROGRAM
+        .replace("context   = 64", "context   = 256")
+        .replace("vocab = 512", "vocab = 512, template = plain");
     project.write("main.llmp", program.replace("release out { model = run }", &format!("{ASKS}{rest}")));
     project
 }
@@ -49,7 +51,7 @@ fn prompts_are_answered_and_nothing_that_interrupts_changes_a_byte() {
     let events = whole.run();
     let answers = lines(&whole, "answers");
     assert_eq!(answers.len(), 120);
-    let sample = events.iter().find(|e| e["event"] == "progress" && e["step"] == "sampled");
+    let sample = events.iter().find(|e| e["event"] == "progress" && e["step"] == "sampled.generate");
     assert!(sample.is_some(), "it shows how far it is");
     for (at, line) in answers.iter().enumerate() {
         assert_eq!(line["id"], format!("asks.jsonl#{}/{}", at / 3, at % 3));
@@ -61,7 +63,7 @@ fn prompts_are_answered_and_nothing_that_interrupts_changes_a_byte() {
     }
     let said = |at: usize| answers[at]["answer"][0]["content"].as_str().unwrap().to_owned();
     assert!((0..40).any(|at| said(3 * at) != said(3 * at + 1)), "answers to one prompt are drawn one by one");
-    assert_eq!(counts(&events, "sampled")["documents_out"], 120);
+    assert_eq!(counts(&events, "sampled.generate")["documents_out"], 120);
     // Killed at writes all over the run, and on one thread.
     let other = project(SAMPLED);
     let mut deaths = 0;
@@ -118,7 +120,7 @@ export all_out    { data = verified, format = jsonl }
         assert_eq!(chat["messages"].as_array().unwrap().last(), pair["chosen"].as_array().unwrap().last());
         assert_eq!(pair["rejected"], least["answer"]);
     }
-    let votes = counts(&events, "agreed");
+    let votes = counts(&events, "agreed.majority_vote");
     let reasons = &votes["reasons"];
     let out = votes["documents_out"].as_u64().unwrap();
     assert_eq!(
@@ -133,7 +135,7 @@ export all_out    { data = verified, format = jsonl }
     project.write("main.llmp", program.replace(".logp < 0", ".logp < -1"));
     let ran = common::ran(&project.run());
     assert!(
-        ran.iter().any(|step| step == "verified") && !ran.iter().any(|step| step == "sampled"),
+        ran.iter().any(|step| step == "verified.keep_if") && !ran.iter().any(|step| step == "sampled"),
         "{ran:?}"
     );
 }
@@ -162,11 +164,35 @@ export asked_out { data = asked }
     );
     let events = project.run();
     // The context of the model is 256 tokens: a chapter does not fit, and that is said.
-    let lessons = counts(&events, "lessons");
+    let lessons = counts(&events, "lessons.synthesize");
     assert_eq!(lessons["reasons"]["prompt too long"], 4, "{lessons}");
-    for step in ["german", "other", "harder", "graded", "tagged"] {
+    for step in ["german.translate", "other.rephrase", "harder.evolve", "graded.judge", "tagged.tag"] {
         let funnel = counts(&events, step);
         let reasons: u64 = funnel["reasons"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
         assert_eq!(funnel["documents_out"].as_u64().unwrap() + reasons, funnel["documents_in"], "{funnel}");
     }
+}
+
+#[test]
+fn a_reward_model_scores_answers_and_the_best_stay() {
+    let project = project(
+        "
+dataset sampled = asks |> generate(run, n = 4, max_tokens = 12)
+dataset pairs   = sampled |> best_worst_pair(by = \"logp\")
+reward_model judge { from = run, data = pairs, steps = 2, batch = 4 sequences }
+dataset scored  = sampled |> score(judge)
+dataset best    = scored |> keep_best(1)
+export scored_out { data = scored, format = jsonl }
+export best_out   { data = best, format = jsonl }
+",
+    );
+    project.run();
+    let (scored, best) = (lines(&project, "scored_out"), lines(&project, "best_out"));
+    let score = |line: &Value| line["metadata"]["score"].as_f64().unwrap();
+    assert_eq!((scored.len(), best.len()), (160, 40));
+    for (of_prompt, best) in scored.chunks(4).zip(&best) {
+        let most = of_prompt.iter().map(score).fold(f64::NEG_INFINITY, f64::max);
+        assert_eq!(score(best), most);
+    }
+    assert!((1..160).any(|at| score(&scored[at]) != score(&scored[0])), "rewards differ");
 }

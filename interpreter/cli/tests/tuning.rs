@@ -101,7 +101,8 @@ fn an_adapter_is_left_as_a_peft_folder_and_the_next_stage_has_the_template() {
     let project = project(
         "sft tuned { from = run, data = chats, steps = 6, batch = 4 sequences, template = plain, adapter = lora(rank = 4, on = [\"q_proj\", \"v_proj\"]), packing = false, schedule = constant(3e-3) }
 sft again { from = tuned, data = chats, epochs = 1, batch = 4 sequences, loss_on = completions, publish = average(checkpoints(last = 2)) }
-release out { model = again }
+quantize rounded { from = again, method = linear(bits = 8) }
+release out { model = rounded }
 ",
     );
     project.run();
@@ -110,6 +111,9 @@ release out { model = again }
     let template = std::fs::read_to_string(project.path("release/out/chat_template.jinja")).unwrap();
     assert!(template.contains("Assistant: "), "{template}");
     assert_eq!(read(&project, "release/out/generation_config.json")["eos_token_id"], json!([0]));
+    let said = talk(&project, &["--temperature", "0", "--max-tokens", "3"], "1+1?\n");
+    let said = text(&said.stdout);
+    assert!(!said.starts_with(' '), "the space behind `Assistant:` is the template's: {said:?}");
 }
 
 #[test]

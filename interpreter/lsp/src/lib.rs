@@ -19,4 +19,5 @@ mod server;
 
 pub use documents::Change;
 pub use server::{Settings, serve};
+pub use wire::uri_of;
 pub use world::Desk;

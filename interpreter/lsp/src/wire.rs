@@ -107,7 +107,7 @@ pub(crate) fn path_of(uri: &str) -> String {
 }
 
 /// The address of a path.
-pub(crate) fn uri_of(path: &str) -> String {
+pub fn uri_of(path: &str) -> String {
     if path.starts_with("untitled:") || path.contains("://") {
         return path.to_owned();
     }

@@ -230,6 +230,23 @@ pretrain a { model = m, data = rated, tokens = 1M }",
 }
 
 #[test]
+fn text_of_models_is_counted_whoever_wrote_it() {
+    let counted = |pipe: &str, generation: u64| {
+        clean(&format!(
+            "dataset made = {pipe}
+pretrain more {{ model = m, data = made, tokens = 1M }}
+check more.synthetic_generation == {generation} else \"{pipe}\""
+        ));
+    };
+    counted(r#"books |> synthesize(r"Explain: {text}", tuned)"#, 1);
+    counted("books |> rephrase(tuned)", 1);
+    counted("books |> synthesize_qa(model = tuned)", 1);
+    counted("asks |> generate(committee(tuned, base)) |> as_docs()", 1);
+    // A grade is not text that is trained on.
+    counted("books |> judge(tuned, rubric = \"Is it clear?\") |> keep_if(.grade > 2)", 0);
+}
+
+#[test]
 fn a_requirement_speaks_of_the_metrics_of_its_suites() {
     clean("eval gate { model = tuned, suites = [mmlu(shots = 5), gsm8k(shots = 8), humaneval()], require = .mmlu >= 65% and .gsm8k >= 80% }
 release out { model = gate.model }");

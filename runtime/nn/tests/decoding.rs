@@ -72,6 +72,30 @@ fn logits_do_not_depend_on_the_batch_or_the_threads() {
 }
 
 #[test]
+fn a_model_of_bf16_numbers_decodes_the_same_from_half_the_bytes() {
+    let spec = spec();
+    let rounded = |model: llmp_nn::Model| {
+        let flat: Vec<f32> =
+            model.params().concat().into_iter().map(|w| f32::from_bits(w.to_bits() & 0xffff_0000)).collect();
+        llmp_nn::Model::from_flat(llmp_nn::Cpu::default(), spec.clone(), &flat).expect("its own numbers")
+    };
+    for m in [rounded(model(&spec, 26)), model(&spec, 26)] {
+        let mut plain = Decoder::with_sequences(&m, 3);
+        let mut compact = Decoder::with_sequences(&m, 3).compact();
+        for decoder in [&mut plain, &mut compact] {
+            decoder.fill(&[(0, &ids(9, spec.vocab, 1)), (1, &ids(5, spec.vocab, 2))]).expect("valid ids");
+            decoder.copy(0, 2, 4);
+        }
+        let items = [(0, 3), (1, 4), (2, 5)];
+        assert_eq!(plain.step_batch(&items).expect("valid"), compact.step_batch(&items).expect("valid"));
+        // A copied beginning is one that was read.
+        let mut alone = Decoder::new(&m);
+        alone.prefill(&[&ids(9, spec.vocab, 1)[..4], &[5]].concat()).expect("valid ids");
+        assert_eq!(alone.step(7).expect("valid"), compact.step_batch(&[(2, 7)]).expect("valid")[0]);
+    }
+}
+
+#[test]
 fn earlier_tokens_matter_and_later_ones_do_not() {
     let spec = spec();
     let m = model(&spec, 24);

@@ -165,7 +165,7 @@ pub fn ask(
         how,
         room: model.spec().context,
         bytes: 8 * model.spec().layers * model.spec().kv_width(),
-        decoder: Decoder::with_sequences(model, slots),
+        decoder: Decoder::with_sequences(model, slots).compact(),
         slots: (0..slots).map(|_| Slot::default()).collect(),
         open: BTreeMap::new(),
         queue: VecDeque::new(),

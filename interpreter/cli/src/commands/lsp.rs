@@ -18,19 +18,23 @@ const MOST: usize = 2_000;
 
 pub(crate) fn lsp() -> Exit {
     let (connection, threads) = lsp_server::Connection::stdio();
-    let settings = Settings {
-        registry: llmp_exec::registry(),
-        desk: Box::new(Files { copies: copies(), written: RefCell::default() }),
-        codes: load::codes(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let clean = llmp_lsp::serve(&connection, settings);
+    let clean = llmp_lsp::serve(&connection, settings());
     drop(connection);
     if let Err(error) = threads.join() {
         output::note(&format!("error: the connection to the editor broke: {error}"));
         return Exit::Failed;
     }
     if clean { Exit::Clean } else { Exit::Failed }
+}
+
+/// What a server is given: every built-in, the disk.
+pub(super) fn settings() -> Settings {
+    Settings {
+        registry: llmp_exec::registry(),
+        desk: Box::new(Files { copies: copies(), written: RefCell::default() }),
+        codes: load::codes(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
 }
 
 /// The disk, and a folder for readable copies of what is no file.

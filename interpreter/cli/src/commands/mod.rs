@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod schema;
 mod score;
+mod serve;
 mod test;
 mod trace;
 mod watch;
@@ -56,5 +57,6 @@ pub(crate) fn dispatch(arguments: Arguments) -> Exit {
         Command::Bench(args) => bench::bench(&args),
         Command::Doc(args) => doc::doc(&args),
         Command::Lsp(_) => lsp::lsp(),
+        Command::Serve(args) => serve::serve(&args),
     }
 }

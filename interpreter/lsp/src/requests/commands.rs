@@ -42,7 +42,7 @@ pub(super) fn execute(world: &mut World, params: Json) -> Answer {
     }
 }
 
-/// The plan of a program, or of one item, as Mermaid.
+/// The plan of a program, or of one item, drawn, and what it costs.
 fn plan(world: &mut World, uri: &str, item: Option<String>) -> Answer {
     let target = world.target(uri)?;
     if let Some(error) = target.analysis.diags.iter().find(|d| d.is_error()) {
@@ -54,7 +54,20 @@ fn plan(world: &mut World, uri: &str, item: Option<String>) -> Answer {
             .map_err(|unknown| Failure::failed(format!("no item is called `{}`", unknown.name)))?,
         None => llmp_interpreter::plan(program, &world.registry),
     };
-    let mermaid = llmp_interpreter::graph(&plan, &world.registry).mermaid();
+    let graph = llmp_interpreter::graph(&plan, &world.registry);
     let estimates = llmp_interpreter::estimates(program, &world.registry, &plan);
-    Ok(json!({ "mermaid": mermaid, "estimates": llmp_interpreter::estimates_text(&estimates) }))
+    Ok(json!({
+        "mermaid": graph.mermaid(),
+        "svg": graph.svg(),
+        "models": plan.models.iter().map(|(name, size)| named(name, size)).collect::<Vec<_>>(),
+        "stages": plan.stages.iter().map(|(name, cost)| named(name, cost)).collect::<Vec<_>>(),
+        "estimates": llmp_interpreter::estimates_text(&estimates),
+    }))
+}
+
+/// A record with its name inside.
+fn named(name: &str, of: &impl serde::Serialize) -> Json {
+    let mut record = json!(of);
+    record["name"] = json!(name);
+    record
 }

@@ -109,7 +109,7 @@ pub(super) fn rejects(step: &Step, work: &Work<'_>) -> Option<std::path::PathBuf
 }
 
 /// Runs a segment, and tells how it goes and what became of the documents.
-fn run(work: &Work<'_>, segment: &Segment, names: &[Option<String>]) -> Result<Summary, Failure> {
+pub(super) fn run(work: &Work<'_>, segment: &Segment, names: &[Option<String>]) -> Result<Summary, Failure> {
     let bytes: u64 = match &segment.input {
         Input::Source(sources) => sources.iter().flat_map(|(_, files)| files).map(|f| f.bytes).sum(),
         Input::Stored(_) => 0,

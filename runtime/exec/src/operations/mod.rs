@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 
 use llmp_data::Context;
 use llmp_stdlib::event::Funnel;
-use llmp_stdlib::{Event, Plan, Problem, Settings, Step};
+use llmp_stdlib::{Event, Plan, Problem, Settings, Step, Value};
 
 use crate::failure::Failure;
 use crate::resolve::Results;
 use crate::run::Options;
-use crate::store::{BadRecords, Content};
+use crate::store::{BadRecords, Content, durable};
 use crate::task::Task;
 
 /// One task at work.
@@ -128,8 +128,34 @@ pub(crate) fn data_failure(error: llmp_data::DataError) -> Failure {
     }
 }
 
-/// Does what the task says.
+/// Does what the task says. What is made of a model writes turns as that model does.
 pub(crate) fn perform(work: &Work<'_>) -> Result<Made, Failure> {
+    let made = operate(work)?;
+    hand_on_template(work)?;
+    Ok(made)
+}
+
+/// A model that is made of another one has its chat template, unless its own step gave it one.
+fn hand_on_template(work: &Work<'_>) -> Result<(), Failure> {
+    let model = work.folder.join("model");
+    let to = model.join(tokens::TEMPLATE);
+    if to.exists() || !model.is_dir() {
+        return Ok(());
+    }
+    let of = |index: usize| {
+        let from = work.stored(work.step(), index).ok()?.join(tokens::TEMPLATE);
+        from.is_file().then_some(from)
+    };
+    let first = match work.step().args.get("from") {
+        Some(Value::Input(index)) => of(*index),
+        _ => None,
+    };
+    let Some(from) = first.or_else(|| (0..work.step().inputs.len()).find_map(of)) else { return Ok(()) };
+    let template = std::fs::read(&from).map_err(|e| Failure::io("read", &from, &e))?;
+    durable::write(&to, &template, work.options.hook)
+}
+
+fn operate(work: &Work<'_>) -> Result<Made, Failure> {
     match work.step().op.as_str() {
         "bpe" | "tokenizer_file" => tokens::tokenizer(work),
         "hf" if !work.step().args.contains_key("split") => tokens::tokenizer(work),

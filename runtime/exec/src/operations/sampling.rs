@@ -18,7 +18,8 @@ mod with_kernels {
     use llmp_data::readers::{Reader, SourceFile};
     use llmp_stdlib::arg::ModelRef;
     use llmp_stdlib::{Event, Value};
-    use llmp_train::writing::{self, Lost, Passing, Speaker};
+    use llmp_train::steps::Score;
+    use llmp_train::writing::{self, Lost, Passing, Scoring, Speaker};
 
     use super::{Failure, Made, Work};
     use crate::ledger;
@@ -26,9 +27,15 @@ mod with_kernels {
     use crate::operations::models::with_host;
     use crate::operations::{data_failure, train_failure};
 
+    /// Bytes of records that are scored between two lines of the journal: what is lost is some seconds of work.
+    const SCORED: u64 = 64 << 10;
+
     /// Runs a step in which a model writes: its passes, each into a journal, then the records out of the journals.
     pub(crate) fn sampling(work: &Work<'_>) -> Result<Made, Failure> {
         let step = work.step();
+        if step.op == "score" {
+            return scoring(work);
+        }
         let words = |words: String| Failure::new("LLMP1003", format!("`{}`: {words}", step.op));
         let writer = writing::writer(&step.op, &step.args).map_err(words)?;
         let Some(writer) = writer else {
@@ -55,6 +62,23 @@ mod with_kernels {
         for path in journals.into_iter().chain([source(work)]).filter(|path| path.exists()) {
             std::fs::remove_file(&path).map_err(|e| Failure::io("remove", &path, &e))?;
         }
+        let parts = BTreeMap::from([(String::new(), documents::content(&summary.main, "documents"))]);
+        Ok(documents::made(parts, &summary, &names))
+    }
+
+    /// Scores answers with a reward model.
+    fn scoring(work: &Work<'_>) -> Result<Made, Failure> {
+        let step = work.step();
+        let model = ModelRef(work.settings::<Score>()?.model.0);
+        let (weights, tokenizer) = (part(work, &model, "weights")?, part(work, &model, "tokenizer")?);
+        let scoring = Scoring::open(&weights, &tokenizer).map_err(train_failure)?;
+        let mut segment =
+            Segment::new(Input::Stored(vec![work.stored(step, 0)?]), work.folder.join("documents"));
+        segment.chunk_bytes = SCORED;
+        segment.origins = Arc::new(Origins::new(ledger::origins(work.plan, step, work.options)));
+        segment.maps.push(Stage { map: Arc::new(scoring), rejects: documents::rejects(step, work) });
+        let names = [None, Some(work.plan.name(&step.id))];
+        let summary = documents::run(work, &segment, &names)?;
         let parts = BTreeMap::from([(String::new(), documents::content(&summary.main, "documents"))]);
         Ok(documents::made(parts, &summary, &names))
     }

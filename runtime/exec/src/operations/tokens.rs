@@ -14,7 +14,7 @@ use crate::found;
 use crate::store::durable;
 
 /// The file of a chat template, beside `tokenizer.json`.
-const TEMPLATE: &str = "chat_template.jinja";
+pub(super) const TEMPLATE: &str = "chat_template.jinja";
 
 /// Trains a tokenizer, or takes one from a file.
 pub(super) fn tokenizer(work: &Work<'_>) -> Result<Made, Failure> {

@@ -3,8 +3,11 @@
 //! Every product is a dot over a fixed number of lanes ([`project`]), so the order of its sum depends neither on
 //! the number of rows nor on how a prompt is cut.
 
+mod compact;
 mod experts;
 mod project;
+
+use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, HasShape};
 use rayon::prelude::*;
@@ -14,11 +17,12 @@ use crate::blocks::{Block, FeedForward, Ffn, Linear, Norm};
 use crate::kernels::activation::cpu::activate_row;
 use crate::kernels::norm::cpu::norm_row;
 use crate::kernels::rows::{
-    add_scaled, add_to, cap_row, logsumexp_row, mix_rows, rope_row, score_rows, softmax_row,
+    Short, add_scaled, add_to, cap_row, logsumexp_row, mix_rows, rope_row, score_rows, softmax_row,
 };
 use crate::kernels::view;
 use crate::spec::{ChunkForm, Reach};
 use crate::{Model, NnError};
+use compact::{Compact, Shorts, shorter};
 use project::project;
 
 /// Keys and values of one sequence, per layer: (positions, kv width).
@@ -33,6 +37,7 @@ struct Cache {
 pub struct Decoder<'m> {
     model: &'m Model<Cpu>,
     caches: Vec<Cache>,
+    compact: Option<Arc<Compact>>,
 }
 
 /// One token to feed: the sequence that it extends and its position there.
@@ -52,7 +57,13 @@ impl<'m> Decoder<'m> {
     /// A decoder with this many empty sequences.
     pub fn with_sequences(model: &'m Model<Cpu>, sequences: usize) -> Self {
         let empty = Cache { length: 0, layers: vec![Default::default(); model.spec.layers] };
-        Self { model, caches: vec![empty; sequences] }
+        Self { model, caches: vec![empty; sequences], compact: None }
+    }
+
+    /// The same decoder with a copy of those matrices whose numbers all fit 16 bits, as they do where a model was published in bf16:
+    /// half the bytes of every step, the same logits bit for bit. Worth it for many tokens.
+    pub fn compact(self) -> Self {
+        Self { compact: Some(Arc::new(Compact::of(self.model))), ..self }
     }
 
     /// Tokens that a sequence holds; 0 where there is none.
@@ -174,11 +185,17 @@ impl<'m> Decoder<'m> {
     fn advance(&mut self, feeds: &[Feed]) -> Vec<f32> {
         let model = self.model;
         let mut x = self.embedded(feeds);
+        let compact = self.compact.clone();
         for (layer, block) in model.blocks.iter().enumerate() {
-            let y =
-                self.attend(layer, block, feeds, normed(&x, &block.attention_norm).as_deref().unwrap_or(&x));
+            let short = compact.as_ref().and_then(|compact| compact.blocks.get(layer));
+            let y = self.attend(
+                (layer, short),
+                block,
+                feeds,
+                normed(&x, &block.attention_norm).as_deref().unwrap_or(&x),
+            );
             add_to(&mut x, normed(&y, &block.attention_post_norm).as_deref().unwrap_or(&y));
-            let y = behind(&block.ffn, normed(&x, &block.ffn_norm).as_deref().unwrap_or(&x));
+            let y = behind(&block.ffn, short, normed(&x, &block.ffn_norm).as_deref().unwrap_or(&x));
             add_to(&mut x, normed(&y, &block.ffn_post_norm).as_deref().unwrap_or(&y));
         }
         for f in feeds {
@@ -205,11 +222,17 @@ impl<'m> Decoder<'m> {
 
     /// Queries, keys and values of the tokens; keys and values join the caches; every query attends to its
     /// sequence up to itself, as far as its block reaches.
-    fn attend(&mut self, layer: usize, block: &Block<Cpu>, feeds: &[Feed], y: &[f32]) -> Vec<f32> {
+    fn attend(
+        &mut self,
+        (layer, short): (usize, Option<&Shorts>),
+        block: &Block<Cpu>,
+        feeds: &[Feed],
+        y: &[f32],
+    ) -> Vec<f32> {
         let spec = &self.model.spec;
         let (d, w) = (spec.head_dim, spec.qkv_width());
         let (hd, kd) = (spec.query_width(), spec.kv_width());
-        let mut qkv = linear(&block.attention.qkv, y);
+        let mut qkv = linear(&block.attention.qkv, short.and_then(|s| s.qkv.as_ref()), y);
         let chunks = self.chunks(block);
         // Queries among the keys of the chunk before theirs, and of all others.
         let mut others = vec![0.0; if chunks.is_some() { feeds.len() * 2 * hd } else { 0 }];
@@ -259,7 +282,7 @@ impl<'m> Decoder<'m> {
                 }
             },
         );
-        linear(&block.attention.output, &out)
+        linear(&block.attention.output, short.and_then(|s| s.output.as_ref()), &out)
     }
 
     /// How the attention of a block is cut into chunks.
@@ -287,7 +310,9 @@ impl<'m> Decoder<'m> {
 
     /// Logits of rows of the final residual stream.
     fn head(&self, x: &[f32]) -> Vec<f32> {
-        let mut logits = project(x, view(self.model.head_weight()), self.model.spec.width);
+        let short = self.compact.as_ref().and_then(|compact| compact.head.as_ref());
+        let head = shorter(short, view(self.model.head_weight()));
+        let mut logits = project(x, head, self.model.spec.width);
         if let Some(cap) = self.model.spec.logit_cap {
             cap_row(&mut logits, 1.0, cap as f32);
         }
@@ -328,9 +353,9 @@ fn norm_rows(x: &[f32], norm: &Norm<Cpu>) -> Vec<f32> {
     y
 }
 
-fn linear(linear: &Linear<Cpu>, x: &[f32]) -> Vec<f32> {
+fn linear(linear: &Linear<Cpu>, short: Option<&Vec<Short>>, x: &[f32]) -> Vec<f32> {
     let (outputs, inputs) = *linear.matrix.shape();
-    let mut y = project(x, view(&linear.matrix), inputs);
+    let mut y = project(x, shorter(short, view(&linear.matrix)), inputs);
     if let Some(bias) = &linear.bias {
         y.chunks_exact_mut(outputs).for_each(|y| add_to(y, view(bias)));
     }
@@ -338,28 +363,30 @@ fn linear(linear: &Linear<Cpu>, x: &[f32]) -> Vec<f32> {
 }
 
 /// The feed-forward of a block, or its experts with what every token uses besides.
-fn behind(ffn: &Ffn<Cpu>, x: &[f32]) -> Vec<f32> {
+fn behind(ffn: &Ffn<Cpu>, short: Option<&Shorts>, x: &[f32]) -> Vec<f32> {
     let moe = match ffn {
-        Ffn::Dense(dense) => return feed_forward(dense, x),
+        Ffn::Dense(dense) => return feed_forward(dense, short, x),
         Ffn::Experts(moe) => moe,
     };
     let c = moe.router.shape().1;
     let mut y = experts::routed(moe, x, c);
     if let Some(shared) = &moe.shared {
         let gates = moe.shared_gate.as_ref().map(|gate| project(x, view(gate), c));
-        for (at, (y, s)) in y.chunks_exact_mut(c).zip(feed_forward(shared, x).chunks_exact(c)).enumerate() {
+        for (at, (y, s)) in
+            y.chunks_exact_mut(c).zip(feed_forward(shared, None, x).chunks_exact(c)).enumerate()
+        {
             add_scaled(y, s, gates.as_ref().map_or(1.0, |g| 1.0 / (1.0 + (-g[at]).exp())));
         }
     }
     y
 }
 
-fn feed_forward(ffn: &FeedForward<Cpu>, x: &[f32]) -> Vec<f32> {
-    let up = linear(&ffn.up, x);
+fn feed_forward(ffn: &FeedForward<Cpu>, short: Option<&Shorts>, x: &[f32]) -> Vec<f32> {
+    let up = linear(&ffn.up, short.and_then(|s| s.up.as_ref()), x);
     let (f, rows) = (ffn.form.hidden, ffn.up.matrix.shape().0);
     let mut y = vec![0.0; up.len() / rows * f];
     for (y, up) in y.chunks_exact_mut(f).zip(up.chunks_exact(rows)) {
         activate_row(ffn.form.activation, &up[..f], &up[f..], y);
     }
-    linear(&ffn.down, &y)
+    linear(&ffn.down, short.and_then(|s| s.down.as_ref()), &y)
 }

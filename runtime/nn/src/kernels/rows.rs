@@ -109,20 +109,66 @@ fn folded<const R: usize>(sums: [[f32; LANES]; R]) -> [f32; R] {
     std::array::from_fn(|r| (turned[0][r] + turned[2][r]) + (turned[1][r] + turned[3][r]))
 }
 
+/// A number of a matrix: 32 bits, or 16 where these hold the same value.
+pub(crate) trait Weight: Copy + Send + Sync {
+    /// Its value.
+    fn wide(self) -> f32;
+
+    /// The values of the lanes of a row.
+    fn lanes(lanes: &[Self; LANES]) -> [f32; LANES];
+}
+
+impl Weight for f32 {
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        self
+    }
+
+    // Not by `map`, which the compiler would not keep in registers.
+    #[inline(always)]
+    fn lanes(lanes: &[f32; LANES]) -> [f32; LANES] {
+        *lanes
+    }
+}
+
+/// The upper half of a number whose lower half is zero: every bf16 number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Short(u16);
+
+impl Short {
+    /// The number in 16 bits, if it fits them.
+    pub(crate) fn of(wide: f32) -> Option<Short> {
+        let bits = wide.to_bits();
+        (bits & 0xffff == 0).then_some(Short((bits >> 16) as u16))
+    }
+}
+
+impl Weight for Short {
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        f32::from_bits(u32::from(self.0) << 16)
+    }
+
+    #[inline(always)]
+    fn lanes(lanes: &[Short; LANES]) -> [f32; LANES] {
+        (*lanes).map(Short::wide)
+    }
+}
+
 /// Dot products of `W` rows of weights with `R` inputs; each has one order of sums, whatever W and R are.
 #[inline(always)]
-fn inner_many<const FMA: bool, const W: usize, const R: usize>(
-    w: [&[f32]; W],
+fn inner_many<T: Weight, const FMA: bool, const W: usize, const R: usize>(
+    w: [&[T]; W],
     x: [&[f32]; R],
     c: usize,
 ) -> [[f32; R]; W] {
     let mut sums = [[[0.0f32; LANES]; R]; W];
     let (blocks, whole) = (c / LANES, c / LANES * LANES);
-    let ws: [&[[f32; LANES]]; W] = std::array::from_fn(|o| &w[o].as_chunks().0[..blocks]);
+    let ws: [&[[T; LANES]]; W] = std::array::from_fn(|o| &w[o].as_chunks().0[..blocks]);
     let xs: [&[[f32; LANES]]; R] = std::array::from_fn(|r| &x[r].as_chunks().0[..blocks]);
     for block in 0..blocks {
         // Copies, so that they lie in registers.
-        let w: [_; W] = std::array::from_fn(|o| ws[o][block]);
+        let w: [_; W] = std::array::from_fn(|o| T::lanes(&ws[o][block]));
         let x: [_; R] = std::array::from_fn(|r| xs[r][block]);
         for (w, sums) in w.iter().zip(&mut sums) {
             for (x, sums) in x.iter().zip(sums) {
@@ -136,7 +182,7 @@ fn inner_many<const FMA: bool, const W: usize, const R: usize>(
     for at in whole..c {
         for (w, out) in w.iter().zip(&mut out) {
             for (x, out) in x.iter().zip(out) {
-                *out = fma::<FMA>(w[at], x[at], *out);
+                *out = fma::<FMA>(w[at].wide(), x[at], *out);
             }
         }
     }
@@ -145,35 +191,48 @@ fn inner_many<const FMA: bool, const W: usize, const R: usize>(
 
 /// Products of `W` rows of weights with all inputs, as (W, n).
 #[inline(always)]
-fn project_some<const FMA: bool, const W: usize>(w: &[f32], x: &[f32], c: usize, out: &mut [f32]) {
+fn project_some<T: Weight, const FMA: bool, const W: usize>(w: &[T], x: &[f32], c: usize, out: &mut [f32]) {
     let n = x.len() / c;
-    let w: [&[f32]; W] = std::array::from_fn(|o| &w[o * c..][..c]);
+    let w: [&[T]; W] = std::array::from_fn(|o| &w[o * c..][..c]);
     let mut at = 0;
     while at + 4 <= n {
         let x: [&[f32]; 4] = std::array::from_fn(|r| &x[(at + r) * c..][..c]);
-        for (out, sums) in out.chunks_exact_mut(n).zip(inner_many::<FMA, W, 4>(w, x, c)) {
+        for (out, sums) in out.chunks_exact_mut(n).zip(inner_many::<T, FMA, W, 4>(w, x, c)) {
             out[at..at + 4].copy_from_slice(&sums);
         }
         at += 4;
     }
     for at in at..n {
-        let sums = inner_many::<FMA, W, 1>(w, [&x[at * c..][..c]], c);
+        let sums = inner_many::<T, FMA, W, 1>(w, [&x[at * c..][..c]], c);
         out.chunks_exact_mut(n).zip(sums).for_each(|(out, [sum])| out[at] = sum);
+    }
+}
+
+/// Products of rows of weights with all inputs, as (o, n).
+#[inline(always)]
+fn project_all<T: Weight, const FMA: bool>(w: &[T], x: &[f32], c: usize, out: &mut [f32]) {
+    let n = x.len() / c;
+    let mut fours = w.chunks_exact(4 * c);
+    let mut outs = out.chunks_exact_mut(4 * n);
+    for (w, out) in fours.by_ref().zip(outs.by_ref()) {
+        project_some::<T, FMA, 4>(w, x, c, out);
+    }
+    for (w, out) in fours.remainder().chunks_exact(c).zip(outs.into_remainder().chunks_exact_mut(n)) {
+        project_some::<T, FMA, 1>(w, x, c, out);
     }
 }
 
 row_kernel! {
     /// Products of weight rows (o, c) with inputs (n, c), as (o, n).
     fn project_rows(w: &[f32], x: &[f32], c: usize, out: &mut [f32]) {
-        let n = x.len() / c;
-        let mut fours = w.chunks_exact(4 * c);
-        let mut outs = out.chunks_exact_mut(4 * n);
-        for (w, out) in fours.by_ref().zip(outs.by_ref()) {
-            project_some::<FMA, 4>(w, x, c, out);
-        }
-        for (w, out) in fours.remainder().chunks_exact(c).zip(outs.into_remainder().chunks_exact_mut(n)) {
-            project_some::<FMA, 1>(w, x, c, out);
-        }
+        project_all::<f32, FMA>(w, x, c, out);
+    }
+}
+
+row_kernel! {
+    /// [`project_rows`] of weights in 16 bits: the same numbers.
+    fn project_short_rows(w: &[Short], x: &[f32], c: usize, out: &mut [f32]) {
+        project_all::<Short, FMA>(w, x, c, out);
     }
 }
 
@@ -182,7 +241,7 @@ row_kernel! {
     fn score_rows(q: &[f32], keys: &[f32], stride: usize, out: &mut [f32]) {
         let c = q.len();
         for (out, k) in out.iter_mut().zip(keys.chunks(stride)) {
-            let [[score]] = inner_many::<FMA, 1, 1>([q], [&k[..c]], c);
+            let [[score]] = inner_many::<f32, FMA, 1, 1>([q], [&k[..c]], c);
             *out = score;
         }
     }

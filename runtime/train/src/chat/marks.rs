@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use llmp_nn::gguf;
 use serde_json::Value as Json;
 
 use crate::error::{Result, TrainError};
@@ -34,9 +35,16 @@ impl Marks {
 /// The file of a chat template, beside `tokenizer.json` or in the folder of a model.
 pub const FILE: &str = "chat_template.jinja";
 
-/// The template of a model: in its folder, where the stage that tuned it wrote one, else beside its tokenizer.
+/// The template of a model: in its folder, where the stage that tuned it wrote one, or in its GGUF file, else beside its
+/// tokenizer.
 pub fn template_of(model: &Path, tokenizer: &Path) -> Result<Option<String>> {
-    let own = if model.is_dir() { own_template(&model.join("tokenizer.json"))? } else { None };
+    if model.is_file() {
+        let file = std::fs::File::open(model).map_err(TrainError::io("open", model))?;
+        let bad = |reason| TrainError::Tokenizer { path: model.to_path_buf(), reason };
+        let reader = gguf::Reader::open(std::io::BufReader::new(file)).map_err(bad)?;
+        return Ok(reader.get("tokenizer.chat_template").and_then(gguf::Value::as_text).map(str::to_owned));
+    }
+    let own = own_template(&model.join("tokenizer.json"))?;
     own.map_or_else(|| own_template(tokenizer), |own| Ok(Some(own)))
 }
 

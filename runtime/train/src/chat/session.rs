@@ -118,7 +118,8 @@ impl<'m> Session<'m> {
         if !rest.is_empty() {
             heard(&rest);
         }
-        Ok(Reply { text: self.folder.vocabulary.decode(&writing.ids)?, ended, forgotten })
+        let text = self.folder.vocabulary.decode(&writing.ids)?.trim().to_owned();
+        Ok(Reply { text, ended, forgotten })
     }
 
     /// What the model goes on from. Turns at the beginning are forgotten, a question with its answer, until an eighth of the
@@ -151,6 +152,8 @@ struct Writing {
     /// Where the text that is compared begins, and where what was given out ends.
     from: usize,
     given: usize,
+    /// Whether anything was given out; what is blank before it is the template's, not the answer's.
+    begun: bool,
 }
 
 impl Writing {
@@ -172,8 +175,10 @@ impl Writing {
         if now.len() <= before.len() || (!last && now.ends_with('\u{fffd}')) {
             return Ok(String::new());
         }
-        let more = now.get(before.len()..).unwrap_or_default().to_owned();
+        let more = now.get(before.len()..).unwrap_or_default();
         (self.from, self.given) = (self.given, self.ids.len());
-        Ok(more)
+        let more = if self.begun { more } else { more.trim_start() };
+        self.begun |= !more.is_empty();
+        Ok(more.to_owned())
     }
 }

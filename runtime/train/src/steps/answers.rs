@@ -13,7 +13,8 @@ use regex::Regex;
 use super::verify::numbers;
 
 llmp_stdlib::def! {
-    /// Adds the reward of each answer, `.score`.
+    /// Adds the reward of each answer, `.score`; one that is longer than the reward model's context is dropped with the reason
+    /// `too long`.
     ///
     /// ```llmp
     /// dataset scored = asks |> generate(tuned, n = 8) |> score(judge)

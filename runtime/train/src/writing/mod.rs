@@ -11,6 +11,7 @@ mod journal;
 mod made;
 mod pass;
 mod rewrite;
+mod score;
 mod speaker;
 mod synthesize;
 
@@ -30,6 +31,7 @@ use crate::steps::{Evolve, Generate, Judge, Rephrase, Synthesize, SynthesizeQa, 
 
 pub use made::{Lost, Made};
 pub use pass::{Passing, pass};
+pub use score::Scoring;
 pub use speaker::Speaker;
 
 /// What a model said once.

@@ -115,6 +115,11 @@ pub(in crate::kinds) fn parts(
     let data = planner.data(view.get(member).ok_or_else(missing)?)?;
     let parts: Vec<(Port, Rational, Option<Rational>)> = match data {
         Output::Port(port) => vec![(port, Rational::from(1), None)],
+        Output::Mix(parts) if parts.iter().any(|part| !part.then.is_empty()) => {
+            let message = "shares of examples do not change on the way in this version";
+            let help = "leave `later` out of the mix, or make two stages";
+            return Err(Problem::error("LLMP0703", member, message).help(help));
+        }
         Output::Mix(parts) => parts.into_iter().map(|p| (p.port, p.share, p.max_epochs)).collect(),
         Output::Nothing | Output::Model { .. } => {
             return Err(Problem::error("LLMP0201", member, "this is not data"));

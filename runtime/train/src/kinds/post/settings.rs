@@ -46,7 +46,7 @@ llmp_stdlib::def! {
         rank: u64 = "16",
         /// Scale of the update times the rank; without it twice the rank.
         alpha: Option<f64> = "none",
-        /// Share of the adapter's inputs that are left out at random.
+        /// Share of the adapter's inputs that are left out at random; this version runs with 0 alone.
         dropout: f64 = "0",
         /// The layers that get one.
         on: AdapterTargets = "all_linear",

@@ -192,6 +192,11 @@ fn check_data(view: &View<'_>, loss: &PreferLoss) -> Option<Problem> {
     let data = view.get("data")?;
     let state = post::state_of(view, data)?;
     let online = view.get("online").is_some();
+    if online && !loss.needs_pairs() {
+        let message = format!("`online` makes pairs, `{}` learns from single answers", loss.name());
+        let help = "dpo, ipo, hinge, simpo, orpo and formula learn from pairs";
+        return Some(Problem::error("LLMP0410", "online", message).help(help));
+    }
     let lacks = |needs: &str, help: &str| {
         let message = format!("`{}` needs {needs}; {} records have none", loss.name(), state.show());
         Some(Problem::error("LLMP0410", "data", message).help(help.to_owned()))

@@ -64,7 +64,7 @@ impl Checker {
             }
             Verifier::UnitTests(it) => {
                 let Some(sandbox) = &self.sandbox else { return Err("there is no sandbox".to_owned()) };
-                let (setup, tests) = tests(truth);
+                let (setup, tests) = cases(truth);
                 let code = block(answer, &["python", "py", "python3"]);
                 let mut passed = 0;
                 for test in &tests {
@@ -98,7 +98,7 @@ fn block<'a>(text: &'a str, languages: &[&str]) -> &'a str {
 }
 
 /// What prepares tests, and the tests.
-fn tests(text: &str) -> (String, Vec<String>) {
+fn cases(text: &str) -> (String, Vec<String>) {
     if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
         return (String::new(), list);
     }
@@ -126,7 +126,7 @@ fn tests(text: &str) -> (String, Vec<String>) {
 }
 
 #[cfg(test)]
-mod tests_of_this {
+mod tests {
     use super::*;
     use crate::steps::{Exact, Json, Matching, Number, UnitTests};
 
@@ -153,12 +153,12 @@ mod tests_of_this {
     #[test]
     fn tests_are_told_apart() {
         let (setup, found) =
-            tests("import math\nassert f(1) == 2\nassert f(\n    2\n) == 3\nx = 1\nassert x\n");
+            cases("import math\nassert f(1) == 2\nassert f(\n    2\n) == 3\nx = 1\nassert x\n");
         assert_eq!(setup, "import math\nx = 1\n");
         assert_eq!(found, ["assert f(1) == 2", "assert f(\n    2\n) == 3", "assert x"]);
-        assert_eq!(tests("def check(f):\n    assert f(1)\ncheck(g)").1.len(), 1);
-        assert_eq!(tests(r#"["assert a", "assert b"]"#).1, ["assert a", "assert b"]);
-        assert!(tests(" ").1.is_empty());
+        assert_eq!(cases("def check(f):\n    assert f(1)\ncheck(g)").1.len(), 1);
+        assert_eq!(cases(r#"["assert a", "assert b"]"#).1, ["assert a", "assert b"]);
+        assert!(cases(" ").1.is_empty());
     }
 
     #[cfg(target_os = "linux")]

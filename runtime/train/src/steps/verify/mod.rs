@@ -29,7 +29,7 @@ llmp_stdlib::def! {
     /// The last number of the answer is the last number of a column (mathematics problems; GSM8K, whose solutions end in
     /// `#### 72`).
     ///
-    /// `1,234.50`, `-3`, `2.5e3`, `3/4` and `\\frac{3}{4}` are numbers; signs of currencies and percents are passed over.
+    /// `1,234.50`, `-3`, `2.5e3`, `3/4` and `\frac{3}{4}` are numbers; signs of currencies and percents are passed over.
     Number = "number", rev 1, check tolerance {
         /// The column that holds the truth.
         truth: String = "\"truth\"",
