@@ -39,7 +39,8 @@ module.exports = grammar({
       ),
     comment: () => token(seq("#", /[^\r\n]*/)),
     _newline: () => /\r\n|\r|\n/,
-    _gap: ($) => repeat1(seq(optional($.comment), $._newline)),
+    // Under a name, so that a line end that is missing is seen.
+    _gap: ($) => repeat1(seq(optional($.comment), alias($._newline, "\n"))),
     edition: ($) => seq("llmp", alias(/[0-9]+/, $.number)),
 
     _item: ($) =>
