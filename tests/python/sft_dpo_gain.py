@@ -73,26 +73,23 @@ def stage(path):
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     fifth = max(len(lines) // 5, 1)
     found = {}
-    for name in sorted(set(lines[-1]) - {"step", "tokens", "lr", "norm"}):
-        values = [line[name] for line in lines if isinstance(line.get(name), (int, float))]
-        if len(values) == len(lines):
-            found[f"dpo {name}, first fifth"] = statistics.mean(values[:fifth])
-            found[f"dpo {name}, last fifth"] = statistics.mean(values[-fifth:])
+    for name in ["loss", *lines[-1]["objective"]]:
+        values = [line["objective"].get(name, line.get(name)) for line in lines]
+        found[f"dpo {name}, first fifth"] = statistics.mean(values[:fifth])
+        found[f"dpo {name}, last fifth"] = statistics.mean(values[-fifth:])
     return found
 
 
 def run(llmp, work, seed):
     begin = time.time()
     command = [llmp, "run", "sft_dpo.llmp", "--set", f"seed={seed}", "--format", "json"]
-    done = subprocess.run(command, cwd=work, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"seed {seed}: llmp ended with {done.returncode}")
+    if subprocess.run(command, cwd=work, stdout=subprocess.DEVNULL).returncode:
+        sys.exit(f"seed {seed}: llmp failed")
     found = {"seconds": time.time() - begin}
-    for line in done.stdout.splitlines():
-        event = json.loads(line)
-        if "name" in event and "value" in event:
-            found[f"{event['step']} {event['name']}"] = event["value"]
     runs = work / "runs/sft_dpo"
+    for name in ["rewards", "before", "after"]:
+        metrics = json.loads((runs / name).read_text())["metrics"]
+        found.update({f"{name} {key}": value for key, value in metrics.items()})
     found.update(stage(next((runs / "aligned").rglob("metrics.jsonl"))))
     found.update(answers(work / "exports/sft_dpo"))
     return found
