@@ -244,7 +244,8 @@ impl Batch<'_> {
     fn wave(&mut self, next: &mut dyn FnMut() -> Result<Option<Question>>, done: &mut Done) -> Result<bool> {
         let mut waits = false;
         // Slots whose prompts are to be read, and those that then get a copy.
-        let (mut fills, mut copies): (Vec<(usize, usize)>, Vec<(usize, usize)>) = Default::default();
+        let mut fills: Vec<(usize, usize)> = Vec::new();
+        let mut copies: Vec<(usize, usize)> = Vec::new();
         while let Some(free) = self.slots.iter().position(|slot| slot.running.is_none()) {
             while self.queue.is_empty() {
                 let Some(question) = next()? else { break };

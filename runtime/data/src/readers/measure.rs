@@ -114,8 +114,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.txt"), "abc").unwrap();
         std::fs::write(folder.path().join("b.txt"), b"\xff").unwrap();
-        let reader =
-            Text { glob: FilePath("*.txt".into()), per: super::super::text::Piece::File, on_error: OnError::Count };
+        let reader = Text {
+            glob: FilePath("*.txt".into()),
+            per: crate::readers::text::Piece::File,
+            on_error: OnError::Count,
+        };
         let found = measure(&reader, &Roots::project(folder.path()).files("*.txt").unwrap()).unwrap();
         assert_eq!((found.rows, found.documents, found.text_bytes), (2, 1, 3));
         assert!(found.columns.is_empty());

@@ -119,7 +119,7 @@ llmp_stdlib::def! {
     /// `no prompt`, `prompt too long`.
     ///
     /// ```llmp
-    /// dataset harder = asks |> evolve(teacher, rounds = 2)
+    /// dataset harder = asks |> evolve(teacher, times = 2)
     /// ```
     Evolve = "evolve", rev 1, rows Prompt -> Prompt, adds [depth: Num], check evolved {
         /// The model that writes.
@@ -127,14 +127,14 @@ llmp_stdlib::def! {
         /// How they change.
         direction: Direction = "depth",
         /// How often.
-        rounds: u64 = "1",
+        times: u64 = "1",
         /// Seed of the samples.
         seed: u64 = "1",
     }
 }
 
 fn evolved(it: &Evolve) -> Vec<Problem> {
-    at_least_one("rounds", it.rounds).into_iter().collect()
+    at_least_one("times", it.times).into_iter().collect()
 }
 
 llmp_stdlib::def! {

@@ -155,7 +155,7 @@ impl Writer for Evolve {
     }
 
     fn models(&self) -> Vec<&ModelRef> {
-        vec![&self.model; self.rounds as usize]
+        vec![&self.model; self.times as usize]
     }
 
     fn manner(&self) -> Manner {
@@ -200,7 +200,7 @@ impl Writer for Evolve {
             Some(llmp_data::Cell::Num(depth)) => *depth,
             _ => 0.0,
         };
-        made.columns.insert("depth".into(), (depth + self.rounds as f64).into());
+        made.columns.insert("depth".into(), (depth + self.times as f64).into());
         vec![Ok(made)]
     }
 }
