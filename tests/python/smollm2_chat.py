@@ -41,7 +41,7 @@ def main():
     tokenizer = transformers.AutoTokenizer.from_pretrained(args.model)
     model = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
     equal, near, worst = 0, 0, 0.0
-    for prompt in PROMPTS:
+    for number, prompt in enumerate(PROMPTS, 1):
         ids = tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}], add_generation_prompt=True, return_tensors="pt", return_dict=True)["input_ids"]
         with torch.no_grad():
@@ -55,6 +55,7 @@ def main():
         else:
             print(f"{prompt!r}\n  llmp         {ours!r}\n  transformers {theirs!r}")
         worst = max(worst, apart(args, model, out[0], tokenizer))
+        print(f"{number}: {equal} equal, {near} part at a tie, log-probabilities within {worst:.1e}", flush=True)
     print(f"transformers {transformers.__version__}: {equal} of {len(PROMPTS)} greedy answers are equal, {near} part at a tie; "
           f"log-probabilities differ by at most {worst:.2e}")
     assert equal + near == len(PROMPTS) and worst < 1e-3, "not the same model"

@@ -10,6 +10,7 @@ mod marks;
 mod session;
 mod turns;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use llmp_data::row::Message;
@@ -33,6 +34,8 @@ pub struct Chat {
     engine: Engine,
     /// Without its post-processor, which would shift the places of tokens.
     tokenizer: Tokenizer,
+    /// Tokens that stand for no letters.
+    special: BTreeSet<u32>,
     marks: Marks,
     stops: Vec<u32>,
     end: u32,
@@ -60,7 +63,8 @@ impl Chat {
         let engine = Engine::new(template, marks.clone(), now)?;
         let mut tokenizer = vocabulary.tokenizer().clone();
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
-        let mut chat = Chat { engine, tokenizer, marks, stops: Vec::new(), end: 0 };
+        let special = tokenizer.get_added_vocabulary().get_vocab().values().copied().collect();
+        let mut chat = Chat { engine, tokenizer, special, marks, stops: Vec::new(), end: 0 };
         let probe = [Message::new("user", "Why?"), Message::new("assistant", "Because.")];
         let rendered = chat.render(&probe)?;
         let end = rendered.turns.last().and_then(|turn| rendered.ids.get(turn.end.clone())?.first().copied());
@@ -139,12 +143,11 @@ impl Chat {
 
     fn tokens(&self, text: &str) -> Result<Vec<Token>> {
         let encoded = self.tokenizer.encode(text, false).map_err(|e| TrainError::Template(e.to_string()))?;
-        let added = self.tokenizer.get_added_vocabulary();
         let token = |(id, (from, to)): (&u32, &(usize, usize))| Token {
             id: *id,
             from: *from,
             to: *to,
-            special: added.simple_id_to_token(*id).is_some(),
+            special: self.special.contains(id),
         };
         Ok(encoded.get_ids().iter().zip(encoded.get_offsets()).map(token).collect())
     }
