@@ -19,7 +19,7 @@ from pathlib import Path
 PROGRAM = """llmp 1
 source pairs = jsonl("pairs.jsonl", as = Preference)
 model smol = hf("model", stage = aligned)
-prefer aligned {{
+prefer tuned {{
   from      = smol
   data      = pairs
   loss      = dpo(beta = 0.1)
@@ -60,7 +60,7 @@ def ours(args, pairs, folder):
     command = [str(args.llmp.resolve()), "run", "steps.llmp", "--allow-external"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = (folder / "runs/steps/aligned/metrics.jsonl").read_text().splitlines()
+    lines = (folder / "runs/steps/tuned/metrics.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines], time.time() - begin
 
 

@@ -18,3 +18,9 @@ return {
 --       if id then vim.lsp.buf_attach_client(args.buf, id) end
 --     end,
 --   })
+
+-- Colours by tree-sitter, also without the server (Neovim 0.9 or later):
+--   grammar/tree-sitter/build.sh ~/.config/nvim/parser/llmp.so
+--   mkdir -p ~/.config/nvim/queries/llmp && cp grammar/tree-sitter/queries/highlights.scm ~/.config/nvim/queries/llmp/
+-- and in init.lua:
+--   vim.api.nvim_create_autocmd("FileType", { pattern = "llmp", callback = function() vim.treesitter.start() end })

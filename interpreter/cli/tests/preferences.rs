@@ -13,7 +13,7 @@ fn pairs() -> String {
         json!({ "prompt": format!("{a}+{b}?"), "chosen": (a + b).to_string(), "rejected": "no idea at all",
                 "strength": strength })
     };
-    let long = json!({ "prompt": "why?", "chosen": "so ".repeat(90), "rejected": "no" });
+    let long = json!({ "prompt": "why?", "chosen": "so ".repeat(90), "rejected": "no", "strength": "better" });
     (0..32).map(one).chain([long]).map(|line| format!("{line}\n")).collect()
 }
 
@@ -79,7 +79,7 @@ fn labelled_answers_teach_and_what_lacks_a_strength_is_refused() {
     kto.run();
     let lines = lines(&kto, "shy");
     assert!(
-        lines.len() == 8 && lines[0]["objective"]["reference_point"].as_f64().unwrap() < 1e-3,
+        lines.len() == 9 && lines[0]["objective"]["reference_point"].as_f64().unwrap() < 1e-3,
         "{lines:?}"
     );
 

@@ -36,7 +36,7 @@ eval wins      { model = better, suites = [win_rate(train.heldout, against = tun
 eval same      { model = tuned, suites = [win_rate(train.heldout, against = tuned, judge = run, max_tokens = 8, length_control = true)] }
 eval knows     { model = better, suites = [arc(shots = 1), mmlu(shots = 1), gsm8k(shots = 1), winogrande(shots = 0), truthfulqa()] }
 release out { model = better }
-release small { model = adapted }
+release little { model = adapted }
 "#;
 
 fn lines(records: impl Iterator<Item = Value>) -> String {

@@ -14,3 +14,4 @@ pub mod random;
 pub mod session;
 pub mod slips;
 pub mod targets;
+pub mod verdicts;

@@ -1,4 +1,5 @@
 //! `fuzz TARGET SECONDS [SEED]` tries random edits; `fuzz TARGET replay` tries what is known. See `tests/fuzz/run`.
+//! `fuzz verdicts FOLDER [SEED]` writes programs and broken ones for other grammars; see `tests/lsp/run treesitter`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
 #![allow(clippy::disallowed_methods, reason = "a stream of its own for every run")]
 
@@ -20,6 +21,9 @@ fn main() -> ExitCode {
         [name, what, ..] => (*name, *what),
         _ => return usage(),
     };
+    if name == "verdicts" {
+        return verdicts(what, words.get(2).map_or(1, |_| seed));
+    }
     let time = what.parse().ok().map(Duration::from_secs);
     let report = match (Target::named(name), FileTarget::named(name), time) {
         (Some(target), _, None) if what == "replay" => session::replay(target),
@@ -29,6 +33,19 @@ fn main() -> ExitCode {
         _ => return usage(),
     };
     say(name, seed, &report)
+}
+
+fn verdicts(folder: &str, seed: u64) -> ExitCode {
+    match llmp_fuzz::verdicts::write(std::path::Path::new(folder), 3_000, seed) {
+        Ok((valid, invalid)) => {
+            println!("{valid} programs, {invalid} broken ones (seed {seed})");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{folder}: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn usage() -> ExitCode {

@@ -199,6 +199,47 @@ fn a_rename_reaches_every_file() {
 }
 
 #[test]
+fn a_column_is_renamed_with_what_names_it() {
+    let program = r#"llmp 1
+
+source books = text("books/*.txt")
+
+classifier good {
+  backbone = linear()
+  labels   = jsonl("labels.jsonl", as = Labelled)
+}
+
+dataset kept = books
+  |> classify(good)
+  |> classify(good, as = "again")
+  |> keep_if(.good >= 0.5 and .again >= 0.5)
+
+dataset best = kept |> keep_if(.good >= 0.9 and .id != "x")
+"#;
+    let rename = |word: &str, new: &str| {
+        let mut editor = Editor::start(&[(MAIN, program)], &modern());
+        editor.open(MAIN, program);
+        assert_eq!(codes(&editor.diagnostics(MAIN)), Vec::<&str>::new());
+        let position = editor.position(MAIN, behind(&editor, MAIN, word));
+        let params = json!({ "textDocument": { "uri": uri(MAIN) }, "position": position, "newName": new });
+        let edit = editor.ask("textDocument/rename", params)?;
+        editor.apply(&edit);
+        assert_eq!(codes(&editor.diagnostics(MAIN)), Vec::<&str>::new(), "{}", editor.texts[MAIN]);
+        Ok::<String, (i32, String)>(editor.texts[MAIN].clone())
+    };
+    let wanted = program
+        .replace("classifier good", "classifier fine")
+        .replace("classify(good", "classify(fine")
+        .replace(".good", ".fine");
+    assert_eq!(rename("best = kept |> keep_if(.go", "fine").unwrap(), wanted);
+    assert_eq!(rename("classifier go", "fine").unwrap(), wanted);
+    let wanted = program.replace("\"again\"", "\"twice\"").replace(".again", ".twice");
+    assert_eq!(rename("and .aga", "twice").unwrap(), wanted);
+    let refused = rename("and .i", "key").unwrap_err().1;
+    assert!(refused.contains("has its name from"), "{refused}");
+}
+
+#[test]
 fn completion_and_signatures_while_typing() {
     let mut editor = opened();
     let at = behind(&editor, MAIN, "kv_heads  = 2\n");

@@ -75,7 +75,13 @@ impl Analysis {
     }
 
     /// The step or source that gives a column to the row at an offset.
-    fn column_source(&self, registry: &Registry, file: FileId, offset: u32, name: &str) -> Option<Target> {
+    pub(super) fn column_source(
+        &self,
+        registry: &Registry,
+        file: FileId,
+        offset: u32,
+        name: &str,
+    ) -> Option<Target> {
         let unit = self.unit(file)?;
         let around = nodes::around(&self.loaded.units[unit].ast, offset);
         let is_pipe = |e: &&&Expr| match &e.kind {

@@ -7,7 +7,7 @@ use llmp_grammar::{FileId, Span};
 use llmp_stdlib::docs::{markdown, one_line, undent};
 use llmp_stdlib::{Param, Registry, Value};
 
-use super::index::{Sort, Symbol, What};
+use super::index::{Index, Sort, Symbol, What};
 use super::{Analysis, facts, nodes};
 use crate::program::{Item, Meaning, Origin, Row};
 
@@ -103,6 +103,9 @@ impl Analysis {
             }
         }
         let unit = &self.loaded.units[symbol.unit];
+        if symbol.sort == Sort::Param && symbol.unit == 0 {
+            let _ = write!(text, "\nchanged by: `--set {}=…`\n", symbol.name);
+        }
         if symbol.unit != 0 || unit.library {
             let _ = write!(text, "\nfrom `{}`\n", unit.path);
         }
@@ -199,10 +202,24 @@ impl Analysis {
                         Origin::Variant(name) => write!(text, "\n\nfrom: variant `{name}`"),
                     };
                 }
+                if let Some(layer) = layers.last() {
+                    self.settable(index, layer.at, text);
+                }
             }
         }
         for (variant, written) in self.variants_of(registry, item, path) {
             let _ = write!(text, "\n\nvariant `{variant}`: `{}`", short(written));
+        }
+    }
+
+    /// Params that a value is made from: what `--set` of a command changes.
+    fn settable(&self, index: &Index, value: Span, text: &mut String) {
+        for mark in index.of_file(value.file).iter().filter(|mark| value.contains(mark.span)) {
+            if let What::Symbol { id, .. } = mark.what
+                && index.symbols[index.behind(id)].sort == Sort::Param
+            {
+                let _ = write!(text, "\n\nchanged by: `--set {}=…`", self.slice(mark.span));
+            }
         }
     }
 

@@ -5,6 +5,7 @@ pub mod layout;
 pub mod lines;
 
 pub mod actions;
+mod columns;
 pub mod complete;
 mod cursor;
 mod facts;

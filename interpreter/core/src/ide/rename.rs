@@ -6,7 +6,8 @@ use llmp_grammar::scan::RESERVED;
 use llmp_grammar::{FileId, Span};
 use llmp_stdlib::Registry;
 
-use super::index::{Index, Sort};
+use super::columns::{Home, name_of};
+use super::index::{Index, Sort, What};
 use super::{Analysis, Engine};
 use crate::load::Vfs;
 
@@ -31,6 +32,13 @@ impl Analysis {
     ) -> Result<(Span, String), String> {
         let index = self.word_index(registry);
         let Some(mark) = index.at(file, offset) else { return Err("there is no name here".into()) };
+        if let What::Column(name) = &mark.what {
+            return match self.column_home(registry, mark.span, name) {
+                Some(home) if !self.in_library(index, home) => Ok((name_of(mark.span, name), name.clone())),
+                Some(_) => Err(format!("`.{name}` belongs to the library")),
+                None => Err(format!("`.{name}` has its name from the data or from a built-in")),
+            };
+        }
         let Some(id) = self.symbol_at(registry, file, offset) else {
             return Err("this is a word of the language or a built-in".into());
         };
@@ -49,8 +57,20 @@ impl Analysis {
         let Some(file) = self.file(path) else { return Vec::new() };
         let index = self.word_index(registry);
         let at = Span { file, start: range.start, end: range.end };
-        let Some(id) = index.declared(at) else { return Vec::new() };
-        index.occurrences(id).collect()
+        let Some(id) = index.declared(at) else {
+            let columns = self.columns_of(registry, Home::Text(at), self.loaded.sources.slice(at));
+            let columns = columns.into_iter().map(|span| (span, false));
+            return std::iter::once((at, true)).chain(columns).collect();
+        };
+        let columns = self.columns_of(registry, Home::Symbol(id), &index.symbols[id].name);
+        index.occurrences(id).chain(columns.into_iter().map(|span| (span, false))).collect()
+    }
+
+    fn in_library(&self, index: &Index, home: Home) -> bool {
+        match home {
+            Home::Symbol(id) => self.loaded.units[index.symbols[id].unit].library,
+            Home::Text(at) => self.loaded.units.iter().any(|unit| unit.file == at.file && unit.library),
+        }
     }
 
     /// Where the definition at an offset is: path and range of its name.
@@ -61,7 +81,18 @@ impl Analysis {
         offset: u32,
     ) -> Option<(String, std::ops::Range<u32>)> {
         let index = self.word_index(registry);
-        let symbol = &index.symbols[self.symbol_at(registry, file, offset)?];
+        let mark = index.at(file, offset)?;
+        let id = match &mark.what {
+            What::Symbol { id, .. } => *id,
+            What::Column(name) => match self.column_home(registry, mark.span, name)? {
+                Home::Symbol(id) => id,
+                Home::Text(at) => {
+                    return Some((self.loaded.sources.path(at.file).to_owned(), at.start..at.end));
+                }
+            },
+            _ => return None,
+        };
+        let symbol = &index.symbols[id];
         Some((self.loaded.units[symbol.unit].path.clone(), symbol.at.start..symbol.at.end))
     }
 }

@@ -115,6 +115,13 @@ fn hover_tells_where_a_value_comes_from() {
     let shown = Desk::one(&text).hover();
     assert!(shown.contains("value: `192`") && shown.contains("from: `like tiny` (`192`)"), "{shown}");
     assert!(shown.contains("variant `small`: `96`"), "{shown}");
+    let text = NEWCOMER
+        .replace("model tiny", "param size: Int = 192\n\nmodel tiny")
+        .replace("= 192\n  ", "= size\n  ");
+    let shown = Desk::one(&text.replace("width ", "wid$th ")).hover();
+    assert!(shown.contains("value: `192`") && shown.contains("changed by: `--set size=…`"), "{shown}");
+    let shown = Desk::one(&text.replace("param size", "param si$ze")).hover();
+    assert!(shown.contains("changed by: `--set size=…`"), "{shown}");
 }
 
 #[test]

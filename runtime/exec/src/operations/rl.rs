@@ -49,8 +49,7 @@ mod with_kernels {
             Rl::new(settings, (prompts, parts), own, stream, from, &folder).map_err(train_failure)?;
         let examples = Examples { sources, layout, held_out: Vec::new() };
         let mut made = tune(work, &begun, &mut objective, examples)?;
-        let last = llmp_train::training::Objective::told(&mut objective);
-        made.metrics.extend(last.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        made.metrics.extend(objective.last().iter().map(|(name, value)| ((*name).to_owned(), *value)));
         let left: BTreeMap<&str, u64> = [("prompts_too_long", long)].into();
         for (name, count) in left.into_iter().filter(|(_, count)| *count > 0) {
             (work.emit)(Event::Metric { step: work.name(), name: name.to_owned(), value: count as f64 });

@@ -105,13 +105,13 @@ fn places(op: &'static str, batch: &MicroBatch, at: &[usize]) -> Result<Vec<u32>
 }
 
 /// A loss with the given slopes: its value is of no use, its gradients are those of the caller's loss.
-fn weighed<S: Shape, D: Kernels, T: Tape<f32, D> + Merge<T>>(
+fn weighed<S, D: Kernels, T: Tape<f32, D> + Merge<T>>(
     op: &'static str,
     y: Tensor<S, f32, D, T>,
     weigh: Weigh<'_>,
 ) -> Result<(T0<D, T>, ()), NnError>
 where
-    S: ReduceShapeTo<Rank0, S::AllAxes>,
+    S: Shape + ReduceShapeTo<Rank0, S::AllAxes>,
 {
     let given = y.as_vec();
     let slopes = weigh(&given)?;

@@ -126,7 +126,7 @@ impl Asked {
         let ids = [prompt, answer.ids.as_slice()].concat();
         let said = Stops::at(self.chat.stops()).said(answer).len();
         let end = if self.sampling.ends { ids.len() } else { prompt.len() + said };
-        Sequence { counted: vec![prompt.len()..end], ids }
+        Sequence { counted: std::iter::once(prompt.len()..end).collect(), ids }
     }
 }
 

@@ -38,7 +38,10 @@ pub struct Rl {
     stream: u64,
     baseline: Baseline,
     round: Option<Round>,
+    /// What the last round was like.
     told: BTreeMap<&'static str, f64>,
+    /// The step is the first of a round.
+    begins: bool,
 }
 
 impl Rl {
@@ -61,8 +64,25 @@ impl Rl {
         let in_loss = penalty(&settings.update).map(|_| To::From);
         let anchors = anchors(in_reward.chain(in_loss), from, folder)?;
         let baseline = Baseline::default();
-        let told = BTreeMap::new();
-        Ok(Rl { settings, prompts, parts, anchors, chat, vocabulary, stream, baseline, round: None, told })
+        let (told, begins) = (BTreeMap::new(), false);
+        Ok(Rl {
+            settings,
+            prompts,
+            parts,
+            anchors,
+            chat,
+            vocabulary,
+            stream,
+            baseline,
+            round: None,
+            told,
+            begins,
+        })
+    }
+
+    /// What the last round was like, by the name of a metric.
+    pub fn last(&self) -> &BTreeMap<&'static str, f64> {
+        &self.told
     }
 
     /// The answers to the prompts of a round and their rewards without those of log-ratios, prompt by prompt.
@@ -248,9 +268,8 @@ impl Objective for Rl {
         if step.is_multiple_of(inner) {
             let numbers: Vec<usize> = batch.placed.iter().flatten().map(|one| one.example).collect();
             self.round = Some(self.round(model, &numbers, step / inner)?);
-        } else {
-            self.told.clear();
         }
+        self.begins = step.is_multiple_of(inner);
         let none = || TrainError::Settings("a round goes on that was never begun".to_owned());
         Ok(self.round.as_ref().ok_or_else(none)?.batch.clone())
     }
@@ -286,7 +305,8 @@ impl Objective for Rl {
     }
 
     fn told(&mut self) -> BTreeMap<&'static str, f64> {
-        self.told.clone()
+        // The later steps of a round have nothing of their own to tell.
+        if self.begins { self.told.clone() } else { BTreeMap::new() }
     }
 
     fn whole(&self, done: u64) -> bool {
