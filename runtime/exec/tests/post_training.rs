@@ -235,7 +235,7 @@ fn text_of_models_is_counted_whoever_wrote_it() {
         clean(&format!(
             "dataset made = {pipe}
 pretrain more {{ model = m, data = made, tokens = 1M }}
-check more.synthetic_generation == {generation} else \"{pipe}\""
+check more.synthetic_generation == {generation} else \"counted\""
         ));
     };
     counted(r#"books |> synthesize(r"Explain: {text}", tuned)"#, 1);
