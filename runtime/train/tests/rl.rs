@@ -34,6 +34,11 @@ use llmp_train::{Host, TrainError};
 /// What is asked, and the digit that is right.
 const ASKS: [(&str, &str); 2] = [("left?", "3"), ("right?", "7")];
 
+/// Runs on one thread: a model this small gains nothing from more, and waits for them on a busy machine.
+fn alone(test: fn()) {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(test);
+}
+
 fn chat(stand: &Stand) -> Chat {
     Chat::new(&Template::Known(Known::Plain).jinja(), &stand.vocabulary()).unwrap()
 }
@@ -160,6 +165,10 @@ const ROUNDS: u64 = 48;
 
 #[test]
 fn every_update_teaches_which_digit_is_right() {
+    alone(every_update);
+}
+
+fn every_update() {
     let stand = stand();
     let ways = [
         ("plain", leave_one_out(), Update::PolicyGradient(PolicyGradient {})),
@@ -192,6 +201,10 @@ fn every_update_teaches_which_digit_is_right() {
 
 #[test]
 fn a_pull_to_where_it_started_keeps_it_there() {
+    alone(a_pull);
+}
+
+fn a_pull() {
     let stand = stand();
     let pull = [Part::Kl { weight: -2.0, to: To::From }];
     let away = [Part::Kl { weight: 0.0, to: To::From }];
@@ -252,6 +265,10 @@ fn a_stage_that_was_stopped_and_one_on_one_thread_give_the_same_bytes() {
 
 #[test]
 fn an_adapter_learns_on_frozen_weights() {
+    alone(an_adapter);
+}
+
+fn an_adapter() {
     let stand = stand();
     let (stage, settings) = (tuned(ROUNDS, 4, 3e-3), settings(leave_one_out(), clipped(2, 0.0)));
     let adapter = Adapter::new(&spec(), (8, 16.0), &Layers::All, 1).unwrap();
