@@ -147,13 +147,16 @@ impl Server<'_> {
                     self.publish();
                     continue;
                 }
-                None => match self.connection.receiver.recv() {
-                    Ok(message) => {
-                        self.arrive(message);
-                        continue;
+                None => {
+                    self.world.rest();
+                    match self.connection.receiver.recv() {
+                        Ok(message) => {
+                            self.arrive(message);
+                            continue;
+                        }
+                        Err(_) => return false,
                     }
-                    Err(_) => return false,
-                },
+                }
             };
             match message {
                 Message::Request(request) if request.method == "shutdown" => {

@@ -75,6 +75,8 @@ pub(crate) struct World {
     revision: u64,
     trees: Trees,
     programs: BTreeMap<String, Known>,
+    /// Programs of older texts: freed when nothing waits, because that takes a tenth of the time of a check.
+    old: Vec<Rc<Analysis>>,
     /// The proposals sent last, for their documentation.
     pub(crate) proposals: Vec<llmp_interpreter::ide::complete::Completion>,
     /// Colours sent last, by path: number and data.
@@ -132,6 +134,7 @@ impl World {
             revision: 0,
             trees: Trees::default(),
             programs: BTreeMap::new(),
+            old: Vec::new(),
             proposals: Vec::new(),
             colours: BTreeMap::new(),
             published: BTreeMap::new(),
@@ -168,7 +171,11 @@ impl World {
             if self.current(main) { self.programs.remove(main).and_then(|known| known.said) } else { None };
         let kept = Some(Rc::clone(&analysis));
         let known = Known { analysis: kept, said, epoch: self.epoch, revisions, used };
-        self.programs.insert(main.to_owned(), known);
+        let before = self.programs.insert(main.to_owned(), known);
+        self.old.extend(before.and_then(|known| known.analysis));
+        if self.old.len() > KEPT {
+            self.rest();
+        }
         let whole = self.programs.values().filter(|known| known.analysis.is_some());
         if whole.clone().count() > KEPT
             && let Some(oldest) = whole.map(|known| known.used).min()
@@ -177,6 +184,11 @@ impl World {
             old.for_each(|known| known.analysis = None);
         }
         analysis
+    }
+
+    /// Frees what is not needed any more.
+    pub(crate) fn rest(&mut self) {
+        self.old.clear();
     }
 
     /// Whether what is known of a program is of the texts as they are now.

@@ -75,21 +75,32 @@ local function main()
     return #vim.diagnostic.get(0, { severity = vim.diagnostic.severity.ERROR })
   end
 
-  -- A typo is published, and the code action mends it.
-  local line = vim.fn.search("layers") - 1
-  vim.api.nvim_buf_set_lines(0, line, line + 1, true, { "  layrs     = 4" })
-  expect(vim.wait(20000, function() return errors() == 1 end, 10), "no diagnostic for a typo")
-  local found = vim.diagnostic.get(0, { severity = vim.diagnostic.severity.ERROR })[1]
-  local range = { start = { line = found.lnum, character = found.col }, ["end"] = { line = found.end_lnum, character = found.end_col } }
-  local actions = ask(client, "textDocument/codeAction", {
-    textDocument = vim.lsp.util.make_text_document_params(),
-    range = range,
-    context = { diagnostics = {}, only = { "quickfix" } },
-  })
-  expect(actions and actions[1] and actions[1].edit, "no code action")
-  vim.lsp.util.apply_workspace_edit(actions[1].edit, client.offset_encoding)
-  expect(text():find("  layers    = 4", 1, true) or text():find("  layers     = 4", 1, true), "the action did not mend the text")
-  expect(vim.wait(20000, function() return errors() == 0 end, 10), "the mended text is not clean")
+  -- A typo at any depth is published, and the code action mends it.
+  local typos = {
+    { "layers", "layrs" },
+    { "vocab = 4096", "vocb = 4096" },
+    { "tokens = 4M", "tokens = 4M, schedule = cosine(peak = 3e-4, warmpu = 2%%)" },
+    { "tokens = 4M", "tokens = 4M, optimizer = adamw(weigth_decay = 0.1)" },
+  }
+  local before = vim.api.nvim_buf_get_lines(0, 0, -1, true)
+  for _, typo in ipairs(typos) do
+    local right, wrong = typo[1], typo[2]
+    local number = vim.fn.search(right, "w")
+    vim.api.nvim_buf_set_lines(0, number - 1, number, true, { (before[number]:gsub(right, wrong)) })
+    expect(vim.wait(20000, function() return errors() == 1 end, 10), "no diagnostic for " .. wrong)
+    local found = vim.diagnostic.get(0, { severity = vim.diagnostic.severity.ERROR })[1]
+    local range = { start = { line = found.lnum, character = found.col }, ["end"] = { line = found.end_lnum, character = found.end_col } }
+    local actions = ask(client, "textDocument/codeAction", {
+      textDocument = vim.lsp.util.make_text_document_params(),
+      range = range,
+      context = { diagnostics = {}, only = { "quickfix" } },
+    })
+    expect(actions and actions[1] and actions[1].edit, "no code action for " .. wrong)
+    vim.lsp.util.apply_workspace_edit(actions[1].edit, client.offset_encoding)
+    expect(vim.wait(20000, function() return errors() == 0 end, 10), "the mended text is not clean: " .. text())
+    vim.api.nvim_buf_set_lines(0, 0, -1, true, before)
+    expect(vim.wait(20000, function() return errors() == 0 end, 10), "the first text is not clean")
+  end
 
   local hover = ask(client, "textDocument/hover", at("model ti"))
   expect(hover and hover.contents.value:find("parameters", 1, true), "hover says nothing")

@@ -114,7 +114,9 @@ for (const [right, wrong] of [
   ["layers ", "layrs "],
   ["vocab = 4096", "vocb = 4096"],
   ["tokens = 4M", "tokens = 4M\n  schedule = cosine(peak = 3e-4, warmpu = 2%)"],
+  ["tokens = 4M", "tokens = 4M\n  optimizer = adamw(weigth_decay = 0.1)"],
   ["detect_language()", "detect_langage()"],
+  [".lang ==", ".lnag =="],
 ]) {
   test(`the fix of ${wrong.trim().split("\n").at(-1)} leaves a clean file`, async () => {
     await reset();
@@ -160,6 +162,89 @@ test("layout and colours", async () => {
   assert.equal(tokens.data.length % 5, 0);
   const symbols = await connection.sendRequest(P.DocumentSymbolRequest.type, { textDocument: { uri } });
   assert.deepEqual(symbols.map((s) => s.name), ["books", "clean", "tok", "tiny", "core"]);
+});
+
+const whole = { start: { line: 0, character: 0 }, end: { line: 999, character: 0 } };
+
+test("words about words", async () => {
+  await reset();
+  const marks = await connection.sendRequest(P.DocumentHighlightRequest.type, here("model ti"));
+  assert.equal(marks.length, 2);
+  const context = { includeDeclaration: true };
+  const uses = await connection.sendRequest(P.ReferencesRequest.type, { ...here("model ti"), context });
+  assert.equal(uses.length, 2);
+  const word = await connection.sendRequest(P.PrepareRenameRequest.type, here("model ti"));
+  assert.equal(word.placeholder, "tiny");
+  const [kind] = await connection.sendRequest(P.TypeDefinitionRequest.type, here("model ti"));
+  assert.match(kind.uri, /model\.md$/);
+  const help = await connection.sendRequest(P.SignatureHelpRequest.type, here("bpe("));
+  assert.match(help.signatures[0].label, /^bpe\(/);
+  const hints = await connection.sendRequest(P.InlayHintRequest.type, { textDocument: { uri }, range: whole });
+  assert.ok(hints.some((hint) => hint.label.includes("parameters")));
+  const list = await connection.sendRequest(P.CompletionRequest.type, here("keep_if(."));
+  const resolved = await connection.sendRequest(P.CompletionResolveRequest.type, list.items[0]);
+  assert.equal(resolved.label, list.items[0].label);
+});
+
+test("the shape of a document", async () => {
+  await reset();
+  const of = { textDocument: { uri } };
+  const folds = await connection.sendRequest(P.FoldingRangeRequest.type, of);
+  assert.ok(folds.some((fold) => fold.endLine > fold.startLine));
+  const positions = [behind("vocab = 40")];
+  const [range] = await connection.sendRequest(P.SelectionRangeRequest.type, { ...of, positions });
+  assert.ok(range.parent);
+  const found = await connection.sendRequest(P.WorkspaceSymbolRequest.type, { query: "bks" });
+  assert.equal(found[0].name, "books");
+  const full = await connection.sendRequest(P.SemanticTokensRequest.type, of);
+  const part = await connection.sendRequest(P.SemanticTokensRangeRequest.type, { ...of, range: whole });
+  assert.deepEqual(part.data, full.data);
+  const previousResultId = full.resultId;
+  const delta = await connection.sendRequest(P.SemanticTokensDeltaRequest.type, { ...of, previousResultId });
+  assert.deepEqual(delta.edits, []);
+});
+
+test("plans, lineage, moved files", async () => {
+  await reset();
+  const of = { textDocument: { uri } };
+  const lenses = await connection.sendRequest(P.CodeLensRequest.type, of);
+  const { command } = lenses.find((lens) => lens.command.command === "llmp.showPlan");
+  const call = { command: command.command, arguments: command.arguments };
+  const plan = await connection.sendRequest(P.ExecuteCommandRequest.type, call);
+  assert.match(plan.mermaid, /^flowchart TD/);
+  assert.match(plan.svg, /^<svg /);
+  const [item] = await connection.sendRequest(P.CallHierarchyPrepareRequest.type, here("pretrain co"));
+  const made = await connection.sendRequest(P.CallHierarchyOutgoingCallsRequest.type, { item });
+  assert.deepEqual(made.map((one) => one.to.name).sort(), ["clean", "tiny"]);
+  const [tok] = await connection.sendRequest(P.CallHierarchyPrepareRequest.type, here("tokenizer to"));
+  const uses = await connection.sendRequest(P.CallHierarchyIncomingCallsRequest.type, { item: tok });
+  assert.deepEqual(uses.map((one) => one.from.name), ["tiny"]);
+  const files = [{ oldUri: uri, newUri: uri.replace("main", "other") }];
+  assert.equal(await connection.sendRequest(P.WillRenameFilesRequest.type, { files }), null);
+});
+
+test("refactorings", async () => {
+  await reset();
+  const at = text.indexOf("192");
+  const range = { start: position(at), end: position(at + 3) };
+  const ask = (only, range) =>
+    connection.sendRequest(P.CodeActionRequest.type, {
+      textDocument: { uri },
+      range,
+      context: { diagnostics: [], only: [only] },
+    });
+  const titles = (await ask("refactor.extract", range)).map((action) => action.title);
+  assert.deepEqual(titles, ["Extract into a `let`", "Extract into a `param`"]);
+  await edit(text.indexOf("layers"), text.indexOf("layers") + 6, "layrs");
+  await edit(text.indexOf("vocab"), text.indexOf("vocab") + 5, "vocb");
+  const [all] = await ask("source.fixAll.llmp", whole);
+  await apply(all.edit.changes[uri]);
+  assert.deepEqual(await diagnostics(), []);
+  const imports = 'use { llama } from "std/arch"\nuse { gopher } from "std/data"\n'.split("\n");
+  await edit(8, 8, [imports[1], imports[0], "", ""].join("\n"));
+  const [sorted] = await ask("source.organizeImports", whole);
+  await apply(sorted.edit.changes[uri]);
+  assert.ok(text.indexOf("llama") < text.indexOf("gopher"), text);
 });
 
 test("a request that is taken back still gets an answer", async () => {

@@ -126,3 +126,80 @@ async def test_signature_selection_and_highlight(desk):
     assert ranges[0].parent is not None
     marks = await desk.client.text_document_document_highlight_async(types.DocumentHighlightParams(**here(desk, "model ti")))
     assert len(marks) == 2
+
+
+WHOLE = types.Range(start=types.Position(0, 0), end=types.Position(999, 0))
+
+
+@pytest.mark.asyncio
+async def test_references_and_rename_from_a_column_of_a_built_in(desk):
+    context = types.ReferenceContext(include_declaration=True)
+    params = types.ReferenceParams(**here(desk, "clean = boo"), context=context)
+    uses = await desk.client.text_document_references_async(params)
+    assert sorted({use.uri for use in uses}) == sorted([desk.main, desk.data])
+    word = await desk.client.text_document_prepare_rename_async(types.PrepareRenameParams(**here(desk, "clean = boo")))
+    assert word.placeholder == "books"
+    kind = await desk.client.text_document_type_definition_async(types.TypeDefinitionParams(**here(desk, "model ti")))
+    uri = getattr(kind[0], "target_uri", None) or kind[0].uri
+    assert uri.endswith("model.md")
+
+
+@pytest.mark.asyncio
+async def test_colors_in_parts_and_as_changes(desk):
+    of = {"text_document": desk.identifier(desk.main)}
+    full = await desk.client.text_document_semantic_tokens_full_async(types.SemanticTokensParams(**of))
+    part = await desk.client.text_document_semantic_tokens_range_async(types.SemanticTokensRangeParams(**of, range=WHOLE))
+    assert list(part.data) == list(full.data)
+    params = types.SemanticTokensDeltaParams(**of, previous_result_id=full.result_id)
+    delta = await desk.client.text_document_semantic_tokens_full_delta_async(params)
+    assert delta.edits == []
+
+
+@pytest.mark.asyncio
+async def test_refactorings_fix_all_and_imports(desk):
+    async def ask(only, range):
+        context = types.CodeActionContext(diagnostics=[], only=[only])
+        params = types.CodeActionParams(text_document=desk.identifier(desk.main), range=range, context=context)
+        return await desk.client.text_document_code_action_async(params)
+
+    at = desk.texts[desk.main].index("192")
+    found = await ask("refactor.extract", desk.range(desk.main, at, at + 3))
+    assert [action.title for action in found] == ["Extract into a `let`", "Extract into a `param`"]
+    desk.apply(found[1].edit)
+    assert await desk.diagnostics(desk.main) == []
+    desk.replace(desk.main, "layers ", "layrs ")
+    desk.replace(desk.main, "vocab =", "vocb =")
+    desk.apply((await ask("source.fixAll.llmp", WHOLE))[0].edit)
+    assert await desk.diagnostics(desk.main) == []
+    desk.replace(desk.main, 'use { books } from "./data.llmp"', 'use { books } from "./data.llmp"\nuse { llama } from "std/arch"')
+    desk.apply((await ask("source.organizeImports", WHOLE))[0].edit)
+    assert desk.texts[desk.main].index("std/arch") < desk.texts[desk.main].index("./data.llmp")
+
+
+@pytest.mark.asyncio
+async def test_layout_of_a_part_and_while_typing(desk):
+    options = types.FormattingOptions(tab_size=2, insert_spaces=True)
+    of = {"text_document": desk.identifier(desk.main), "options": options}
+    desk.replace(desk.main, "layers    =", "layers=")
+    edits = await desk.client.text_document_range_formatting_async(types.DocumentRangeFormattingParams(**of, range=WHOLE))
+    desk.apply_edits(desk.main, edits)
+    assert desk.texts[desk.main] == PROGRAM
+    desk.replace(desk.main, "model  = tiny\n", "model= tiny\n")
+    at = desk.behind(desk.main, "tokens = 4M\n}")
+    params = types.DocumentOnTypeFormattingParams(**of, position=at, ch="}")
+    desk.apply_edits(desk.main, await desk.client.text_document_on_type_formatting_async(params) or [])
+    assert desk.texts[desk.main] == PROGRAM
+
+
+@pytest.mark.asyncio
+async def test_files_that_move_and_names_of_the_workspace(desk):
+    moved = types.FileRename(old_uri=desk.data, new_uri=desk.data.replace("data.llmp", "in/books.llmp"))
+    edit = await desk.client.workspace_will_rename_files_async(types.RenameFilesParams(files=[moved]))
+    desk.apply(edit)
+    assert 'from "./in/books.llmp"' in desk.texts[desk.main]
+    desk.open(desk.data, BOOKS)
+    found = await desk.client.workspace_symbol_async(types.WorkspaceSymbolParams(query="bks"))
+    assert found[0].name == "books"
+    item = await desk.client.text_document_prepare_call_hierarchy_async(types.CallHierarchyPrepareParams(**here(desk, "model ti")))
+    uses = await desk.client.call_hierarchy_incoming_calls_async(types.CallHierarchyIncomingCallsParams(item=item[0]))
+    assert [call.from_.name for call in uses] == ["core"]
