@@ -13,7 +13,8 @@ fn pairs() -> String {
         json!({ "prompt": format!("{a}+{b}?"), "chosen": (a + b).to_string(), "rejected": "no idea at all",
                 "strength": strength })
     };
-    let long = json!({ "prompt": "why?", "chosen": "so ".repeat(90), "rejected": "no", "strength": "better" });
+    let long =
+        json!({ "prompt": "why?", "chosen": "so ".repeat(90), "rejected": "no", "strength": "better" });
     (0..32).map(one).chain([long]).map(|line| format!("{line}\n")).collect()
 }
 

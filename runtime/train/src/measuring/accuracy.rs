@@ -16,13 +16,23 @@ use crate::preference::{self, Form};
 use crate::reward::{self, Judged, RewardModel};
 use crate::training::{Example, Sequence, micro_batch};
 
-/// What a reward model or a policy prefers. A model without a template reads plain turns.
-pub(super) fn accuracy(model: &Path, tokenizer: &Path, pairs: &Path, host: &Host<'_>) -> Result<Judged> {
+/// What a reward model or a policy prefers, the latter by what it gained over a reference if there is one. A model without a
+/// template reads plain turns.
+pub(super) fn accuracy(
+    (model, reference): (&Path, Option<&Path>),
+    tokenizer: &Path,
+    pairs: &Path,
+    host: &Host<'_>,
+) -> Result<Judged> {
     let vocabulary = Vocabulary::load(tokenizer)?;
     let plain = || Template::Known(Known::Plain).jinja();
     let template = template_of(model, tokenizer)?.unwrap_or_else(plain);
     let template = Some(template.as_str());
     let judged = if is_reward(model) {
+        if reference.is_some() {
+            let words = "a reward model is not compared with a reference: leave `reference` out";
+            return Err(TrainError::Settings(words.to_owned()));
+        }
         let judge = RewardModel::load(model)?;
         let margin = Margin::Rule(MarginRule::Off);
         let loss = RewardLoss::BradleyTerry(BradleyTerry { margin, edited: false });
@@ -39,7 +49,8 @@ pub(super) fn accuracy(model: &Path, tokenizer: &Path, pairs: &Path, host: &Host
             context,
             form: Form::Pairs,
         };
-        by_policy(&model, &reader.read(pairs, host)?.examples, host)?
+        let reference = reference.map(Model::load).transpose()?;
+        by_policy((&model, reference.as_ref()), &reader.read(pairs, host)?.examples, host)?
     };
     if judged.pairs == 0 {
         return Err(TrainError::Settings("no pair fits into the context of the model".to_owned()));
@@ -47,15 +58,20 @@ pub(super) fn accuracy(model: &Path, tokenizer: &Path, pairs: &Path, host: &Host
     Ok(judged)
 }
 
-/// Preferences by the log-probability of the whole answer.
-fn by_policy(model: &Model, pairs: &[Example], host: &Host<'_>) -> Result<Judged> {
+/// Preferences by the log-probability of the whole answer, less that of the reference.
+fn by_policy(
+    (model, reference): (&Model, Option<&Model>),
+    pairs: &[Example],
+    host: &Host<'_>,
+) -> Result<Judged> {
     let mut preferred = Vec::with_capacity(pairs.len());
     for (done, pair) in (1u64..).zip(pairs) {
         if host.stopped() {
             return Err(TrainError::Stopped);
         }
         let said = log_probs(model, pair)?;
-        preferred.push((said[0] as f32, said[1] as f32));
+        let before = reference.map_or_else(|| Ok(vec![0.0; said.len()]), |model| log_probs(model, pair))?;
+        preferred.push(((said[0] - before[0]) as f32, (said[1] - before[1]) as f32));
         host.tell(Event::Progress { step: host.step.to_owned(), done });
     }
     Ok(Judged::of(&preferred))

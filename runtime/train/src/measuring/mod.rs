@@ -68,7 +68,8 @@ pub fn measure(
         }
         Suite::Accuracy(it) => {
             let pairs = place.input("data", &it.data.0)?;
-            let judged = accuracy::accuracy(place.model, place.tokenizer, pairs, host)?;
+            let reference = it.reference.as_ref().map(|it| place.input("reference", &it.0)).transpose()?;
+            let judged = accuracy::accuracy((place.model, reference), place.tokenizer, pairs, host)?;
             Ok(vec![("accuracy", judged.accuracy), ("accuracy_stderr", judged.stderr)])
         }
         Suite::WinRate(it) => {

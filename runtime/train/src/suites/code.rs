@@ -91,7 +91,8 @@ llmp_stdlib::kept! {
 
 llmp_stdlib::def! {
     /// How often the chosen answer of a pair is preferred: by the reward of a reward model, by the log-probability of a policy.
-    /// Metrics `.accuracy`, `.accuracy_stderr`; a draw counts half.
+    /// Metrics `.accuracy`, `.accuracy_stderr`; a draw counts half. With a `reference` a policy prefers the answer whose log-probability
+    /// rose more over that of the reference: what DPO calls the implicit accuracy.
     ///
     /// ```llmp
     /// eval agreement { model = judge, suites = [accuracy(judged.heldout)] }
@@ -99,6 +100,8 @@ llmp_stdlib::def! {
     Accuracy = "accuracy", rev 1 {
         /// Pairs that it was not trained on.
         data: Pairs,
+        /// The model over which the gains of a policy are counted.
+        reference: Option<ModelRef> = "none",
     }
 }
 
