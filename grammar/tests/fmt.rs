@@ -100,6 +100,10 @@ const CASES: &[(&str, &str)] = &[
     ("source s[l in LS]:Data[a]=f(\"{l}/*\")", "source s[l in LS]: Data[a] = f(\"{l}/*\")\n"),
     ("model m{,context=256\u{feff}\n", "model m{,context=256\u{feff}\n"),
     ("model m{}\u{feff}", "model m{}\u{feff}\n"),
+    (
+        "llmp 1\n\nuse { b } from \"./b.llmp\"\nuse { a } from \"std/a\"\n\nuse { d } from \"./d.llmp\"\nuse { c } from \"./c.llmp\"\n",
+        "llmp 1\n\nuse { a } from \"std/a\"\nuse { b } from \"./b.llmp\"\n\nuse { c } from \"./c.llmp\"\nuse { d } from \"./d.llmp\"\n",
+    ),
     ("# c\nlet x=1", "# c\nlet x = 1\n"),
     (
         "# c\nrounds r for i in 1..3{\n# d\ncarry a=b}",

@@ -25,14 +25,21 @@ struct Parts {
 impl Format<'_> {
     /// Items below each other; imports that stand together are sorted.
     pub(super) fn items(&self, chunks: &[Chunk], docs: &mut Vec<Doc>, top: bool) {
-        let chunks = self.sort_imports(chunks);
+        let written = chunks;
+        let chunks = self.sort_imports(written);
         let leads: Vec<bool> = chunks.iter().map(|chunk| self.separated(chunk)).collect();
         let done = self.done.get();
         let parts: Vec<Option<Parts>> = chunks.iter().map(|chunk| self.parts(chunk)).collect();
         self.done.set(done);
         let pads = self.pads(&parts, &leads);
-        for (at, (chunk, parts)) in chunks.iter().zip(parts).enumerate() {
-            self.before_chunk(chunk, top && at == 0, !top && at == 0, docs);
+        for (at, ((chunk, before), parts)) in chunks.iter().zip(written).zip(parts).enumerate() {
+            if chunk.start == before.start || at == 0 {
+                self.before_chunk(chunk, top && at == 0, !top && at == 0, docs);
+            } else {
+                // An import that was moved: the empty line stays where it is.
+                let blank = self.token_at(before).is_some_and(|token| self.lead(&token).blank);
+                docs.push(if blank { Doc::Blank } else { Doc::Hard });
+            }
             match parts {
                 Some(parts) => {
                     for attr in parts.attrs {

@@ -361,6 +361,13 @@ fn refactorings_and_fixing_all() {
     let found = editor.ask("textDocument/codeAction", params(&range, "source.fixAll")).unwrap();
     editor.apply(&found[0]["edit"]);
     assert_eq!(codes(&editor.diagnostics(MAIN)), Vec::<&str>::new(), "{}", editor.texts[MAIN]);
+    let more = "use { gopher } from \"std/data\"\nuse { llama } from \"std/arch\"\n";
+    let at = behind(&editor, MAIN, "\"./data.llmp\"\n");
+    editor.edit(MAIN, at, at, more);
+    let found = editor.ask("textDocument/codeAction", params(&range, "source.organizeImports")).unwrap();
+    editor.apply(&found[0]["edit"]);
+    let sorted = "llmp 1\n\nuse { llama } from \"std/arch\"\nuse { gopher } from \"std/data\"\nuse { books } from \"./data.llmp\"\n\ndataset";
+    assert!(editor.texts[MAIN].starts_with(sorted), "{}", editor.texts[MAIN]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::wire::{Answer, Document, Range};
-use crate::world::World;
+use crate::world::{Target, World};
 
 #[derive(Deserialize)]
 struct Context {
@@ -75,23 +75,27 @@ pub(super) fn actions(world: &mut World, params: Json) -> Answer {
         }
     }
     if named("source.organizeImports") {
-        let text = target.analysis.text(target.file);
-        let unit = target.analysis.unit(target.file).map(|unit| &target.analysis.loaded.units[unit].ast);
-        let imports: Vec<std::ops::Range<u32>> = unit
-            .into_iter()
-            .flat_map(|ast| &ast.items)
-            .filter(|item| matches!(item.kind, llmp_grammar::ast::ItemKind::Use(_)))
-            .map(|item| item.span.start..item.span.end)
-            .collect();
-        let inside = |e: &llmp_grammar::Edit| {
-            imports.iter().any(|i| i.start <= e.span.start && e.span.end <= i.end + 1)
-        };
-        let edits: Vec<llmp_grammar::Edit> = layout::format(text).into_iter().filter(inside).collect();
+        let edits = sorted_imports(&target);
         if !edits.is_empty() {
             found.push(whole(world, &target.path, "Sort the imports", "source.organizeImports", &edits));
         }
     }
     Ok(Json::Array(found))
+}
+
+/// Edits of the layout that bring the imports into their order.
+fn sorted_imports(target: &Target) -> Vec<llmp_grammar::Edit> {
+    let text = target.analysis.text(target.file);
+    let unit = target.analysis.unit(target.file).map(|unit| &target.analysis.loaded.units[unit].ast);
+    let imports = unit.into_iter().flat_map(|ast| &ast.items);
+    let imports = imports.filter(|item| matches!(item.kind, llmp_grammar::ast::ItemKind::Use(_)));
+    let (first, last) = imports.fold((usize::MAX, 0), |(first, last), item| {
+        (first.min(item.span.range().start), last.max(item.span.range().end))
+    });
+    // From the first import to the end of the line of the last: an import that moves is taken out and put in here.
+    let end = text.get(last..).and_then(|t| t.find('\n')).map_or(text.len(), |n| last + n + 1);
+    let inside = |e: &llmp_grammar::Edit| first <= e.span.range().start && e.span.range().end <= end;
+    layout::format(text).into_iter().filter(inside).collect()
 }
 
 fn action_of(world: &World, action: &Action, kind: &str, edits: &[(String, Json)]) -> Json {
