@@ -2,10 +2,10 @@
 """Reward models under transformers: golden scores for the folder that llmp reads, and the folder that llmp writes.
 
     python3 tests/python/reward_heads.py --golden runtime/nn/tests/golden/reward
-    cargo test --workspace --test reward && python3 tests/python/reward_heads.py --check target/tmp/reward
+    cargo test --workspace --test reward && python3 tests/python/reward_heads.py --check FOLDER
 
 The first form makes tiny models with `score` heads and random gains, one with an untied head before, and their scores on
-their last tokens. The second opens, as `AutoModelForSequenceClassification`, what the test saved, and compares its scores
+their last tokens. The second opens, as `AutoModelForSequenceClassification`, what the test saved (the folder `reward` in cargo's own for tests, below `target`), and compares its scores
 with the golden ones to 1e-5; every text stands alone, since none of these models has a padding token.
 """
 import argparse
