@@ -8,7 +8,7 @@ use common::{PROGRAM, Project, text};
 #[test]
 fn nothing_is_started_when_the_last_step_cannot_run() {
     let project = Project::new();
-    let asks = "eval gate { model = run, suites = [mmlu()] }\nrelease out { model = run }";
+    let asks = "eval gate { model = run, suites = [gpqa()] }\nrelease out { model = run }";
     project.write("main.llmp", PROGRAM.replace("release out { model = run }", asks));
     let checked = project.llmp(&["check", "main.llmp"]);
     assert!(checked.status.success(), "{}", text(&checked.stderr));
@@ -16,7 +16,7 @@ fn nothing_is_started_when_the_last_step_cannot_run() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("LLMP0703") && said.contains("`mmlu`") && said.contains("nothing was started"),
+        said.contains("LLMP0703") && said.contains("`gpqa`") && said.contains("nothing was started"),
         "{said}"
     );
     assert!(!project.path(".llmp").exists());

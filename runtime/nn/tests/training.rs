@@ -4,7 +4,7 @@
 mod common;
 
 use common::{batch, difference, every, model, on_threads, relative, spec, step};
-use llmp_nn::spec::{ChunkForm, Order, Rotary, Stretch};
+use llmp_nn::spec::{ExpertForm, Order};
 use llmp_nn::{Architecture, Extras, Grads, IGNORE, LossSums, MicroBatch, NnError, Noise, Path};
 
 #[test]
@@ -168,11 +168,18 @@ fn dropout_depends_on_the_place_in_the_batch_and_on_the_step_only() {
 
 #[test]
 fn a_feature_that_is_not_run_is_an_error() {
-    let plain =
-        Rotary { base: 500.0, stretch: Stretch::None, chunks: Some(ChunkForm { trained: 8, chunk: 6 }) };
-    let spec = Architecture { order: Order::Rotary(plain), ..spec() };
-    let text = llmp_nn::Model::init(spec, 1).expect_err("chunks").to_string();
-    assert!(text.contains("attention in chunks"), "{text}");
+    let experts = ExpertForm {
+        routed: 4,
+        active: 2,
+        hidden: 8,
+        shared: 0,
+        shared_gate: false,
+        renormalise: false,
+        balance: 0.0,
+    };
+    let spec = Architecture { experts: Some(experts), bias: true, ..spec() };
+    let text = llmp_nn::Model::init(spec, 1).expect_err("biases").to_string();
+    assert!(text.contains("experts with biases"), "{text}");
 }
 
 #[test]

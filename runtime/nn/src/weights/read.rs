@@ -112,11 +112,12 @@ impl Folder {
             return Err(file_error(&self.dir, format!("no tensor holds the numbers {place:?}")));
         };
         let shard = &mut self.weights.shards[*shard];
-        if !slot.is_plain() {
-            return Ok(slot.ours(shard.read(name, 0..slot.count())?));
-        }
         let before: usize = slot.places[..index].iter().map(Range::len).sum();
-        shard.read(name, before..before + place.len())
+        let its = before..before + place.len();
+        if slot.is_plain() {
+            return shard.read(name, its);
+        }
+        Ok(slot.ours(shard.read(name, 0..slot.count())?)[its].to_vec())
     }
 }
 
