@@ -38,7 +38,8 @@ def main():
     parser.add_argument("--llmp", required=True)
     parser.add_argument("--tokens", type=int, default=48)
     args = parser.parse_args()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(args.model)
+    # As tokenizer.json says it: some versions build a GPT-2 tokenizer anew from the class that the folder names.
+    tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(args.model)
     model = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
     equal, near, worst = 0, 0, 0.0
     for number, prompt in enumerate(PROMPTS, 1):

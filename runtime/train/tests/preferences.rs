@@ -187,7 +187,9 @@ fn a_reference_that_was_asked_before_is_the_one_that_runs_beside() {
     assert!(fewer.contains("tokens that count"), "{fewer}");
     // Numpy's own form: one dimension of little-endian floats behind a header of a multiple of 64 bytes.
     let bytes = std::fs::read(stand.path("said/logps.npy")).unwrap();
-    assert!(bytes.starts_with(b"\x93NUMPY\x01\x00") && (bytes.len() - 4 * tokens as usize) % 64 == 0);
+    assert!(
+        bytes.starts_with(b"\x93NUMPY\x01\x00") && (bytes.len() - 4 * tokens as usize).is_multiple_of(64)
+    );
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn answered(set: Set, folder: &ModelFolder, question: &Question, shown: &[String
         ids.extend(folder.vocabulary.encode_plain(&before)?);
         let from = ids.len();
         ids.extend(folder.vocabulary.encode_plain(&question.choices[at])?);
-        Ok(Sequence { counted: vec![from..ids.len()], ids })
+        Ok(Sequence::behind(ids, from))
     };
     // As many examples as fit, the last ones.
     let mut shown = shown;

@@ -208,9 +208,9 @@ mod tests {
     #[test]
     fn pass_at_k_is_the_chance_of_a_draw_without_replacement() {
         let half = vec![true, false, true, false];
-        assert_eq!(passed(&[half.clone()], 1), [0.5]);
+        assert_eq!(passed(std::slice::from_ref(&half), 1), [0.5]);
         // Two of four: one of the six pairs holds no right one.
-        assert!((passed(&[half.clone()], 2)[0] - 5.0 / 6.0).abs() < 1e-12);
+        assert!((passed(std::slice::from_ref(&half), 2)[0] - 5.0 / 6.0).abs() < 1e-12);
         assert_eq!(passed(&[half, vec![false; 4]], 3), [1.0, 0.0]);
     }
 

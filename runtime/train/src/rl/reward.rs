@@ -15,7 +15,7 @@ use crate::steps::Checker;
 #[derive(Debug)]
 pub enum Opened {
     /// A reward model, times a number.
-    Judge(Judge, f64),
+    Judge(Box<Judge>, f64),
     /// A verifier.
     Checker(Checker),
     /// For answers that end.
@@ -29,7 +29,7 @@ pub fn open<'a>(part: &Part, folder: &dyn Fn(usize) -> &'a Path) -> Result<Opene
     Ok(match part {
         Part::Judge { model, tokenizer, by } => {
             let vocabulary = Vocabulary::load(folder(*tokenizer))?;
-            Opened::Judge(Judge::open(folder(*model), &vocabulary)?, *by)
+            Opened::Judge(Box::new(Judge::open(folder(*model), &vocabulary)?), *by)
         }
         Part::Verifier(verifier) => Opened::Checker(Checker::new(verifier).map_err(TrainError::Settings)?),
         Part::Ends(ends) => Opened::Ends(ends.clone()),

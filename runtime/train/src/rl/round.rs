@@ -30,7 +30,7 @@ pub(super) struct Round {
 pub(super) fn rows<'a>(said: impl Iterator<Item = (&'a [u32], &'a Answer)>) -> Batch {
     let sequence = |(prompt, answer): (&[u32], &Answer)| {
         let ids = [prompt, answer.ids.as_slice()].concat();
-        Sequence { counted: vec![prompt.len()..ids.len()], ids }
+        Sequence::behind(ids, prompt.len())
     };
     let all: Vec<Sequence> = said.map(sequence).collect();
     // Rows of a length stand together, so that little is padding; numbers decide among equal ones.

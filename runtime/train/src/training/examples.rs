@@ -28,6 +28,11 @@ pub struct Sequence {
 }
 
 impl Sequence {
+    /// Tokens of which all from a place on are targets.
+    pub fn behind(ids: Vec<u32>, from: usize) -> Sequence {
+        Sequence { counted: std::iter::once(from..ids.len()).collect(), ids }
+    }
+
     /// Positions that it takes in a row: its last token is only a target.
     pub fn positions(&self) -> usize {
         self.ids.len().saturating_sub(1)

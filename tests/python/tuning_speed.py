@@ -1,6 +1,6 @@
-"""Steps of DPO of a real model beside transformers' in one run: tokens a second and peak memory.
+"""Steps of SFT and DPO of a real model beside transformers' in one run: tokens a second and peak memory.
 
-    venv/bin/python tests/python/dpo_speed.py --llmp target/release/llmp --model FOLDER [--rounds 3] [--steps 5]
+    venv/bin/python tests/python/tuning_speed.py --llmp target/release/llmp --model SmolLM2 [--stages sft dpo] [--rounds 3] [--steps 5]
 
 The data are sentences of examples/books, long enough to fill sequences of 512 tokens; both sides train all weights in f32 with
 AdamW on the same number of equally long sequences. The other side is a plain PyTorch loop over transformers' model (SDPA, fused
@@ -25,16 +25,16 @@ LENGTH, ROWS = 512, 4
 PROGRAM = """llmp 1
 
 model start = hf("{model}", stage = aligned)
-source data = jsonl("data.jsonl", as = Preference)
+source data = jsonl("data.jsonl", as = {state})
 
-prefer tuned {{
+{stage} tuned {{
   from     = start
   data     = data
   context  = {length}
   steps    = {steps}
   batch    = {rows} sequences
   schedule = constant(1e-6)
-  loss     = dpo(beta = 0.1)
+  {more}
 }}
 """
 
@@ -47,22 +47,33 @@ def texts(tokenizer, count):
     return [tokenizer.decode(ids[i * size:(i + 1) * size]) for i in range(count)]
 
 
-def write(folder, tokenizer, steps):
-    answers = texts(tokenizer, steps * ROWS)
+def write(folder, stage, tokenizer, steps):
+    pairs = texts(tokenizer, 2 * steps * ROWS)
     with open(folder / "data.jsonl", "w") as out:
-        for i in range(0, len(answers), 2):
+        for i in range(0, len(pairs), 2):
+            prompt = [{"role": "user", "content": "Tell me more."}]
             answer = lambda text: [{"role": "assistant", "content": text}]
-            row = {"prompt": [{"role": "user", "content": "Tell me more."}]}
-            print(json.dumps({**row, "chosen": answer(answers[i]), "rejected": answer(answers[i + 1])}), file=out)
+            if stage == "sft":
+                for text in pairs[i:i + 2]:
+                    print(json.dumps({"messages": prompt + answer(text)}), file=out)
+            else:
+                row = {"prompt": prompt, "chosen": answer(pairs[i]), "rejected": answer(pairs[i + 1])}
+                print(json.dumps(row), file=out)
 
 
-def ours(llmp, model, folder, steps):
+def ours(llmp, model, folder, stage, steps):
     """Median seconds of a step, tokens of a step, peak memory in MB."""
-    (folder / "dpo.llmp").write_text(PROGRAM.format(model=model, length=LENGTH, steps=steps, rows=ROWS))
+    more = "loss = dpo(beta = 0.1)" if stage == "dpo" else "packing = false"
+    state = "Preference" if stage == "dpo" else "Chat"
+    kind = "prefer" if stage == "dpo" else "sft"
+    program = PROGRAM.format(model="model", state=state, stage=kind, length=LENGTH, steps=steps, rows=ROWS, more=more)
+    (folder / f"{stage}.llmp").write_text(program)
+    (folder / "model").unlink(missing_ok=True)
+    (folder / "model").symlink_to(model)
     (folder / ".llmp").mkdir(exist_ok=True)
     # Equal work must be done again in every round.
     subprocess.run(["rm", "-rf", str(folder / ".llmp/store")], check=True)
-    command = [llmp, "run", "dpo.llmp", "tuned", "--format", "json"]
+    command = [llmp, "run", f"{stage}.llmp", "tuned", "--format", "json"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     times, tokens, peak, before = [], [], 0.0, None
     for line in process.stdout:
@@ -86,12 +97,11 @@ def ours(llmp, model, folder, steps):
 TWIN = r'''
 import json, resource, sys, time, statistics, torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
-folder, model_path = sys.argv[1], sys.argv[2]
-steps, rows, length = map(int, sys.argv[3:6])
+folder, model_path, stage, steps, rows, length = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), int(sys.argv[6])
 torch.set_num_threads(2)
 tokenizer = AutoTokenizer.from_pretrained(model_path)
 load = lambda: AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
-model, reference = load(), load().eval()
+model, reference = load(), (load().eval() if stage == "dpo" else None)
 model.train()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
 data = [json.loads(line) for line in open(folder + "/data.jsonl")]
@@ -115,14 +125,19 @@ def logps(m, ids, mask, labels):
 times, tokens = [], []
 for step in range(steps):
     begin = time.perf_counter()
-    pairs = data[step * rows // 2:(step + 1) * rows // 2]
-    sequences = [encode(r["prompt"] + r[side]) for side in ("chosen", "rejected") for r in pairs]
-    ids, mask, labels = batch(sequences)
-    with torch.no_grad():
-        base = logps(reference, ids, mask, labels)
-    gain = logps(model, ids, mask, labels) - base
-    n = len(pairs)
-    loss = -torch.nn.functional.logsigmoid(0.1 * (gain[:n] - gain[n:])).mean()
+    if stage == "sft":
+        sequences = [encode(r["messages"]) for r in data[step * rows:(step + 1) * rows]]
+        ids, mask, labels = batch(sequences)
+        loss = model(ids, attention_mask=mask, labels=labels).loss
+    else:
+        pairs = data[step * rows // 2:(step + 1) * rows // 2]
+        sequences = [encode(r["prompt"] + r[side]) for side in ("chosen", "rejected") for r in pairs]
+        ids, mask, labels = batch(sequences)
+        with torch.no_grad():
+            base = logps(reference, ids, mask, labels)
+        gain = logps(model, ids, mask, labels) - base
+        n = len(pairs)
+        loss = -torch.nn.functional.logsigmoid(0.1 * (gain[:n] - gain[n:])).mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -133,8 +148,8 @@ print(json.dumps([statistics.median(times[1:]), statistics.median(tokens), peak]
 '''
 
 
-def theirs(model, folder, steps):
-    command = [sys.executable, "-c", TWIN, str(folder), model, str(steps), str(ROWS), str(LENGTH)]
+def theirs(model, folder, stage, steps):
+    command = [sys.executable, "-c", TWIN, str(folder), model, stage, str(steps), str(ROWS), str(LENGTH)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -142,25 +157,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--llmp", default="llmp")
     parser.add_argument("--model", required=True)
+    parser.add_argument("--stages", nargs="+", default=["sft", "dpo"], choices=["sft", "dpo"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)
     arguments = parser.parse_args()
     from transformers import AutoTokenizer
 
-    model, llmp, steps = os.path.abspath(arguments.model), os.path.abspath(arguments.llmp), arguments.steps
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        write(folder, AutoTokenizer.from_pretrained(model), steps)
-        ratios, peaks = [], ([], [])
-        for number in range(arguments.rounds):
-            sides = [lambda: ours(llmp, model, folder, steps), lambda: theirs(model, folder, steps)]
-            results = [side() for side in sides] if number % 2 == 0 else [side() for side in sides[::-1]][::-1]
-            rate = [tokens / seconds for seconds, tokens, _ in results]
-            ratios.append(rate[0] / rate[1])
-            for kept, result in zip(peaks, results):
-                kept.append(result[2])
-            print(f"llmp {rate[0]:.0f} tokens/s, {peaks[0][-1]:.0f} MB; transformers {rate[1]:.0f} tokens/s, {peaks[1][-1]:.0f} MB; load {os.getloadavg()[0]:.1f}", flush=True)
-        print(f"ratio of tokens/s min {min(ratios):.2f}, median {statistics.median(ratios):.2f}; memory {max(peaks[1]) / max(peaks[0]):.2f} times less")
+    model, llmp = os.path.abspath(arguments.model), os.path.abspath(arguments.llmp)
+    for stage in arguments.stages:
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            write(folder, stage, AutoTokenizer.from_pretrained(model), arguments.steps)
+            ratios, peaks = [], ([], [])
+            for number in range(arguments.rounds):
+                sides = [lambda: ours(llmp, model, folder, stage, arguments.steps), lambda: theirs(model, folder, stage, arguments.steps)]
+                results = [side() for side in sides] if number % 2 == 0 else [side() for side in sides[::-1]][::-1]
+                rate = [tokens / seconds for seconds, tokens, _ in results]
+                ratios.append(rate[0] / rate[1])
+                for kept, result in zip(peaks, results):
+                    kept.append(result[2])
+                print(f"{stage}: llmp {rate[0]:.0f} tokens/s, {peaks[0][-1]:.0f} MB; transformers {rate[1]:.0f} tokens/s, {peaks[1][-1]:.0f} MB; load {os.getloadavg()[0]:.1f}", flush=True)
+            print(f"{stage}: ratio of tokens/s min {min(ratios):.2f}, median {statistics.median(ratios):.2f}; memory {max(peaks[1]) / max(peaks[0]):.2f} times less")
 
 
 if __name__ == "__main__":
