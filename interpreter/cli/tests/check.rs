@@ -6,23 +6,8 @@ mod common;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use common::{PROGRAM, Project, text};
+use common::{PROGRAM, Project, broken, text};
 use serde_json::Value;
-
-/// A program with an error, a warning, a problem in an imported file, and letters outside of ASCII before a place.
-fn broken() -> Project {
-    let project = Project::new();
-    project.write("parts/model.llmp", "llmp 1\n\nlet size: Int = 33 stepz\n");
-    let main = PROGRAM
-        .replace("width     = 32", "widht     = 32")
-        .replace("context   = 64", "context   = 8k")
-        .replace(
-            "source books",
-            "use { size } from \"./parts/model.llmp\"\n\nlet word = \"𝛼\" + sice\n\nsource books",
-        );
-    project.write("main.llmp", main);
-    project
-}
 
 #[test]
 fn json_short_and_human_agree() {

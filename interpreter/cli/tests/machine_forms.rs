@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{PROGRAM, Project, text};
+use common::{PROGRAM, Project, broken, text};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = include_str!("../../../tests/golden/sarif-2.1.0.schema.json");
@@ -112,18 +112,9 @@ fn address(text: &str, format: &str) -> bool {
     }
 }
 
-/// Programs with errors, a warning, a problem in an imported file, letters outside of ASCII, and a blank in a name.
-fn broken() -> Project {
-    let project = Project::new();
-    project.write("parts/model.llmp", "llmp 1\n\nlet size: Int = 33 stepz\n");
-    let main = PROGRAM
-        .replace("width     = 32", "widht     = 32")
-        .replace("context   = 64", "context   = 8k")
-        .replace(
-            "source books",
-            "use { size } from \"./parts/model.llmp\"\n\nlet word = \"𝛼\" + sice\n\nsource books",
-        );
-    project.write("main.llmp", main);
+/// The same with a program beside it whose name has a blank.
+fn two_broken() -> Project {
+    let project = broken();
     project.write("a b.llmp", PROGRAM.replace("layers", "layerz"));
     project
 }
@@ -131,7 +122,7 @@ fn broken() -> Project {
 #[test]
 fn sarif_holds_against_its_schema() {
     let validator = Validator { schema: serde_json::from_str(SCHEMA).unwrap() };
-    let project = broken();
+    let project = two_broken();
     project.write("fine.llmp", "llmp 1\n");
     for files in [&["main.llmp", "a b.llmp"][..], &["fine.llmp"]] {
         let output = project.llmp(&[&["check", "--format", "sarif"], files].concat());
@@ -159,7 +150,7 @@ fn sarif_holds_against_its_schema() {
 
 #[test]
 fn places_of_sarif_are_those_of_the_text() {
-    let project = broken();
+    let project = two_broken();
     let output = project.llmp(&["check", "main.llmp", "a b.llmp", "--format", "sarif"]);
     let log: Value = serde_json::from_slice(&output.stdout).unwrap();
     let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
@@ -189,7 +180,7 @@ fn slice(project: &Project, file: &str, line: usize, from: usize, to: usize) -> 
 
 #[test]
 fn github_shows_each_mistake_beside_its_line() {
-    let project = broken();
+    let project = two_broken();
     let github = text(&project.llmp(&["check", "main.llmp", "a b.llmp", "--format", "github"]).stdout);
     let mut found = Vec::new();
     for line in github.lines() {

@@ -22,6 +22,13 @@ pub struct Sampling {
     pub seed: u64,
 }
 
+impl Sampling {
+    /// The same among so many likeliest tokens, 0 for all, and those that hold so large a share of the probability, 1 for all.
+    pub fn among(self, top_k: usize, top_p: f64) -> Sampling {
+        Sampling { top_k: (top_k > 0).then_some(top_k), top_p: (top_p < 1.0).then_some(top_p), ..self }
+    }
+}
+
 impl Default for Sampling {
     fn default() -> Self {
         Sampling { max_tokens: 200, temperature: 0.8, top_k: None, top_p: Some(0.95), seed: 0 }

@@ -56,6 +56,8 @@ pub mod prune;
 #[cfg(feature = "kernels")]
 pub mod quantize;
 #[cfg(feature = "kernels")]
+mod records;
+#[cfg(feature = "kernels")]
 pub mod release;
 #[cfg(feature = "kernels")]
 pub mod reward;

@@ -8,7 +8,6 @@ use llmp_nn::Architecture;
 use llmp_nn::spec::Order;
 use llmp_stdlib::arg::BatchSize;
 use llmp_stdlib::{Record, Value};
-use rayon::prelude::*;
 
 use crate::budget::Goal;
 use crate::chat::{Chat, Rendered};
@@ -19,6 +18,7 @@ use crate::host::Host;
 use crate::kinds::decoder::{Decoder, field};
 use crate::kinds::post::SEQUENCES;
 use crate::kinds::sft::LossOn;
+use crate::records;
 use crate::schedules::Schedule;
 use crate::settings::{Accumulate, Attention, Clip, Epochs, Every, Interval, Steps, Times};
 use crate::stage::{Stage, input};
@@ -53,6 +53,14 @@ pub fn data_parts(args: &Record, name: &str) -> Result<Vec<DataPart>, String> {
         Ok(DataPart { input: input(record, "data")?, share: field(record, "share")?, max_epochs })
     };
     parts.iter().map(part).collect()
+}
+
+/// What a stage holds out: inputs by the name of their data. Errors: words that name the argument.
+pub(crate) fn held_out(args: &Record) -> Result<Vec<(String, usize)>, String> {
+    match args.get("held_out") {
+        Some(Value::Record(all)) => all.keys().map(|name| Ok((name.clone(), input(all, name)?))).collect(),
+        _ => Ok(Vec::new()),
+    }
 }
 
 impl Stage {
@@ -129,15 +137,9 @@ pub struct Tuning {
 impl Tuning {
     /// Reads the arguments of a plan step. Errors: words that name the argument.
     pub fn from_args(args: &Record) -> Result<Tuning, String> {
-        let held_out = match args.get("held_out") {
-            Some(Value::Record(all)) => {
-                all.keys().map(|name| Ok((name.clone(), input(all, name)?))).collect::<Result<_, String>>()?
-            }
-            _ => Vec::new(),
-        };
         Ok(Tuning {
             data: data_parts(args, "data")?,
-            held_out,
+            held_out: held_out(args)?,
             loss_on: field(args, "loss_on")?,
             packing: field(args, "packing")?,
         })
@@ -165,8 +167,6 @@ pub struct Reader<'a> {
 /// What became of the records of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Records.
-    pub records: u64,
     /// Conversations that were cut behind a turn, because they are longer than a sequence.
     pub cut: u64,
     /// Records that are left out: no answer fits into a sequence.
@@ -177,7 +177,6 @@ pub struct Told {
 
 impl std::ops::AddAssign for Told {
     fn add_assign(&mut self, other: Told) {
-        self.records += other.records;
         self.cut += other.cut;
         self.too_long += other.too_long;
         self.silent += other.silent;
@@ -196,9 +195,6 @@ impl Told {
     }
 }
 
-/// Records that are read at a time.
-const TOGETHER: usize = 1024;
-
 impl Reader<'_> {
     /// The examples of a folder of documents, in their order. Errors: a record that the template cannot write, the stop flag.
     pub fn read(&self, folder: &Path, host: &Host<'_>) -> Result<(Vec<Example>, Told)> {
@@ -206,27 +202,16 @@ impl Reader<'_> {
         let chats = matches!(documents.peek(), Some(Ok(first)) if first.row.is_some());
         let chat = chats.then(|| Chat::of(self.template, self.vocabulary, None)).transpose()?;
         let (mut examples, mut told) = (Vec::new(), Told::default());
-        loop {
-            let window = documents.by_ref().take(TOGETHER).collect::<Result<Vec<Document>, _>>()?;
-            if window.is_empty() {
-                return Ok((examples, told));
+        let take = |one| match one {
+            One::Examples(found, cut) => {
+                told.cut += u64::from(cut);
+                examples.extend(found.into_iter().map(|sequence| vec![sequence]));
             }
-            if host.stopped() {
-                return Err(TrainError::Stopped);
-            }
-            let read = |doc: &Document| self.one(doc, chat.as_ref());
-            for one in window.par_iter().map(read).collect::<Result<Vec<_>>>()? {
-                told.records += 1;
-                match one {
-                    One::Examples(found, cut) => {
-                        told.cut += u64::from(cut);
-                        examples.extend(found.into_iter().map(|sequence| vec![sequence]));
-                    }
-                    One::TooLong => told.too_long += 1,
-                    One::Silent => told.silent += 1,
-                }
-            }
-        }
+            One::TooLong => told.too_long += 1,
+            One::Silent => told.silent += 1,
+        };
+        records::each(documents, host, |doc| self.one(doc, chat.as_ref()), take)?;
+        Ok((examples, told))
     }
 
     fn one(&self, doc: &Document, chat: Option<&Chat>) -> Result<One> {
@@ -243,11 +228,7 @@ impl Reader<'_> {
         };
         let none =
             || TrainError::Settings(format!("{}: conversations and documents in one data set", doc.id));
-        let at = |e: TrainError| match e {
-            TrainError::Template(words) => TrainError::Template(format!("{}: {words}", doc.id)),
-            other => other,
-        };
-        let rendered = chat.ok_or_else(none)?.render(&messages).map_err(at)?;
+        let rendered = chat.ok_or_else(none)?.render(&messages)?;
         Ok(self.conversation(rendered, answers))
     }
 

@@ -17,8 +17,8 @@ use llmp_train::chat::Chat;
 use llmp_train::course::{Batch as Size, Context};
 use llmp_train::kinds::prefer::{Dpo, Kto, Length, NllPer, PreferLoss, Simpo};
 use llmp_train::kinds::reward_model::{BradleyTerry, Margin, MarginRule, RewardLoss, SoftLabels};
-use llmp_train::preference::{Asked, Judge, Prefer, Reference, Said, Sampling, frozen, refer};
-use llmp_train::reward::{self, Judging, RewardModel, judge};
+use llmp_train::preference::{Asked, Prefer, Reference, Said, Sampling, frozen, refer};
+use llmp_train::reward::{self, Judge, Judging, RewardModel, judge};
 use llmp_train::settings::{Accumulate, Precision};
 use llmp_train::stage::Stage;
 use llmp_train::training::{

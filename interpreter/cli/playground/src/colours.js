@@ -1,7 +1,7 @@
 // Colours by meaning and hints between the words, as the server gives them.
 import { RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
-import { Decoration, EditorView, ViewPlugin, WidgetType } from "@codemirror/view";
-import { LSPPlugin } from "@codemirror/lsp-client";
+import { Decoration, EditorView, WidgetType } from "@codemirror/view";
+import { asking } from "./asking.js";
 
 const words = StateEffect.define();
 const hints = StateEffect.define();
@@ -56,43 +56,20 @@ function placed(plugin, found) {
   return Decoration.set(found.map(one), true);
 }
 
-const asker = ViewPlugin.fromClass(
-  class {
-    constructor(view) {
-      this.view = view;
-      this.asked = 0;
-      this.ask();
-    }
+function question(plugin) {
+  const textDocument = { uri: plugin.uri };
+  const range = { start: { line: 0, character: 0 }, end: plugin.toPosition(plugin.view.state.doc.length) };
+  return Promise.all([
+    plugin.client.request("textDocument/semanticTokens/full", { textDocument }),
+    plugin.client.request("textDocument/inlayHint", { textDocument, range }),
+  ]);
+}
 
-    update(update) {
-      if (update.docChanged) {
-        clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.ask(), 80);
-      }
-    }
-
-    destroy() {
-      clearTimeout(this.timer);
-    }
-
-    async ask() {
-      const number = ++this.asked;
-      await Promise.resolve();
-      const plugin = LSPPlugin.get(this.view);
-      if (!plugin) return;
-      plugin.client.sync();
-      const textDocument = { uri: plugin.uri };
-      const range = { start: { line: 0, character: 0 }, end: plugin.toPosition(this.view.state.doc.length) };
-      const [tokens, found] = await Promise.all([
-        plugin.client.request("textDocument/semanticTokens/full", { textDocument }),
-        plugin.client.request("textDocument/inlayHint", { textDocument, range }),
-      ]).catch(() => [null, null]);
-      if (!tokens || number !== this.asked || !plugin.unsyncedChanges.empty) return;
-      const effects = [words.of(decorated(plugin, tokens.data)), hints.of(placed(plugin, found ?? []))];
-      this.view.dispatch({ effects });
-    }
-  },
-);
+const asker = asking(80, question, (view, plugin, [tokens, found]) => {
+  if (!tokens) return;
+  const effects = [words.of(decorated(plugin, tokens.data)), hints.of(placed(plugin, found ?? []))];
+  view.dispatch({ effects });
+});
 
 /// Colours and hints.
 export const colours = [field(words), field(hints), asker];

@@ -22,13 +22,9 @@ static SPEAKS: AtomicBool = AtomicBool::new(false);
 static IDLE: AtomicU8 = AtomicU8::new(0);
 
 pub(crate) fn chat(args: &Chat) -> Exit {
-    let sampling = Sampling {
-        max_tokens: args.max_tokens,
-        temperature: args.temperature,
-        top_k: (args.top_k > 0).then_some(args.top_k),
-        top_p: (args.top_p < 1.0).then_some(args.top_p),
-        seed: args.seed,
-    };
+    let (max_tokens, temperature, seed) = (args.max_tokens, args.temperature, args.seed);
+    let sampling =
+        Sampling { max_tokens, temperature, seed, ..Sampling::default() }.among(args.top_k, args.top_p);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs());
     let opened = llmp_exec::open_chat(&args.model, now);
     let (folder, template, warning) = match opened {

@@ -20,13 +20,9 @@ pub(crate) fn generate(args: &Generate) -> Exit {
             text
         }
     };
-    let sampling = Sampling {
-        max_tokens: args.max_tokens,
-        temperature: args.temperature,
-        top_k: (args.top_k > 0).then_some(args.top_k),
-        top_p: (args.top_p < 1.0).then_some(args.top_p),
-        seed: args.seed,
-    };
+    let (max_tokens, temperature, seed) = (args.max_tokens, args.temperature, args.seed);
+    let sampling =
+        Sampling { max_tokens, temperature, seed, ..Sampling::default() }.among(args.top_k, args.top_p);
     match llmp_exec::generate(&args.model, &prompt, &sampling) {
         Ok(text) if args.format == Format::Json => {
             output::print(&format!("{:#}\n", serde_json::json!({ "prompt": prompt, "text": text })));

@@ -121,3 +121,18 @@ pub(crate) fn ran(events: &[serde_json::Value]) -> Vec<String> {
     let finished = events.iter().filter(|e| e["event"] == "finished");
     finished.map(|e| e["step"].as_str().unwrap().to_owned()).collect()
 }
+
+/// A program with an error, a warning, a problem in an imported file, and letters outside of ASCII before a place.
+pub(crate) fn broken() -> Project {
+    let project = Project::new();
+    project.write("parts/model.llmp", "llmp 1\n\nlet size: Int = 33 stepz\n");
+    let main = PROGRAM
+        .replace("width     = 32", "widht     = 32")
+        .replace("context   = 64", "context   = 8k")
+        .replace(
+            "source books",
+            "use { size } from \"./parts/model.llmp\"\n\nlet word = \"𝛼\" + sice\n\nsource books",
+        );
+    project.write("main.llmp", main);
+    project
+}

@@ -14,10 +14,8 @@ mod with_kernels {
     use llmp_train::folder::Vocabulary;
     use llmp_train::kinds::decoder::field;
     use llmp_train::kinds::prefer::{FormatTokens, Online, PreferLoss};
-    use llmp_train::preference::{
-        self, Against, Asked, Form, Judge, Prefer, Preferring, Reference, Said, Sampling,
-    };
-    use llmp_train::reward::{self, Judging, RewardModel, Rewarding};
+    use llmp_train::preference::{self, Against, Asked, Form, Prefer, Preferring, Reference, Said, Sampling};
+    use llmp_train::reward::{self, Judge, Judging, RewardModel, Rewarding};
     use llmp_train::settings::Precision;
     use llmp_train::training::{ExampleSource, Examples};
     use llmp_train::tuning::{DataPart, data_parts};

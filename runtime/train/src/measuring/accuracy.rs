@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::kinds::reward_model::{BradleyTerry, Margin, MarginRule, RewardLoss};
 use crate::preference::{self, Form};
 use crate::reward::{self, Judged, RewardModel};
-use crate::training::{Example, Sequence, micro_batch};
+use crate::training::{Example, Row, Sequence, micro_batch};
 
 /// What a reward model or a policy prefers, the latter by what it gained over a reference if there is one. A model without a
 /// template reads plain turns.
@@ -79,7 +79,7 @@ fn by_policy(
 
 /// The log-probability of what counts in each sequence.
 pub(super) fn log_probs(model: &Model, sequences: &[Sequence]) -> Result<Vec<f64>> {
-    let rows: Vec<Vec<(usize, usize, &Sequence)>> =
+    let rows: Vec<Row<'_>> =
         sequences.iter().enumerate().map(|(part, sequence)| vec![(0, part, sequence)]).collect();
     let (batch, _) = micro_batch(&rows);
     let said = model.log_probs(&batch)?;

@@ -11,7 +11,6 @@ use llmp_data::row::{Message, Row};
 use llmp_nn::spec::Order;
 use llmp_nn::{Cpu, Model};
 use llmp_stdlib::{Record, Value};
-use rayon::prelude::*;
 
 use crate::chat::{Chat, Rendered};
 use crate::error::{Result, TrainError};
@@ -19,13 +18,14 @@ use crate::folder::Vocabulary;
 use crate::host::Host;
 use crate::kinds::decoder::field;
 use crate::kinds::prefer::{FormatTokens, Online, PreferLoss};
+use crate::records;
 use crate::settings::Precision;
 use crate::stage::input;
 use crate::training::{Example, Layout, Sequence};
 use crate::tuning::{DataPart, data_parts};
 
 pub use objective::Prefer;
-pub use online::{Asked, Judge, Sampling};
+pub use online::{Asked, Sampling};
 pub use reference::{Reference, Said, refer};
 
 /// A frozen model: it reads sequences of so many tokens, where its positions let it.
@@ -148,14 +148,9 @@ pub struct Read {
     pub wanted: Vec<bool>,
     /// Of prompts, their turns.
     pub prompts: Vec<Vec<Message>>,
-    /// Records.
-    pub records: u64,
     /// Records that are left out: an answer does not fit into a sequence.
     pub too_long: u64,
 }
-
-/// Records that are read at a time.
-const TOGETHER: usize = 1024;
 
 /// Columns that say whether a labelled answer is wanted, and words for yes.
 const YES: &[&str] = &["1", "true", "yes", "good", "wanted", "desirable", "chosen"];
@@ -164,44 +159,28 @@ impl Reader<'_> {
     /// The examples of a folder of documents, in their order. Errors: a record that has no answers or no label, one that the
     /// template cannot write; the stop flag.
     pub fn read(&self, folder: &Path, host: &Host<'_>) -> Result<Read> {
-        let mut documents = llmp_data::engine::documents(folder)?;
         let chat = Chat::of(self.template, self.vocabulary, None)?;
         let mut read = Read::default();
-        loop {
-            let window = documents.by_ref().take(TOGETHER).collect::<Result<Vec<Document>, _>>()?;
-            if window.is_empty() {
-                return Ok(read);
-            }
-            if host.stopped() {
-                return Err(TrainError::Stopped);
-            }
-            let one = |doc: &Document| self.one(doc, &chat);
-            for one in window.par_iter().map(one).collect::<Result<Vec<_>>>()? {
-                read.records += 1;
-                match one {
-                    One::Pair(example) => read.examples.push(example),
-                    One::Labelled(all) => {
-                        for (sequence, wanted) in all {
-                            read.examples.push(vec![sequence]);
-                            read.wanted.push(wanted);
-                        }
-                    }
-                    One::Prompt(sequence, prompt) => {
-                        read.examples.push(vec![sequence]);
-                        read.prompts.push(prompt);
-                    }
-                    One::TooLong => read.too_long += 1,
+        let take = |one| match one {
+            One::Pair(example) => read.examples.push(example),
+            One::Labelled(all) => {
+                for (sequence, wanted) in all {
+                    read.examples.push(vec![sequence]);
+                    read.wanted.push(wanted);
                 }
             }
-        }
+            One::Prompt(sequence, prompt) => {
+                read.examples.push(vec![sequence]);
+                read.prompts.push(prompt);
+            }
+            One::TooLong => read.too_long += 1,
+        };
+        records::each(llmp_data::engine::documents(folder)?, host, |doc| self.one(doc, &chat), take)?;
+        Ok(read)
     }
 
     fn one(&self, doc: &Document, chat: &Chat) -> Result<One> {
-        let here = |e: TrainError| match e {
-            TrainError::Template(words) => TrainError::Template(format!("{}: {words}", doc.id)),
-            other => other,
-        };
-        let answer = |prompt: &[Message], answer: &[Message]| self.answer(chat, prompt, answer).map_err(here);
+        let answer = |prompt: &[Message], answer: &[Message]| self.answer(chat, prompt, answer);
         let fits = |sequence: &Sequence| sequence.positions() <= self.context;
         Ok(match (self.form, doc.row.as_deref()) {
             (Form::Pairs, Some(Row::Preference { prompt, chosen, rejected, .. })) => {
@@ -230,7 +209,7 @@ impl Reader<'_> {
                 Form::Prompts,
                 Some(Row::Prompt { prompt } | Row::Answer { prompt, .. } | Row::Preference { prompt, .. }),
             ) => {
-                let ids = chat.prompt(prompt).map_err(here)?;
+                let ids = chat.prompt(prompt)?;
                 let sequence = Sequence { ids, counted: Vec::new() };
                 if fits(&sequence) { One::Prompt(sequence, prompt.clone()) } else { One::TooLong }
             }

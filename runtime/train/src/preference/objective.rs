@@ -8,7 +8,7 @@ use super::{Asked, Reference};
 use crate::error::{Result, TrainError};
 use crate::kinds::prefer::{Kto, PreferLoss};
 use crate::losses::{Labelled, Pair, PairLoss, Side, Slopes, Whole, kto, pair_loss, reference_point};
-use crate::training::{Batch, Micro, Objective, Placed, Sequence, Sums, micro_batch};
+use crate::training::{Batch, Micro, Objective, Placed, Row, Sequence, Sums, micro_batch};
 
 /// Learning from preferences.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl Prefer {
         }
         let mut slopes = vec![0.0; logps.len()];
         for (one, slope) in placed.iter().zip(by_side) {
-            slopes[range(batch, one)].fill((slope / counted) as f32);
+            slopes[one.positions(batch)].fill((slope / counted) as f32);
         }
         self.told.divergence(&batch.targets, logps, reference);
         (loss, slopes)
@@ -137,7 +137,7 @@ impl Prefer {
         let together = batch.micros.iter().map(|m| m.rows).max().unwrap_or(1).max(1);
         let mut sides = Vec::with_capacity(mixed.len());
         for group in mixed.chunks(together) {
-            let rows: Vec<Vec<(usize, usize, &Sequence)>> = group.iter().map(|s| vec![(0, 0, s)]).collect();
+            let rows: Vec<Row<'_>> = group.iter().map(|s| vec![(0, 0, s)]).collect();
             let (batch, placed) = micro_batch(&rows);
             let (policy, reference) = (model.log_probs(&batch)?, self.reference.log_probs(&batch, &placed)?);
             sides.extend(placed.iter().map(|one| side(&batch, one, &policy, reference.as_deref())));
@@ -156,14 +156,8 @@ fn mismatched(prompt: &Sequence, answer: &Sequence, context: usize) -> Sequence 
     Sequence { ids, counted: answer.counted.iter().map(moved).collect() }
 }
 
-/// Positions of a sequence among those of its micro-batch.
-fn range(batch: &MicroBatch, one: &Placed) -> std::ops::Range<usize> {
-    let row = one.row * batch.length;
-    row + one.at.start..row + one.at.end
-}
-
 fn side(batch: &MicroBatch, one: &Placed, logps: &[f32], reference: Option<&[f32]>) -> Side {
-    let range = range(batch, one);
+    let range = one.positions(batch);
     let sum = |all: &[f32]| all[range.clone()].iter().map(|p| f64::from(*p)).sum::<f64>();
     let tokens = batch.targets[range.clone()].iter().filter(|t| **t != IGNORE).count() as f64;
     Side { logp: sum(logps), reference: reference.map_or(0.0, sum), tokens }
@@ -233,7 +227,7 @@ impl Objective for Prefer {
             }
         };
         let chosen = |micro: &MicroBatch, one: &Placed| {
-            micro.targets[range(micro, one)].iter().filter(|t| **t != IGNORE).count() as f64
+            micro.targets[one.positions(micro)].iter().filter(|t| **t != IGNORE).count() as f64
         };
         let all = || batch.micros.iter().zip(&batch.placed);
         let sum = |(micro, placed): (&MicroBatch, &Vec<Placed>)| {

@@ -1,19 +1,17 @@
 //! Pairs that the policy samples by itself: of several answers to a prompt the one with the best reward and the one with the worst
 //! (F25).
 
-use std::path::Path;
-
 use llmp_data::row::Message;
 use llmp_nn::Model;
 
 use crate::budget::micro_rows;
-use crate::chat::{Chat, template_of};
+use crate::chat::Chat;
 use crate::error::Result;
 use crate::folder::Vocabulary;
 use crate::generate;
-use crate::reward::RewardModel;
+use crate::reward::Judge;
 use crate::sample::{Answer, Stops, answers, seed};
-use crate::training::{Batch, Sequence, micro_batch};
+use crate::training::{Batch, Sequence};
 
 /// How a policy answers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,36 +26,6 @@ pub struct Sampling {
     pub stream: u64,
     /// Whether the token that ends an answer counts in the loss.
     pub ends: bool,
-}
-
-/// A reward model that reads text.
-#[derive(Debug)]
-pub struct Judge {
-    model: RewardModel,
-    chat: Chat,
-}
-
-impl Judge {
-    /// A reward model in a folder with its tokenizer; turns are written as it was trained on them.
-    pub fn open(folder: &Path, vocabulary: &Vocabulary) -> Result<Judge> {
-        let template = template_of(folder, vocabulary.path())?;
-        Ok(Judge {
-            model: RewardModel::load(folder)?,
-            chat: Chat::of(template.as_deref(), vocabulary, None)?,
-        })
-    }
-
-    /// Rewards of answers, each behind its prompt.
-    pub fn score(&self, all: &[(&[Message], &str)]) -> Result<Vec<f32>> {
-        let render = |(prompt, answer): &(&[Message], &str)| {
-            let turns = [prompt, [Message::new("assistant", *answer)].as_slice()].concat();
-            let mut ids = self.chat.render(&turns)?.ids;
-            ids.truncate(self.model.context());
-            Ok(ids)
-        };
-        let ids = all.iter().map(render).collect::<Result<Vec<_>>>()?;
-        self.model.score(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>())
-    }
 }
 
 /// Prompts that are answered and judged while a stage runs.
@@ -131,19 +99,12 @@ impl Asked {
 }
 
 /// Pairs as micro-batches.
-fn together(pairs: &[[Sequence; 2]]) -> Batch {
+fn together<'a>(pairs: &'a [[Sequence; 2]]) -> Batch {
     let longest = pairs.iter().flatten().map(Sequence::positions).max().unwrap_or(1).max(1) as u64;
     let rows = micro_rows(pairs.len() as u64, 2 * longest).max(1) as usize;
-    let mut batch = Batch::default();
-    let numbered: Vec<(usize, &[Sequence; 2])> = pairs.iter().enumerate().collect();
-    for group in numbered.chunks(rows) {
-        let rows: Vec<Vec<(usize, usize, &Sequence)>> = group
-            .iter()
-            .flat_map(|(number, pair)| pair.iter().enumerate().map(|(part, s)| vec![(*number, part, s)]))
-            .collect();
-        let (micro, placed) = micro_batch(&rows);
-        batch.micros.push(micro);
-        batch.placed.push(placed);
-    }
-    batch
+    let rows_of = |(number, pair): (usize, &'a [Sequence; 2])| {
+        pair.iter().enumerate().map(move |(part, sequence)| vec![(number, part, sequence)])
+    };
+    let all: Vec<_> = pairs.iter().enumerate().flat_map(rows_of).collect();
+    Batch::of(all.chunks(2 * rows))
 }

@@ -7,7 +7,7 @@ use llmp_nn::{IGNORE, MicroBatch, Model};
 
 use crate::error::{Result, TrainError};
 use crate::host::Host;
-use crate::training::{Example, Placed, Sequence, micro_batch};
+use crate::training::{Example, Placed, Row, Sequence, micro_batch};
 
 /// The reference of a stage.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Said {
         let mut out = vec![0.0; batch.positions()];
         for one in placed {
             let mut next = self.begins[one.example][one.part];
-            for at in one.at.clone().map(|at| one.row * batch.length + at) {
+            for at in one.positions(batch) {
                 if batch.targets[at] != IGNORE {
                     out[at] = self.logps[next];
                     next += 1;
@@ -97,7 +97,7 @@ pub fn refer<'a>(
         if host.stopped() {
             return Err(TrainError::Stopped);
         }
-        let rows: Vec<Vec<(usize, usize, &Sequence)>> = group.iter().map(|s| vec![(0, 0, *s)]).collect();
+        let rows: Vec<Row<'_>> = group.iter().map(|s| vec![(0, 0, *s)]).collect();
         let (batch, _) = micro_batch(&rows);
         let said = model.log_probs(&batch)?;
         logps.extend(said.into_iter().zip(&batch.targets).filter(|(_, t)| **t != IGNORE).map(|(p, _)| p));

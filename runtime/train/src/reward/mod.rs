@@ -1,5 +1,6 @@
 //! Reward models: scoring with one, and the stage that trains one.
 
+mod judge;
 mod judged;
 mod stage;
 
@@ -11,6 +12,7 @@ use llmp_nn::{Cpu, IGNORE, MicroBatch, Model};
 
 use crate::error::{Result, TrainError};
 
+pub use judge::Judge;
 pub use judged::{Judged, judge};
 pub use stage::{Example, Heads, Judging, Read, Reader, Rewarding};
 

@@ -10,8 +10,7 @@ use llmp_data::row::{Message, Row};
 use llmp_nn::reward::{CLASSES, RewardHead};
 use llmp_nn::weights::save_reward;
 use llmp_nn::{Architecture, Extras, Grads, Model, NnError, ParamInfo, SaveOptions};
-use llmp_stdlib::{Record, Value};
-use rayon::prelude::*;
+use llmp_stdlib::Record;
 
 use crate::adapter::Adapter;
 use crate::chat::Chat;
@@ -21,9 +20,9 @@ use crate::host::Host;
 use crate::kinds::decoder::field;
 use crate::kinds::reward_model::{Margin, MarginRule, RewardLoss};
 use crate::losses::{Graded, bradley_terry, ranked, soft_labels};
-use crate::stage::input;
+use crate::records;
 use crate::training::{self, Batch, Micro, Objective, Overlay, Sequence, Sums};
-use crate::tuning::{DataPart, data_parts};
+use crate::tuning::{DataPart, data_parts, held_out};
 
 /// What a stage `reward_model` has besides the arguments of every stage of post-training.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,14 +38,11 @@ pub struct Rewarding {
 impl Rewarding {
     /// Reads the arguments of a plan step. Errors: words that name the argument.
     pub fn from_args(args: &Record) -> std::result::Result<Rewarding, String> {
-        let held_out = match args.get("held_out") {
-            Some(Value::Record(all)) => all
-                .keys()
-                .map(|name| Ok((name.clone(), input(all, name)?)))
-                .collect::<std::result::Result<_, String>>()?,
-            _ => Vec::new(),
-        };
-        Ok(Rewarding { data: data_parts(args, "data")?, held_out, loss: field(args, "loss")? })
+        Ok(Rewarding {
+            data: data_parts(args, "data")?,
+            held_out: held_out(args)?,
+            loss: field(args, "loss")?,
+        })
     }
 }
 
@@ -96,34 +92,21 @@ const MARGINS: [f64; 4] = [1.0, 2.0 / 3.0, 1.0 / 3.0, 0.0];
 /// Names of the grades: `chosen_truthfulness` and `rejected_truthfulness` are columns with a class from 0 to 2.
 const GRADES: &[&str] = &["following", "concision", "truthfulness", "harmlessness"];
 
-/// Records that are read at a time.
-const TOGETHER: usize = 1024;
-
 impl Reader<'_> {
     /// The pairs of a folder of documents, in their order. Errors: a record that is no pair, one without the strength that the loss
     /// asks for, one that the template cannot write; the stop flag.
     pub fn read(&self, folder: &Path, host: &Host<'_>) -> Result<Read> {
-        let mut documents = llmp_data::engine::documents(folder)?;
         let chat = Chat::of(self.template, self.vocabulary, None)?;
         let mut read = Read::default();
-        loop {
-            let window = documents.by_ref().take(TOGETHER).collect::<Result<Vec<Document>, _>>()?;
-            if window.is_empty() {
-                return Ok(read);
+        let take = |one| match one {
+            Some((sequences, pair)) => {
+                read.examples.push(sequences);
+                read.pairs.push(pair);
             }
-            if host.stopped() {
-                return Err(TrainError::Stopped);
-            }
-            for one in window.par_iter().map(|doc| self.one(doc, &chat)).collect::<Result<Vec<_>>>()? {
-                match one {
-                    Some((sequences, pair)) => {
-                        read.examples.push(sequences);
-                        read.pairs.push(pair);
-                    }
-                    None => read.too_long += 1,
-                }
-            }
-        }
+            None => read.too_long += 1,
+        };
+        records::each(llmp_data::engine::documents(folder)?, host, |doc| self.one(doc, &chat), take)?;
+        Ok(read)
     }
 
     fn one(&self, doc: &Document, chat: &Chat) -> Result<Option<(training::Example, Example)>> {
@@ -131,13 +114,8 @@ impl Reader<'_> {
         let Some(Row::Preference { prompt, chosen, rejected, edited }) = doc.row.as_deref() else {
             return Err(lacks("chosen and rejected answer"));
         };
-        let render = |answer: &[Message]| {
-            let ids = chat.render(&[prompt, answer].concat()).map_err(|e| match e {
-                TrainError::Template(words) => TrainError::Template(format!("{}: {words}", doc.id)),
-                other => other,
-            })?;
-            Ok::<_, TrainError>(closed(ids.ids))
-        };
+        let render =
+            |answer: &[Message]| Ok::<_, TrainError>(closed(chat.render(&[prompt, answer].concat())?.ids));
         let (mut strength, mut pair) = (None, Example { better: 1.0, ..Example::default() });
         if let Some(Cell::Text(word)) = doc.columns.get("strength") {
             strength = STRENGTHS.iter().position(|known| *known == &**word);

@@ -9,6 +9,7 @@ use llmp_data::row::{Message, Row};
 use crate::chat::Chat;
 use crate::error::{Result, TrainError};
 use crate::host::Host;
+use crate::records;
 use crate::training::{Example, Sequence};
 
 /// A prompt.
@@ -59,18 +60,15 @@ impl Reader<'_> {
     /// Errors: a record that is no prompt, or lacks a column that a verifier reads; the stop flag.
     pub fn read(&self, folder: &Path, host: &Host<'_>) -> Result<(Vec<Asked>, u64)> {
         let (mut all, mut long) = (Vec::new(), 0);
-        for document in llmp_data::engine::documents(folder)? {
-            if host.stopped() {
-                return Err(TrainError::Stopped);
-            }
-            let asked = self.one(&document?)?;
+        let take = |asked: Asked| {
             // The last token is only a target: with one answer token the sequence has as many positions as the prompt.
             if asked.ids.len() <= self.context {
                 all.push(asked);
             } else {
                 long += 1;
             }
-        }
+        };
+        records::each(llmp_data::engine::documents(folder)?, host, |doc| self.one(doc), take)?;
         Ok((all, long))
     }
 

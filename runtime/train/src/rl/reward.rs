@@ -8,7 +8,7 @@ use super::{Part, To};
 use crate::error::{Result, TrainError};
 use crate::folder::Vocabulary;
 use crate::kinds::rl::Ends;
-use crate::preference::Judge;
+use crate::reward::Judge;
 use crate::steps::Checker;
 
 /// A part of a reward that reads texts or lengths, with what it needs.

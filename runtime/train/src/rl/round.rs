@@ -4,7 +4,7 @@ use llmp_nn::MicroBatch;
 
 use crate::budget::micro_rows;
 use crate::sample::Answer;
-use crate::training::{Batch, Placed, Sequence, micro_batch};
+use crate::training::{Batch, Placed, Sequence};
 
 /// What an update knows of an answer.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,22 +38,15 @@ pub(super) fn rows<'a>(said: impl Iterator<Item = (&'a [u32], &'a Answer)>) -> B
     order.sort_by_key(|number| (std::cmp::Reverse(all[*number].positions()), *number));
     let longest = order.first().map_or(1, |number| all[*number].positions()).max(1);
     let together = micro_rows(all.len() as u64, longest as u64).max(1) as usize;
-    let mut batch = Batch::default();
-    for numbers in order.chunks(together) {
-        let rows: Vec<Vec<(usize, usize, &Sequence)>> =
-            numbers.iter().map(|number| vec![(*number, 0, &all[*number])]).collect();
-        let (micro, placed) = micro_batch(&rows);
-        batch.micros.push(micro);
-        batch.placed.push(placed);
-    }
-    batch
+    let rows: Vec<_> = order.into_iter().map(|number| vec![(number, 0, &all[number])]).collect();
+    Batch::of(rows.chunks(together))
 }
 
 /// The positions of a micro-batch that predict the tokens of the answer of a row.
 pub(super) fn answer(micro: &MicroBatch, placed: &Placed) -> std::ops::Range<usize> {
-    let (from, to) = (placed.row * micro.length + placed.at.start, placed.row * micro.length + placed.at.end);
+    let place = placed.positions(micro);
     let counts = |at: &usize| micro.targets[*at] != llmp_nn::IGNORE;
-    (from..to).find(counts).unwrap_or(to)..to
+    place.clone().find(counts).unwrap_or(place.end)..place.end
 }
 
 /// Numbers of positions as those of the answers they belong to, by the number of the answer.

@@ -48,6 +48,9 @@ impl Sequence {
 /// One example: a conversation, both answers of a pair, a prompt. Its sequences never leave their micro-batch.
 pub type Example = Vec<Sequence>;
 
+/// A row that is made: the sequences that stand in it, with the numbers of their examples and parts.
+pub type Row<'a> = Vec<(usize, usize, &'a Sequence)>;
+
 /// How examples become rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -113,6 +116,14 @@ pub struct Placed {
     pub row: usize,
     /// Positions in that row: the first reads the first token and predicts the second.
     pub at: Range<usize>,
+}
+
+impl Placed {
+    /// Its positions among those of its micro-batch.
+    pub fn positions(&self, batch: &MicroBatch) -> Range<usize> {
+        let row = self.row * batch.length;
+        row + self.at.start..row + self.at.end
+    }
 }
 
 /// Examples in the order in which a stage reads them.
@@ -268,32 +279,28 @@ impl Drawn {
             Accumulate::Auto => micro_rows(units.len() as u64, longest * rows_of_unit),
             Accumulate::Parts(parts) => (units.len() as u64).div_ceil(parts.max(1)),
         };
-        let mut batch = Batch::default();
-        for units in units.chunks(together.max(1) as usize) {
-            let rows: Vec<Vec<(usize, usize, &Sequence)>> = match self.examples.layout {
+        let rows = |units: &[&[usize]]| -> Vec<Row<'_>> {
+            let parts =
+                |n: usize| self.example(n).iter().enumerate().map(move |(part, s)| vec![(n, part, s)]);
+            match self.examples.layout {
                 Layout::Packed => units
                     .iter()
                     .map(|unit| unit.iter().map(|n| (*n, 0, &self.example(*n)[0])).collect())
                     .collect(),
                 Layout::Rows | Layout::Prompts | Layout::Rounds(_) => {
-                    let parts = |n: usize| {
-                        self.example(n).iter().enumerate().map(move |(part, s)| vec![(n, part, s)])
-                    };
                     units.iter().flat_map(|unit| parts(unit[0])).collect()
                 }
-            };
-            let (micro, placed) = micro_batch(&rows);
-            batch.micros.push(micro);
-            batch.placed.push(placed);
-        }
-        Ok(batch)
+            }
+        };
+        let groups: Vec<_> = units.chunks(together.max(1) as usize).map(rows).collect();
+        Ok(Batch::of(groups.iter().map(Vec::as_slice)))
     }
 }
 
 /// Rows of sequences as one micro-batch, filled up to the longest. A sequence sees itself only; what fills a row sees nothing
 /// and is no target.
-pub fn micro_batch(rows: &[Vec<(usize, usize, &Sequence)>]) -> (MicroBatch, Vec<Placed>) {
-    let length = |row: &Vec<(usize, usize, &Sequence)>| row.iter().map(|(.., s)| s.positions()).sum();
+pub fn micro_batch(rows: &[Row<'_>]) -> (MicroBatch, Vec<Placed>) {
+    let length = |row: &Row<'_>| row.iter().map(|(.., s)| s.positions()).sum();
     let length: usize = rows.iter().map(length).max().unwrap_or(0);
     let mut batch = MicroBatch { rows: rows.len(), length, ..MicroBatch::default() };
     let mut placed = Vec::new();

@@ -4,7 +4,7 @@ use llmp_data::mix::{Cursor, TokenStream};
 use llmp_nn::MicroBatch;
 
 use super::batches;
-use super::examples::{Drawn, Placed};
+use super::examples::{Drawn, Placed, Row, micro_batch};
 use crate::course::Course;
 use crate::error::Result;
 use crate::stage::Stage;
@@ -20,6 +20,12 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Groups of rows, each a micro-batch.
+    pub fn of<'r>(groups: impl Iterator<Item = &'r [Row<'r>]>) -> Batch {
+        let (micros, placed) = groups.map(micro_batch).unzip();
+        Batch { micros, placed }
+    }
+
     /// The micro-batches with what stands in them and the number of their first row in the batch.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (&MicroBatch, &[Placed], u64)> {
         let placed = (0..self.micros.len()).map(|at| self.placed.get(at).map_or(&[][..], Vec::as_slice));

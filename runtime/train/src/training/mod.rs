@@ -41,7 +41,7 @@ use crate::stage::Stage;
 
 use average::Average;
 use checkpoint::Checkpoints;
-pub use examples::{Example, ExampleSource, Examples, Layout, Placed, Sequence, micro_batch};
+pub use examples::{Example, ExampleSource, Examples, Layout, Placed, Row, Sequence, micro_batch};
 pub use feed::Batch;
 use feed::Feed;
 use gate::Gate;

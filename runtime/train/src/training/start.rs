@@ -65,21 +65,19 @@ pub(super) fn start(
         let mut memory = memory(stage, overlay.as_deref(), &model);
         let mut over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
         take_back(&mut loaded, &mut memory, average.as_mut(), over.as_mut())?;
-        let watch = Watch { losses: place.losses };
-        let (done, loss, anchors, objective) = (place.step, place.loss, place.anchors, loaded.objective);
         let state = State {
             model,
             memory,
-            watch,
+            watch: Watch { losses: place.losses },
             feed,
             metrics,
-            done,
-            loss,
+            done: place.step,
+            loss: place.loss,
             average,
             extended,
-            anchors,
+            anchors: place.anchors,
             over,
-            objective,
+            objective: loaded.objective,
         };
         return Ok((state, plan));
     }
@@ -94,22 +92,20 @@ pub(super) fn start(
     }
     let memory = memory(stage, overlay.as_deref(), &model);
     let metrics = Metrics::open(folder, 0)?;
-    let watch = Watch::default();
     let over = overlay.map(|overlay| Over::new(overlay, &stage.optimizer, &model));
-    let (done, loss, anchors, objective) = (0, 0.0, Vec::new(), BTreeMap::new());
     let state = State {
         model,
         memory,
-        watch,
+        watch: Watch::default(),
         feed,
         metrics,
-        done,
-        loss,
+        done: 0,
+        loss: 0.0,
         average,
         extended,
-        anchors,
+        anchors: Vec::new(),
         over,
-        objective,
+        objective: BTreeMap::new(),
     };
     Ok((state, plan))
 }

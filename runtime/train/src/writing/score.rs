@@ -6,16 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use llmp_data::steps::{Map, Outcome};
 use llmp_data::{DataError, Document};
 
-use crate::chat::{Chat, template_of};
 use crate::error::Result;
 use crate::folder::Vocabulary;
-use crate::reward::RewardModel;
+use crate::reward::Judge;
 
 /// A reward model that reads records. Every answer is scored by itself, so that its reward does not depend on the others.
 #[derive(Debug)]
 pub struct Scoring {
-    model: RewardModel,
-    chat: Chat,
+    judge: Judge,
     /// The first failure.
     failed: Mutex<Option<String>>,
 }
@@ -23,21 +21,15 @@ pub struct Scoring {
 impl Scoring {
     /// Opens the folder of a reward model and the tokenizer that reads for it.
     pub fn open(folder: &Path, tokenizer: &Path) -> Result<Scoring> {
-        let vocabulary = Vocabulary::load(tokenizer)?;
-        let template = template_of(folder, tokenizer)?;
-        let chat = Chat::of(template.as_deref(), &vocabulary, None)?;
-        Ok(Scoring { model: RewardModel::load(folder)?, chat, failed: Mutex::default() })
+        let judge = Judge::open(folder, &Vocabulary::load(tokenizer)?)?;
+        Ok(Scoring { judge, failed: Mutex::default() })
     }
 
     /// The reward of a record; none for one that is too long.
     fn reward(&self, doc: &Document) -> Result<Option<f32>> {
         let parts = doc.row.iter().flat_map(|row| row.parts());
         let turns: Vec<_> = parts.flat_map(|(_, turns)| turns.iter().cloned()).collect();
-        let ids = self.chat.render(&turns)?.ids;
-        if ids.len() > self.model.context() {
-            return Ok(None);
-        }
-        Ok(self.model.score(&[&ids])?.first().copied())
+        self.judge.reward(&turns)
     }
 }
 
